@@ -1,0 +1,303 @@
+"""Which HTTP/1.1 server suits a plugin process that serves one host over a Unix socket?
+
+Runs the servers that are installed (standard library, uvicorn, hypercorn, granian) with the same
+blocking backend, mixed in seeded random order; measures start-up to the first answered POST, warm
+latency, memory and threads, and checks that each server reports a client that left, streams a
+chunked reply and takes a 64 MiB request. Example: python bench/http_servers.py --json raw.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import random
+import re
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib import metadata
+from itertools import chain
+from pathlib import Path
+
+import httpx
+from packaging.requirements import Requirement
+
+WORK = """
+import json, os, time
+def work(path, body, gone):
+    for _ in range(300 if path == "/slow" else 0):
+        if gone():
+            open(os.environ["BENCH_MARK"], "w").write(repr(time.monotonic()))
+            break
+        time.sleep(0.01)
+    return b"%d" % len(body) if path == "/big" else json.dumps({"echo": json.loads(body)}).encode()
+"""
+STDLIB = """
+import socket, socketserver, time
+from http.server import BaseHTTPRequestHandler
+from work import work
+class Handler(BaseHTTPRequestHandler):
+    protocol_version, wbufsize = "HTTP/1.1", -1
+    def log_message(self, *args): pass
+    def gone(self):
+        try: return not self.connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError: return False
+        except OSError: return True
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["content-length"]))
+        reply = b"" if self.path == "/stream" else work(self.path, body, self.gone)
+        self.send_response(200)
+        self.send_header(*(("content-length", len(reply)) if reply else
+                           ("transfer-encoding", "chunked")))
+        self.end_headers()
+        for piece in [reply] if reply else [b"4\\r\\npart\\r\\n"] * 3 + [b"0\\r\\n\\r\\n"]:
+            self.wfile.write(piece)
+            if not reply: self.wfile.flush() or time.sleep(0.2)
+class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer): daemon_threads = True
+def run(uds): Server(uds, Handler).serve_forever()
+"""
+ASGI = """
+import asyncio, threading
+from work import work
+async def asgi(scope, receive, send):
+    parts, more, path, left = [], True, scope["path"], threading.Event()
+    while more:
+        message = await receive()
+        parts.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    async def watch():
+        while (await receive())["type"] != "http.disconnect": pass
+        left.set()
+    async def reply(body, head, count):
+        await send({"type": "http.response.start", "status": 200, "headers": head})
+        for i in range(count):
+            await send({"type": "http.response.body", "body": body, "more_body": i < count - 1})
+            if count > 1: await asyncio.sleep(0.2)
+    if path == "/stream": return await reply(b"part", [], 3)
+    watcher = asyncio.create_task(watch()) if path == "/slow" else None
+    body = await asyncio.to_thread(work, path, b"".join(parts), left.is_set)
+    if watcher: watcher.cancel()
+    await reply(body, [(b"content-length", b"%d" % len(body))], 1)
+"""
+WSGI = """
+import time
+from work import work
+def wsgi(environ, start_response):
+    path, body = environ["PATH_INFO"], environ["wsgi.input"].read()
+    reply = b"" if path == "/stream" else work(path, body, lambda: False)
+    start_response("200 OK", [("content-length", str(len(reply)))] if reply else [])
+    return [reply] if reply else (time.sleep(0.2 * (i > 0)) or b"part" for i in range(3))
+"""
+UVICORN = """import uvicorn; from asgi_app import asgi
+uvicorn.run(asgi, uds=U, http='{}', loop='asyncio', ws='none', lifespan='off', access_log=False,
+            log_level='error')"""
+GRANIAN = """from granian import Granian; from pathlib import Path
+Granian('{0}_app:{0}', uds=Path(U), interface='{1}', websockets=False, log_enabled=False,
+        {2}).serve()"""
+EMBEDDED = """import asyncio; from pathlib import Path; from granian.server.embed import Server
+from granian.constants import Interfaces; from asgi_app import asgi
+asyncio.run(Server(asgi, uds=Path(U), interface=Interfaces.ASGINL, websockets=False,
+                   log_enabled=False).serve())"""
+HYPERCORN = """import asyncio; from hypercorn.asyncio import serve; from asgi_app import asgi
+from hypercorn.config import Config; c = Config(); c.bind = ['unix:' + U]; c.errorlog = None
+asyncio.run(serve(asgi, c))"""
+SERVERS: dict[str, tuple[list[str], str]] = {  # name -> distributions, program
+    "stdlib": ([], "from std_app import run; run(U)"),
+    "uvicorn-h11": (["uvicorn"], UVICORN.format("h11")),
+    "uvicorn-httptools": (["uvicorn", "httptools"], UVICORN.format("httptools")),
+    "hypercorn": (["hypercorn"], HYPERCORN),
+    "granian-asgi": (["granian"], GRANIAN.format("asgi", "asginl", "")),
+    "granian-wsgi": (["granian"], GRANIAN.format("wsgi", "wsgi", "blocking_threads=8")),
+    "granian-embedded": (["granian"], EMBEDDED),
+}
+BODY = json.dumps({"items": [f"value number {i:04d}" for i in range(100)]}).encode()
+HEAD = f" HTTP/1.1\r\nhost: x\r\ncontent-length: {len(BODY)}\r\n\r\n".encode()
+BIG = 64 * 1024 * 1024
+Samples = dict[str, list[list[float]]]  # kind -> one list for each process
+
+
+def connect(uds: str) -> socket.socket:
+    sock = socket.socket(socket.AF_UNIX)
+    sock.settimeout(20)
+    sock.connect(uds)
+    return sock
+
+
+def raw_post(sock: socket.socket) -> None:
+    """The least client there is: one send, then reads to the known end of the reply."""
+    sock.sendall(b"POST /" + HEAD + BODY)
+    data = b""
+    while not data.endswith(BODY + b"}"):
+        if not (more := sock.recv(65536)):
+            raise ConnectionError(f"reply ended early: {data[:80]!r}")
+        data += more
+    if not data.startswith(b"HTTP/1.1 200"):
+        raise ConnectionError(f"wrong status: {data[:80]!r}")
+
+
+def first_answer(process: subprocess.Popen[bytes], uds: str, begin: float) -> float:
+    while process.poll() is None and time.perf_counter() - begin < 20:
+        with suppress(FileNotFoundError, ConnectionRefusedError), connect(uds) as sock:
+            raw_post(sock)
+            return (time.perf_counter() - begin) * 1000
+        time.sleep(0.001)
+    raise RuntimeError("server did not start")
+
+
+@contextmanager
+def server(name: str, root: Path) -> Iterator[tuple[str, int, float]]:
+    """Start one server; give its socket, process id and milliseconds to the first answer."""
+    uds = tempfile.mkdtemp(dir=root) + "/s"
+    path = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
+    command = [sys.executable, "-c", f"U = {uds!r}\n{SERVERS[name][1]}"]
+    env = {**os.environ, "PYTHONPATH": path, "BENCH_MARK": f"{uds}.gone"}
+    begin, quiet = time.perf_counter(), subprocess.DEVNULL
+    process = subprocess.Popen(command, env=env, stderr=quiet, start_new_session=True)
+    try:
+        yield uds, process.pid, first_answer(process, uds, begin)
+    finally:
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(2)
+        with suppress(ProcessLookupError):  # its own session: nothing else is in this group
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def status(leader: int, field: str) -> list[int]:
+    """One value for each process of the server: granian runs a worker besides its parent."""
+    values = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if os.getpgid(int(entry.name)) == leader:
+                values += re.findall(rf"{field}:\s+(\d+)", (entry / "status").read_text())
+    return [int(value) for value in values]
+
+
+def one_run(name: str, root: Path, calls: int, rng: random.Random) -> dict[str, list[float]]:
+    """One fresh process; with calls > 0 it is also called, after 20 calls that do not count."""
+    with server(name, root) as (uds, pid, elapsed):
+        result = {"start": [elapsed]}
+        transport = httpx.HTTPTransport(uds=uds)
+        with connect(uds) as sock, httpx.Client(transport=transport, timeout=20) as client:
+            for kind in rng.sample(["raw", "httpx"], 2) if calls else []:
+                samples = []
+                for _ in range(calls + 20):
+                    begin = time.perf_counter()
+                    raw_post(sock) if kind == "raw" else client.post("http://x/", content=BODY)
+                    samples.append((time.perf_counter() - begin) * 1000)
+                result[kind] = samples[20:]
+            if calls:
+                threads = status(pid, "Threads")
+                result |= {"rss": [sum(status(pid, "VmRSS")) / 1024]}
+                result |= {"threads": [sum(threads)], "processes": [len(threads)]}
+    return result
+
+
+def check_disconnect(uds: str, pid: int) -> str:
+    with connect(uds) as sock:
+        sock.sendall(b"POST /slow" + HEAD + BODY)
+        time.sleep(0.3)
+    closed = time.monotonic()
+    while time.monotonic() - closed < 4:
+        with suppress(OSError, ValueError):
+            return f"yes, {(float(Path(f'{uds}.gone').read_text()) - closed) * 1000:.0f} ms"
+        time.sleep(0.01)
+    return "no"
+
+
+def check_stream(uds: str, pid: int) -> str:
+    begin = time.monotonic()
+    client = httpx.Client(transport=httpx.HTTPTransport(uds=uds), timeout=20)
+    with client, client.stream("POST", "http://x/stream", content=b"{}") as reply:
+        seen = [time.monotonic() - begin for part in reply.iter_raw() if part]
+    return "yes" if len(seen) == 3 and seen[0] < 0.15 else f"no: {seen}"
+
+
+def check_big(uds: str, pid: int) -> str:
+    with httpx.Client(transport=httpx.HTTPTransport(uds=uds), timeout=60) as client:
+        begin = time.monotonic()
+        good = client.post("http://x/big", content=bytes(BIG)).text == str(BIG)
+        seconds = time.monotonic() - begin
+        good = good and client.post("http://x/", content=BODY).status_code == 200
+    peak = sum(status(pid, "VmHWM")) / 1024
+    return f"{'yes' if good else 'no'}, {seconds:.2f} s, peak {peak:.0f} MB"
+
+
+def brought(names: list[str]) -> dict[str, float]:
+    """The distributions that come along with a server (no extras) and their size in MB."""
+    found: dict[str, float] = {}
+    for name in names:
+        files = [Path(str(file.locate())) for file in metadata.files(name) or []]
+        found[name] = sum(file.stat().st_size for file in files if file.is_file()) / 1e6
+        needs = [Requirement(text) for text in metadata.requires(name) or []]
+        wanted = [n for n in needs if not n.marker or n.marker.evaluate({"extra": ""})]
+        found |= brought([need.name.lower() for need in wanted])
+    return found
+
+
+def checks(name: str, root: Path) -> Iterator[str]:
+    for check in (check_disconnect, check_stream, check_big):  # each in a fresh process
+        with server(name, root) as (uds, pid, _):
+            try:
+                yield f"{check.__name__[6:]}: {check(uds, pid)}"
+            except (httpx.HTTPError, OSError) as error:  # a result, not a crash
+                yield f"{check.__name__[6:]}: failed, {error!r}"
+    sizes = brought(SERVERS[name][0])
+    yield f"brings {len(sizes)} ({sum(sizes.values()):.1f} MB): {' '.join(sorted(sizes)) or '-'}"
+
+
+def show(raw: dict[str, Samples]) -> None:
+    kinds = ("start", "httpx", "raw", "rss")
+    print("median (p25-p75) ratio to stdlib; start, httpx and raw in ms, rss in MB")
+    print(f"{'server':<18}", *(f"{kind:<25}" for kind in kinds), "threads/processes")
+    for name, samples in raw.items():
+        line = f"{name:<18} "
+        for kind in kinds:
+            flat, base = (list(chain(*one[kind])) for one in (samples, raw["stdlib"]))
+            low, middle, high = statistics.quantiles(flat, n=4)
+            digits = 2 if kind in ("raw", "httpx") else 0
+            text = f"{middle:.{digits}f} ({low:.{digits}f}-{high:.{digits}f})"
+            line += f"{text} {middle / statistics.median(base):.2f}x".ljust(26)
+        threads = list(chain(*samples["threads"]))
+        print(line + f"{min(threads)}-{max(threads)}/{samples['processes'][0][0]}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure HTTP servers on a Unix socket.")
+    for option, default in (("starts", 20), ("processes", 5), ("calls", 500), ("seed", 1)):
+        parser.add_argument(f"--{option}", type=int, default=default)
+    parser.add_argument("--json", type=Path, help="write raw samples to this file")
+    args, there = parser.parse_args(), importlib.util.find_spec
+    names = [name for name, (need, _) in SERVERS.items() if all(map(there, need))]
+    print("not installed, left out:", ", ".join(SERVERS.keys() - set(names)) or "none")
+    rng = random.Random(args.seed)
+    raw: dict[str, Samples] = {name: defaultdict(list) for name in names}
+    jobs = [(n, args.calls if i < args.processes else 0) for n in names for i in range(args.starts)]
+    rng.shuffle(jobs)
+    with tempfile.TemporaryDirectory() as folder:
+        sources = {"work": WORK, "std_app": STDLIB, "asgi_app": ASGI, "wsgi_app": WSGI}
+        for module, source in sources.items():
+            Path(folder, f"{module}.py").write_text(source)
+        for name, calls in jobs:
+            for kind, values in one_run(name, Path(folder), calls, rng).items():
+                raw[name][kind].append(values)
+        show(raw)
+        able = {name: list(checks(name, Path(folder))) for name in names}
+    print(*(f"{name}: {'; '.join(texts)}" for name, texts in able.items()), sep="\n")
+    if args.json:
+        report = {"options": vars(args), "samples": raw, "checks": able}
+        args.json.write_text(json.dumps(report, default=str))
+
+
+if __name__ == "__main__":
+    main()

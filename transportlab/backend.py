@@ -1,0 +1,83 @@
+"""What a backend is: seven operations; a Backend adds the session around them.
+
+An author writes Operations and describes them by a Plugin; session.py makes the Backend. In-tree
+and remote backends are the same Backend to the host, the conformance runner and the benchmarks.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from transportlab import model
+from transportlab.context import Context
+
+PROTOCOL_VERSIONS = (1,)
+"""The versions of spec/PROTOCOL.md that this code speaks, on either side."""
+
+CAPABILITIES = ("read", "plan", "apply", "drift", "prune", "adopt", "verify-ownership")
+"""The names by which a host can require operations in OpenSession (P-SESSION-3)."""
+
+
+class Operations(Protocol):
+    """The seven operations on scheduler entries. Each may raise RpcError."""
+
+    def read(self, request: model.ReadRequest, context: Context) -> model.ReadReply:
+        """Owned entries, in a fixed order, and malformed markers (P-READ)."""
+
+    def plan(self, request: model.PlanRequest, context: Context) -> model.PlanReply:
+        """The ops that lead to the desired jobs; writes nothing (P-PLAN)."""
+
+    def apply(self, request: model.ApplyRequest, context: Context) -> Iterator[model.ApplyEvent]:
+        """Carry out a plan, reporting each op as it goes (P-APPLY)."""
+
+    def drift(self, request: model.DriftRequest, context: Context) -> model.DriftReply:
+        """How entries depart from the desired jobs; writes nothing (P-DRIFT)."""
+
+    def prune(self, request: model.PruneRequest, context: Context) -> model.PruneReply:
+        """Remove owned entries whose job is not to be kept (P-PRUNE)."""
+
+    def adopt(self, request: model.AdoptRequest, context: Context) -> model.AdoptReply:
+        """Mark existing unmarked entries of one job as owned (P-ADOPT)."""
+
+    def verify_ownership(
+        self, request: model.VerifyOwnershipRequest, context: Context
+    ) -> model.VerifyOwnershipReply:
+        """Whose each entry is; writes nothing (P-VERIFY)."""
+
+
+class Backend(Operations, Protocol):
+    """The whole RPC set: the operations inside a session."""
+
+    def open_session(
+        self, request: model.OpenSessionRequest, context: Context
+    ) -> model.OpenSessionReply:
+        """Agree on a version and take the configuration; once, before all else (P-SESSION)."""
+
+    def close_session(
+        self, request: model.CloseSessionRequest, context: Context
+    ) -> model.CloseSessionReply:
+        """End the session (P-SESSION)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigKey:
+    """One name that OpenSession's config may hold."""
+
+    name: str
+    description: str
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """A backend as its author describes it.
+
+    create makes the Operations from a checked config: only keys that are listed here, all that are
+    required. It may raise RpcError for a value that it cannot take.
+    """
+
+    name: str
+    version: str
+    create: Callable[[Mapping[str, str]], Operations]
+    config: tuple[ConfigKey, ...] = ()
+    capabilities: tuple[str, ...] = CAPABILITIES

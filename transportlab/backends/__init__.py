@@ -1,0 +1,1 @@
+"""The reference backends, free of any transport. Each module holds PLUGIN."""

@@ -1,0 +1,159 @@
+"""What travels beside a request: deadline, cancellation, session and log.
+
+A Cancellation is a one-way switch. Where the wire pushes the news (a notification, a reset stream)
+the transport calls cancel(); where the news must be fetched (a flag in a struct, a closed socket) it
+gives a PolledCancellation a probe instead.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from transportlab.errors import cancelled, deadline_exceeded
+from transportlab.log import Log
+
+POLL_SECONDS = 0.01
+"""How often a PolledCancellation looks while somebody waits: a compromise of load and delay."""
+
+
+class Cancellation:
+    """A switch that is thrown once. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._thrown = False
+        self._callbacks: list[Callable[[], None]] = []
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the switch has been thrown."""
+        return self._thrown
+
+    def cancel(self) -> None:
+        """Throw the switch and run the callbacks, in this thread; a second time does nothing."""
+        with self._lock:
+            if self._thrown:
+                return
+            self._thrown = True
+            callbacks, self._callbacks = self._callbacks, []
+        for callback in callbacks:
+            callback()
+
+    def on_cancel(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Run callback once when the switch is thrown, now if it already is.
+
+        Returns a function that takes the callback back.
+        """
+        with self._lock:
+            if not self._thrown:
+                self._callbacks.append(callback)
+                return lambda: self._forget(callback)
+        callback()
+        return lambda: None
+
+    def _forget(self, callback: Callable[[], None]) -> None:
+        with self._lock:
+            if callback in self._callbacks:
+                self._callbacks.remove(callback)
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for the switch at most so many seconds; returns whether it has been thrown."""
+        event = threading.Event()
+        forget = self.on_cancel(event.set)
+        try:
+            return event.wait(seconds)
+        finally:
+            forget()
+
+
+class PolledCancellation(Cancellation):
+    """A switch whose state a probe tells; the probe is asked when somebody asks or waits."""
+
+    def __init__(self, probe: Callable[[], bool]) -> None:
+        super().__init__()
+        self._probe = probe
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the switch has been thrown, or the probe says so now."""
+        if not self._thrown and self._probe():
+            self.cancel()
+        return self._thrown
+
+    def on_cancel(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """As in Cancellation; a thread asks the probe until the callback is taken back."""
+        done = threading.Event()
+        forget = super().on_cancel(callback)
+
+        def watch() -> None:
+            while not self.cancelled and not done.wait(POLL_SECONDS):
+                pass
+
+        def take_back() -> None:
+            done.set()
+            forget()
+
+        threading.Thread(target=watch, name="cancellation", daemon=True).start()
+        return take_back
+
+    def wait(self, seconds: float) -> bool:
+        """As in Cancellation, asking the probe every POLL_SECONDS."""
+        end = time.monotonic() + seconds
+        while not self.cancelled:
+            left = end - time.monotonic()
+            if left <= 0:
+                return False
+            time.sleep(min(left, POLL_SECONDS))
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class SessionInfo:
+    """What OpenSession settled, for a backend that wants to know."""
+
+    host_version: str
+    protocol_version: int
+
+
+class Context:
+    """A call's surroundings, on either side of a channel.
+
+    deadline is on time.monotonic(), None for none. session and log are set on the plugin's side.
+    """
+
+    __slots__ = ("cancellation", "deadline", "log", "session")
+
+    def __init__(
+        self,
+        *,
+        timeout: float | None = None,
+        cancellation: Cancellation | None = None,
+        session: SessionInfo | None = None,
+        log: Log | None = None,
+    ) -> None:
+        self.deadline = None if timeout is None else time.monotonic() + timeout
+        self.cancellation = cancellation
+        self.session = session
+        self.log = log or Log("")
+
+    def remaining(self) -> float | None:
+        """Seconds until the deadline, negative once it has passed, None without one."""
+        return None if self.deadline is None else self.deadline - time.monotonic()
+
+    def check(self) -> None:
+        """Raise RpcError CANCELLED or DEADLINE_EXCEEDED if the call should not go on."""
+        if self.cancellation is not None and self.cancellation.cancelled:
+            raise cancelled()
+        if self.deadline is not None and time.monotonic() >= self.deadline:
+            raise deadline_exceeded()
+
+    def wait(self, seconds: float) -> None:
+        """Sleep, but raise as check() does as soon as the call should not go on."""
+        left = self.remaining()
+        pause = seconds if left is None else max(0.0, min(seconds, left))
+        if self.cancellation is None:
+            time.sleep(pause)
+        else:
+            self.cancellation.wait(pause)
+        self.check()

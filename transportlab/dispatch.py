@@ -1,0 +1,59 @@
+"""Plugin side of every transport: from a method and a request to a reply or an RpcError.
+
+A transport decodes the request, calls here, and encodes what comes back; it never sees another
+exception than RpcError.
+"""
+
+import traceback
+from collections.abc import Iterator
+from typing import TypeVar
+
+from transportlab.backend import Backend
+from transportlab.context import Context
+from transportlab.errors import Code, LabError, RpcError
+from transportlab.methods import Method
+from transportlab.model import ErrorDetails
+
+Q = TypeVar("Q")
+R = TypeVar("R")
+
+
+class Dispatcher:
+    """Calls a backend and turns whatever it raises into RpcError. Safe from several threads."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def unary(self, method: Method[Q, R], request: Q, context: Context) -> R:
+        """Call a method that has one reply."""
+        try:
+            context.check()
+            reply: R = getattr(self._backend, method.attribute)(request, context)
+        except Exception as error:
+            raise as_rpc_error(error, context) from error
+        return reply
+
+    def stream(self, method: Method[Q, R], request: Q, context: Context) -> Iterator[R]:
+        """Call a method that has any number of replies; closing the iterator ends the call."""
+        try:
+            context.check()
+            yield from getattr(self._backend, method.attribute)(request, context)
+        except Exception as error:
+            raise as_rpc_error(error, context) from error
+
+
+def as_rpc_error(error: Exception, context: Context) -> RpcError:
+    """An RpcError as it is; the lab's own errors by their text; anything else is a bug: INTERNAL.
+
+    The traceback of a bug goes to the plugin's log and never to the host (P-ERR-5).
+    """
+    if isinstance(error, RpcError):
+        return error
+    if isinstance(error, LabError):
+        return RpcError(Code.UNKNOWN, str(error))
+    context.log("error", "the backend failed", traceback=traceback.format_exc())
+    return RpcError(
+        Code.INTERNAL,
+        f"the backend failed: {type(error).__name__}: {error}",
+        ErrorDetails("PANIC", action="report this to the plugin's author, with its log"),
+    )

@@ -1,0 +1,201 @@
+"""Every error that the lab raises on purpose.
+
+    LabError
+    |-- RpcError            the backend's answer: code, message and details, equal on every transport
+    |-- TransportError      the channel itself failed; whether the call was carried out is unknown
+    |   |-- ChannelClosed       this side closed the channel
+    |   |-- ConnectionLost      the other side went away
+    |   `-- ProtocolViolation   the other side sent what PROTOCOL.md does not allow
+    |-- PluginError         a plugin could not be found, started, spoken to or stopped
+    |-- ManifestError       a manifest is not valid; every problem with its path
+    `-- UsageError          a name or an option that does not exist
+
+A foreign library's exception is translated into one of these once, where that library is called.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from enum import IntEnum
+
+from transportlab.model import ErrorDetails, Status
+
+MAX_TEXT = 8192
+"""Longest text in an error, in characters: what gRPC must carry in its trailing metadata (P-ERR-3)."""
+
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+"""Largest encoded message, the same on every transport (P-LIMIT-1)."""
+
+
+class Code(IntEnum):
+    """The canonical codes of gRPC that are not OK (P-ERR-1)."""
+
+    CANCELLED = 1
+    UNKNOWN = 2
+    INVALID_ARGUMENT = 3
+    DEADLINE_EXCEEDED = 4
+    NOT_FOUND = 5
+    ALREADY_EXISTS = 6
+    PERMISSION_DENIED = 7
+    RESOURCE_EXHAUSTED = 8
+    FAILED_PRECONDITION = 9
+    ABORTED = 10
+    OUT_OF_RANGE = 11
+    UNIMPLEMENTED = 12
+    INTERNAL = 13
+    UNAVAILABLE = 14
+    DATA_LOSS = 15
+    UNAUTHENTICATED = 16
+
+
+class LabError(Exception):
+    """The root: everything that the lab raises on purpose."""
+
+
+class RpcError(LabError):
+    """A call's failure as its backend reports it."""
+
+    def __init__(self, code: Code, message: str, details: ErrorDetails | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.details = details if details is not None else ErrorDetails()
+
+    def __str__(self) -> str:
+        return f"{self.code.name}: {self.message}"
+
+    def to_status(self) -> Status:
+        """The error as one message, its texts no longer than MAX_TEXT and valid Unicode (P-ERR-3)."""
+        texts = {
+            f.name: _bounded(value)
+            for f in fields(self.details)
+            if isinstance(value := getattr(self.details, f.name), str) and value
+        }
+        details = replace(self.details, **texts) if texts else self.details
+        return Status(int(self.code), _bounded(self.message), details)
+
+    @classmethod
+    def from_status(cls, status: Status) -> "RpcError":
+        """The error that a peer sent; a code outside the table becomes UNKNOWN (P-ERR-4)."""
+        code = Code(status.code) if 1 <= status.code <= 16 else Code.UNKNOWN
+        return cls(code, status.message, status.details)
+
+
+def _bounded(text: str) -> str:
+    if not text.isascii():
+        text = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    if len(text) <= MAX_TEXT:
+        return text
+    tail = f"... ({len(text)} characters in all)"
+    return text[: MAX_TEXT - len(tail)] + tail
+
+
+def cancelled() -> RpcError:
+    """What a cancelled call raises, whichever side noticed (P-CANCEL-2)."""
+    return RpcError(Code.CANCELLED, "the call was cancelled")
+
+
+def deadline_exceeded() -> RpcError:
+    """What a call past its deadline raises, whichever side noticed (P-DEADLINE-2)."""
+    return RpcError(Code.DEADLINE_EXCEEDED, "the deadline passed before the call was done")
+
+
+def unknown_method(name: str) -> RpcError:
+    """What a call of a method outside the contract raises (P-RPC-2)."""
+    return RpcError(
+        Code.UNIMPLEMENTED, f'unknown method "{name}"', ErrorDetails("UNKNOWN_METHOD", got=name)
+    )
+
+
+def message_too_large(size: int) -> RpcError:
+    """What a message over the limit raises; size is in bytes, as encoded (P-LIMIT-1)."""
+    return RpcError(
+        Code.RESOURCE_EXHAUSTED,
+        f"message of {size} bytes is over the limit of {MAX_MESSAGE_BYTES} bytes",
+        ErrorDetails(
+            "MESSAGE_TOO_LARGE", expected=f"at most {MAX_MESSAGE_BYTES} bytes", got=f"{size} bytes"
+        ),
+    )
+
+
+def invalid_argument(
+    path: str, problem: str, *, reason: str = "INVALID", expected: str = "", got: str = ""
+) -> RpcError:
+    """INVALID_ARGUMENT for one member of the request, named by its path (jobs/0/schedules/1)."""
+    message = f"{path}: {problem}" if path else problem
+    details = ErrorDetails(reason, path=path, expected=expected, got=got)
+    return RpcError(Code.INVALID_ARGUMENT, message, details)
+
+
+class TransportError(LabError):
+    """The channel failed; whether the backend carried the call out is unknown."""
+
+
+class ChannelClosed(TransportError):
+    """This side closed the channel, before the call or during it."""
+
+
+class ConnectionLost(TransportError):
+    """The other side went away before it answered."""
+
+
+class ProtocolViolation(TransportError):
+    """The other side sent what the protocol does not allow."""
+
+
+@dataclass
+class PluginError(LabError):
+    """A plugin could not be found, started, spoken to or stopped.
+
+    code is stable (E-...); exit is what became of the process ("exit status 3", "signal SIGKILL"),
+    empty while it runs; stderr its last lines; action what to do.
+    """
+
+    code: str
+    problem: str
+    name: str = ""
+    path: str = ""
+    version: str = ""
+    expected: str = ""
+    got: str = ""
+    exit: str = ""
+    stderr: tuple[str, ...] = ()
+    action: str = ""
+
+    def __str__(self) -> str:
+        who = " ".join(part for part in (self.path, self.version) if part)
+        backend = f'backend "{self.name}"' + (f" ({who})" if who else "")
+        lines = [f"{self.code}: {backend}: {self.problem}"]
+        if self.expected or self.got:
+            lines.append(f"  expected {self.expected or 'nothing'}, got {self.got or 'nothing'}")
+        if self.exit:
+            lines.append(f"  the plugin ended with {self.exit}")
+        if self.stderr:
+            lines.append("  its last lines on stderr:")
+            lines.extend(f"    {line}" for line in self.stderr)
+        if self.action:
+            lines.append(f"  {self.action}")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a document: where (jobs/0/schedules/1) and what."""
+
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
+class ManifestError(LabError):
+    """A manifest is not valid. problems holds every one that was found, in document order."""
+
+    def __init__(self, source: str, problems: Sequence[Problem]) -> None:
+        self.source = source
+        self.problems = tuple(problems)
+        super().__init__("\n".join(f"{source}: {problem}" for problem in self.problems))
+
+
+class UsageError(LabError):
+    """A name or an option that does not exist, with those that do."""

@@ -1,0 +1,81 @@
+"""The RPC set as data, so that no transport has code per RPC. A test holds it to the .proto."""
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from transportlab import model
+from transportlab.errors import unknown_method
+
+SERVICE = "cronix.backend.v1.Backend"
+"""Full name of the service, as in backend.proto."""
+
+Q = TypeVar("Q")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Method(Generic[Q, R]):
+    """One RPC: its name in the contract, its attribute on a Backend, its message types.
+
+    streams: it answers with any number of replies. writes: the host runs it alone.
+    """
+
+    name: str
+    attribute: str
+    request: type[Q]
+    reply: type[R]
+    streams: bool = False
+    writes: bool = False
+
+    @property
+    def path(self) -> str:
+        """Its address in gRPC and in HTTP."""
+        return f"/{SERVICE}/{self.name}"
+
+
+OPEN_SESSION = Method(
+    "OpenSession", "open_session", model.OpenSessionRequest, model.OpenSessionReply
+)
+READ = Method("Read", "read", model.ReadRequest, model.ReadReply)
+PLAN = Method("Plan", "plan", model.PlanRequest, model.PlanReply)
+APPLY = Method(
+    "Apply", "apply", model.ApplyRequest, model.ApplyEvent, streams=True, writes=True
+)
+DRIFT = Method("Drift", "drift", model.DriftRequest, model.DriftReply)
+PRUNE = Method("Prune", "prune", model.PruneRequest, model.PruneReply, writes=True)
+ADOPT = Method("Adopt", "adopt", model.AdoptRequest, model.AdoptReply, writes=True)
+VERIFY_OWNERSHIP = Method(
+    "VerifyOwnership",
+    "verify_ownership",
+    model.VerifyOwnershipRequest,
+    model.VerifyOwnershipReply,
+)
+CLOSE_SESSION = Method(
+    "CloseSession", "close_session", model.CloseSessionRequest, model.CloseSessionReply
+)
+
+AnyMethod = Method[object, object]
+
+METHODS: dict[str, AnyMethod] = {
+    method.name: method  # type: ignore[misc]  # a table of methods of many types
+    for method in (
+        OPEN_SESSION,
+        READ,
+        PLAN,
+        APPLY,
+        DRIFT,
+        PRUNE,
+        ADOPT,
+        VERIFY_OWNERSHIP,
+        CLOSE_SESSION,
+    )
+}
+"""Every RPC by its name, in the order of the contract."""
+
+
+def find_method(name: str) -> AnyMethod:
+    """The method of that name, or RpcError UNIMPLEMENTED."""
+    try:
+        return METHODS[name]
+    except KeyError:
+        raise unknown_method(name) from None

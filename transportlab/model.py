@@ -1,0 +1,380 @@
+"""The messages of the contract as frozen dataclasses, free of any wire library.
+
+spec/plugin/backend.proto is the same contract in protobuf; a test holds the two to each other
+field by field. An enum's member names are the proto names without their prefix, its values are
+the words of the manifest and of JSON. Integers are int32. A default is what an absent member
+means on every codec: protobuf's zero, and for an enum the member named here (the defaults of a
+manifest are manifest.py's). What a message means stands in spec/PROTOCOL.md.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Concurrency(StrEnum):
+    """What happens when a run is due while the one before still goes on."""
+
+    ALLOW = "Allow"
+    FORBID = "Forbid"
+    REPLACE = "Replace"
+
+
+class ConcurrencyScope(StrEnum):
+    """Whether runs exclude each other on one host or everywhere."""
+
+    HOST = "host"
+    GLOBAL = "global"
+
+
+class OpKind(StrEnum):
+    """What an op of a plan does to one job's entries."""
+
+    DELETE = "delete"
+    UPDATE = "update"
+    CREATE = "create"
+    SKIP = "skip"
+
+
+class ApplyEventKind(StrEnum):
+    """The steps of an Apply, as its stream reports them."""
+
+    STARTED = "started"
+    DONE = "done"
+    FINISHED = "finished"
+
+
+class DriftKind(StrEnum):
+    """How one entry departs from what is desired."""
+
+    MISSING = "missing"
+    MODIFIED = "modified"
+    ORPHAN = "orphan"
+
+
+class AdoptOutcome(StrEnum):
+    """What became of the wish to take over existing entries."""
+
+    ADOPTED = "adopted"
+    ALREADY_MANAGED = "already_managed"
+    DIVERGED = "diverged"
+    NOT_FOUND = "not_found"
+
+
+class Verdict(StrEnum):
+    """Whose an entry is."""
+
+    OWNED = "owned"
+    TAMPERED = "tampered"
+    ABANDONED = "abandoned"
+    DUPLICATE = "duplicate"
+    FOREIGN = "foreign"
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """The HTTP request that a job makes."""
+
+    method: str = ""
+    url: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """How often a failed run is tried again, and the bounds of the wait between, in seconds."""
+
+    max_attempts: int = 0
+    min_seconds: int = 0
+    max_seconds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How runs of one job relate to each other and to time."""
+
+    concurrency: Concurrency = Concurrency.FORBID
+    concurrency_scope: ConcurrencyScope = ConcurrencyScope.HOST
+    timeout_seconds: int = 0
+    retries: Retries = Retries()
+
+
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """Names of secrets that a run needs; never their values."""
+
+    secret_refs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One normalised job of a manifest."""
+
+    name: str = ""
+    schedules: tuple[str, ...] = ()
+    timezone: str = ""
+    request: HttpRequest = HttpRequest()
+    policy: Policy = Policy()
+    auth: Auth = Auth()
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredJob:
+    """A job and the hash of each of its schedules, in order."""
+
+    job: Job = Job()
+    hashes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One scheduler entry that carries cronix's mark, in the scheduler's own terms.
+
+    location says where it stands, for people; it is not part of the entry's identity.
+    """
+
+    app: str = ""
+    job: str = ""
+    index: int = 0
+    hash: str = ""
+    schedule: str = ""
+    command: str = ""
+    location: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MalformedMarker:
+    """A mark of ownership that cannot be read or has lost its entry."""
+
+    location: str = ""
+    text: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSessionRequest:
+    """The first call: who calls, in which versions, and the backend's configuration."""
+
+    host_version: str = ""
+    protocol_versions: tuple[int, ...] = ()
+    config: Mapping[str, str] = field(default_factory=dict)
+    required_capabilities: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSessionReply:
+    """Who answers, and the version that both speak."""
+
+    protocol_version: int = 0
+    plugin_name: str = ""
+    plugin_version: str = ""
+    capabilities: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CloseSessionRequest:
+    """The last call of a session."""
+
+
+@dataclass(frozen=True, slots=True)
+class CloseSessionReply:
+    """The session has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRequest:
+    """Ask for owned entries: those of one app, or of all where app is None."""
+
+    app: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadReply:
+    """Owned entries by app, job and index, and the markers that could not be read."""
+
+    entries: tuple[Entry, ...] = ()
+    malformed: tuple[MalformedMarker, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Op:
+    """One step of a plan, for one job: the entries that are there and those that will be."""
+
+    kind: OpKind = OpKind.SKIP
+    job: str = ""
+    before: tuple[Entry, ...] = ()
+    after: tuple[Entry, ...] = ()
+    desired: DesiredJob | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRequest:
+    """Ask what it takes to make the app's entries those of the desired jobs."""
+
+    app: str = ""
+    jobs: tuple[DesiredJob, ...] = ()
+    allow_empty: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PlanReply:
+    """Ops in the order in which they are applied, and the digest of the state they rest on."""
+
+    app: str = ""
+    ops: tuple[Op, ...] = ()
+    state_digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyRequest:
+    """Ask to carry out a plan."""
+
+    plan: PlanReply = PlanReply()
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many jobs an Apply deleted, updated, created and left alone."""
+
+    deleted: int = 0
+    updated: int = 0
+    created: int = 0
+    skipped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyEvent:
+    """One event of an Apply: an op (by its position in the plan), or the end with its counts."""
+
+    kind: ApplyEventKind = ApplyEventKind.STARTED
+    op_index: int = 0
+    op_kind: OpKind = OpKind.SKIP
+    job: str = ""
+    counts: Counts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DriftRequest:
+    """Ask how the app's entries depart from the desired jobs; nothing is written."""
+
+    app: str = ""
+    jobs: tuple[DesiredJob, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DriftItem:
+    """One departure: expected is None for an orphan, actual is None for a missing entry."""
+
+    kind: DriftKind = DriftKind.MISSING
+    app: str = ""
+    job: str = ""
+    index: int = 0
+    expected: Entry | None = None
+    actual: Entry | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DriftReply:
+    """Every departure, by job and index; empty means that there is none."""
+
+    items: tuple[DriftItem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PruneRequest:
+    """Ask to remove the app's entries whose job is not in keep."""
+
+    app: str = ""
+    keep: tuple[str, ...] = ()
+    dry_run: bool = False
+    allow_empty: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PruneReply:
+    """The entries that were removed, or would be on a dry run."""
+
+    removed: tuple[Entry, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptRequest:
+    """Ask to mark existing, unmarked entries of one job as owned."""
+
+    app: str = ""
+    job: DesiredJob = DesiredJob()
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One way in which what is there differs from what is desired.
+
+    index is the position among the job's schedules, -1 for an entry that none of them asks for.
+    """
+
+    index: int = 0
+    expected: str = ""
+    got: str = ""
+    location: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptReply:
+    """The outcome, what stood in its way, and the entries that are now owned (or would be)."""
+
+    outcome: AdoptOutcome = AdoptOutcome.NOT_FOUND
+    differences: tuple[Difference, ...] = ()
+    entries: tuple[Entry, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyOwnershipRequest:
+    """Ask whose the app's entries are, held against the desired jobs."""
+
+    app: str = ""
+    jobs: tuple[DesiredJob, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OwnershipItem:
+    """A verdict on one entry, and why (empty for owned)."""
+
+    verdict: Verdict = Verdict.OWNED
+    entry: Entry = Entry()
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyOwnershipReply:
+    """A verdict per entry, by job and index."""
+
+    items: tuple[OwnershipItem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorDetails:
+    """The data of an error, equal on every transport; members that do not apply are empty.
+
+    reason is a stable word for programs, path a member of the request or a place in the backend's
+    store, action what to do. applied, failed and unattempted name the jobs of a failed Apply.
+    """
+
+    reason: str = ""
+    path: str = ""
+    expected: str = ""
+    got: str = ""
+    action: str = ""
+    applied: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    unattempted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """An error whole, where a transport has no place of its own for the code and the message."""
+
+    code: int = 0
+    message: str = ""
+    details: ErrorDetails = ErrorDetails()

@@ -1,0 +1,55 @@
+"""Finds transports and in-tree backends by name: each is a module whose place tells its name.
+
+`transports/<name>/__init__.py` holds TRANSPORT, `transportlab/backends/<name>` holds PLUGIN. Adding
+one adds a folder; nothing here changes.
+"""
+
+import re
+from importlib import import_module
+from pkgutil import iter_modules
+from types import ModuleType
+
+from transportlab.backend import Plugin
+from transportlab.channel import Transport
+from transportlab.errors import UsageError
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+
+
+def transport_names() -> list[str]:
+    """The names of all transports, sorted."""
+    return _names("transports")
+
+
+def load_transport(name: str) -> Transport:
+    """The transport of that name, or UsageError. Imports none of the libraries it needs."""
+    module = _load("transports", name)
+    if module is None:
+        raise UsageError(f'unknown transport "{name}"; there are {", ".join(transport_names())}')
+    transport: Transport = module.TRANSPORT
+    return transport
+
+
+def load_backend(name: str) -> Plugin | None:
+    """The in-tree backend of that name, None if there is none."""
+    module = _load("transportlab.backends", name)
+    if module is None:
+        return None
+    plugin: Plugin = module.PLUGIN
+    return plugin
+
+
+def _names(package: str) -> list[str]:
+    return sorted(found.name for found in iter_modules(import_module(package).__path__))
+
+
+def _load(package: str, name: str) -> ModuleType | None:
+    if not _NAME.match(name):
+        return None
+    full = f"{package}.{name}"
+    try:
+        return import_module(full)
+    except ModuleNotFoundError as error:
+        if error.name != full:
+            raise
+        return None

@@ -1,0 +1,119 @@
+"""What a plugin's program does around its backend: run(PLUGIN), and nothing else.
+
+The host says by environment which transport it wants; stdout carries the one handshake line and then
+belongs to the transport, so it is moved away from everything that prints before any of the backend's
+code runs (P-HANDSHAKE-6). The end of stdin means that the host is gone (P-STOP-2).
+"""
+
+import contextlib
+import os
+import select
+import signal
+import sys
+from types import FrameType
+from typing import BinaryIO
+
+from transportlab.backend import Plugin
+from transportlab.channel import Endpoint, EndpointKind, SocketEndpoint, StdioEndpoint
+from transportlab.errors import LabError
+from transportlab.registry import load_transport
+from transportlab.session import PluginSession
+
+ENV_TRANSPORT = "CRONIX_PLUGIN_TRANSPORT"
+ENV_CODEC = "CRONIX_PLUGIN_CODEC"
+ENV_SOCKET = "CRONIX_PLUGIN_SOCKET"
+
+
+class ProcessLife:
+    """The life of a plugin process: from its handshake line to the end of stdin or SIGTERM."""
+
+    def __init__(self, line: str, stdout: BinaryIO, stdin: int | None) -> None:
+        self._line = line
+        self._stdout = stdout
+        self._stdin = stdin
+        self._woken, self._waker = os.pipe()
+
+    def ready(self) -> None:
+        """Write the handshake line."""
+        self._stdout.write(f"{self._line}\n".encode())
+        self._stdout.flush()
+
+    def wait(self) -> None:
+        """Return at stop(), or when stdin ends; what comes on stdin before is thrown away."""
+        poll = select.poll()
+        poll.register(self._woken, select.POLLIN)
+        if self._stdin is not None:
+            poll.register(self._stdin, select.POLLIN)
+        while True:
+            ready = [fd for fd, _ in poll.poll()]
+            if self._woken in ready or not os.read(ready[0], 65536):
+                return
+
+    def stop(self) -> None:
+        """Make wait() return; safe in a signal handler."""
+        os.write(self._waker, b"x")
+
+
+def claim_stdout() -> BinaryIO:
+    """The real stdout for the caller alone; whoever else writes to fd 1 now writes to stderr."""
+    sys.stdout.flush()
+    private = os.dup(1)
+    os.dup2(2, 1)
+    return open(private, "wb", buffering=0)
+
+
+def handshake_line(plugin: Plugin, transport: str, codec: str, endpoint: str) -> str:
+    """The one line by which a plugin reports itself, without its line end (P-HANDSHAKE-1)."""
+    words = {"transport": transport, "codec": codec, "name": plugin.name, "version": plugin.version}
+    return " ".join(["CRONIX-PLUGIN-V1", endpoint, *(f"{k}={v}" for k, v in words.items())])
+
+
+def run(plugin: Plugin) -> None:
+    """Serve the plugin to the host that started this process, then exit. Does not return."""
+    try:
+        name = os.environ[ENV_TRANSPORT]
+    except KeyError:
+        sys.exit(
+            f"cronix-backend-{plugin.name} {plugin.version} is a plugin: a host starts it and sets"
+            f" {ENV_TRANSPORT}. Try: transportlab read --backend {plugin.name} --help"
+        )
+    wire = claim_stdout()
+    try:
+        _serve(plugin, name, wire)
+    except LabError as error:
+        sys.exit(f"cronix-backend-{plugin.name}: {error}")
+    sys.stderr.flush()
+    # Threads may still sit in calls that nobody waits for; the interpreter must not wait for them.
+    sys.exit(0)
+
+
+def _serve(plugin: Plugin, name: str, wire: BinaryIO) -> None:
+    transport = load_transport(name)
+    codec = os.environ.get(ENV_CODEC) or transport.traits.codecs[0]
+    socket = os.environ.get(ENV_SOCKET, "")
+    endpoint: Endpoint
+    if transport.traits.endpoint is EndpointKind.STDIO:
+        endpoint = StdioEndpoint(open(os.dup(0), "rb", buffering=0), wire)
+        address, stdin = "stdio", None
+    else:
+        endpoint = SocketEndpoint(socket)
+        address, stdin = socket, 0
+    life = ProcessLife(handshake_line(plugin, name, codec, address), wire, stdin)
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        life.stop()
+
+    signal.signal(signal.SIGTERM, on_signal)
+    signal.signal(signal.SIGINT, on_signal)
+    try:
+        transport.serve(PluginSession(plugin), endpoint, codec=codec, life=life)
+    finally:
+        if stdin is not None:
+            _remove(socket)
+
+
+def _remove(socket: str) -> None:
+    """Remove the socket and, should the host be gone, its private directory (P-STOP-4)."""
+    with contextlib.suppress(OSError):
+        os.unlink(socket)
+        os.rmdir(os.path.dirname(socket))

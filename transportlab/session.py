@@ -1,0 +1,157 @@
+"""The session around a backend's operations: negotiation, config, and the order of calls.
+
+    new --OpenSession--> open --CloseSession--> closed
+
+Any other call in `new` or `closed`, and OpenSession in `open` or `closed`, is FAILED_PRECONDITION
+(P-SESSION-1). A refused OpenSession leaves the session new.
+"""
+
+import threading
+from collections.abc import Iterator, Mapping
+
+from transportlab import model
+from transportlab.backend import PROTOCOL_VERSIONS, Operations, Plugin
+from transportlab.context import Context, SessionInfo
+from transportlab.errors import Code, RpcError, invalid_argument
+from transportlab.log import Log
+
+
+def _refused(reason: str, message: str, **details: str) -> RpcError:
+    return RpcError(Code.FAILED_PRECONDITION, message, model.ErrorDetails(reason, **details))
+
+
+class PluginSession:
+    """A Backend made of a Plugin: one session, then no more. Safe from several threads."""
+
+    def __init__(self, plugin: Plugin) -> None:
+        self._plugin = plugin
+        self._lock = threading.Lock()
+        self._state = "new"
+        self._operations: Operations | None = None
+        self._info: SessionInfo | None = None
+        self._log = Log(plugin.name)
+
+    def open_session(
+        self, request: model.OpenSessionRequest, context: Context
+    ) -> model.OpenSessionReply:
+        """Agree on the highest common version and make the operations from the config."""
+        context.log = self._log
+        with self._lock:
+            if self._state != "new":
+                raise _refused(
+                    f"SESSION_{self._state.upper()}",
+                    f"OpenSession: the session is already {self._state}",
+                    action="start the plugin anew for another session",
+                )
+            version = self._negotiate(request)
+            self._require(request)
+            self._check_config(request.config)
+            self._operations = self._plugin.create(request.config)
+            self._info = SessionInfo(request.host_version, version)
+            self._state = "open"
+        return model.OpenSessionReply(
+            version, self._plugin.name, self._plugin.version, self._plugin.capabilities
+        )
+
+    def _negotiate(self, request: model.OpenSessionRequest) -> int:
+        common = set(PROTOCOL_VERSIONS) & set(request.protocol_versions)
+        if common:
+            return max(common)
+        ours, theirs = _versions(PROTOCOL_VERSIONS), _versions(request.protocol_versions)
+        oldest, newest = min(PROTOCOL_VERSIONS), max(request.protocol_versions, default=0)
+        raise _refused(
+            "PROTOCOL_VERSION",
+            f"the plugin speaks protocol {ours}; the host speaks {theirs}",
+            path="protocol_versions",
+            expected=ours,
+            got=theirs,
+            action="install a newer host" if newest < oldest else "install a newer plugin",
+        )
+
+    def _require(self, request: model.OpenSessionRequest) -> None:
+        missing = sorted(set(request.required_capabilities) - set(self._plugin.capabilities))
+        if missing:
+            raise _refused(
+                "CAPABILITY",
+                f"the plugin does not have the required {', '.join(missing)}",
+                path="required_capabilities",
+                expected=", ".join(sorted(request.required_capabilities)),
+                got=", ".join(self._plugin.capabilities),
+            )
+
+    def _check_config(self, config: Mapping[str, str]) -> None:
+        known = {key.name: key for key in self._plugin.config}
+        names = ", ".join(known) or "none"
+        for name in sorted(config):
+            if name not in known:
+                raise invalid_argument(
+                    f"config/{name}",
+                    f"unknown config key; the {self._plugin.name} backend knows {names}",
+                    reason="UNKNOWN_CONFIG",
+                    expected=names,
+                    got=name,
+                )
+        for key in self._plugin.config:
+            if key.required and key.name not in config:
+                raise invalid_argument(
+                    f"config/{key.name}",
+                    f"missing config key: {key.description}",
+                    reason="MISSING_CONFIG",
+                    expected=key.name,
+                )
+
+    def close_session(
+        self, request: model.CloseSessionRequest, context: Context
+    ) -> model.CloseSessionReply:
+        """End the session."""
+        self._open(context)
+        with self._lock:
+            self._state = "closed"
+        return model.CloseSessionReply()
+
+    def _open(self, context: Context) -> Operations:
+        """The operations, if the session is open; gives the context its session and log."""
+        context.session = self._info
+        context.log = self._log
+        if self._state != "open" or self._operations is None:
+            word = "not open" if self._state == "new" else "closed"
+            raise _refused(
+                f"SESSION_{word.upper().replace(' ', '_')}",
+                f"the session is {word}",
+                action="call OpenSession first",
+            )
+        return self._operations
+
+    def read(self, request: model.ReadRequest, context: Context) -> model.ReadReply:
+        """As in Operations."""
+        return self._open(context).read(request, context)
+
+    def plan(self, request: model.PlanRequest, context: Context) -> model.PlanReply:
+        """As in Operations."""
+        return self._open(context).plan(request, context)
+
+    def apply(self, request: model.ApplyRequest, context: Context) -> Iterator[model.ApplyEvent]:
+        """As in Operations."""
+        return self._open(context).apply(request, context)
+
+    def drift(self, request: model.DriftRequest, context: Context) -> model.DriftReply:
+        """As in Operations."""
+        return self._open(context).drift(request, context)
+
+    def prune(self, request: model.PruneRequest, context: Context) -> model.PruneReply:
+        """As in Operations."""
+        return self._open(context).prune(request, context)
+
+    def adopt(self, request: model.AdoptRequest, context: Context) -> model.AdoptReply:
+        """As in Operations."""
+        return self._open(context).adopt(request, context)
+
+    def verify_ownership(
+        self, request: model.VerifyOwnershipRequest, context: Context
+    ) -> model.VerifyOwnershipReply:
+        """As in Operations."""
+        return self._open(context).verify_ownership(request, context)
+
+
+def _versions(versions: tuple[int, ...]) -> str:
+    return "{" + ",".join(str(version) for version in sorted(versions)) + "}"

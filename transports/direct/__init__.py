@@ -1,0 +1,103 @@
+"""No wire at all: calls go to a backend in this process. The baseline, and the proof of the interface.
+
+What it leaves out is what a wire brings: codecs, limits, isolation, a deadline that holds against a
+backend that does not look at its Context.
+"""
+
+from collections.abc import Iterator
+from typing import TypeVar
+
+from transportlab.backend import Backend
+from transportlab.channel import (
+    Channel,
+    EndpointKind,
+    Lifecycle,
+    ObjectEndpoint,
+    Traits,
+    Transport,
+)
+from transportlab.context import Cancellation, Context
+from transportlab.dispatch import Dispatcher
+from transportlab.errors import ChannelClosed, LabError, RpcError, UsageError
+from transportlab.inflight import InFlight
+from transportlab.methods import Method
+
+Q = TypeVar("Q")
+R = TypeVar("R")
+
+
+class DirectChannel(Channel):
+    """Calls a Dispatcher in the caller's thread."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._dispatcher = Dispatcher(backend)
+        self._calls = InFlight()
+
+    def unary(
+        self,
+        method: Method[Q, R],
+        request: Q,
+        *,
+        timeout: float | None = None,
+        cancel: Cancellation | None = None,
+    ) -> R:
+        """As in Channel."""
+        with self._calls.call(cancel) as switch:
+            try:
+                context = Context(timeout=timeout, cancellation=switch)
+                return self._dispatcher.unary(method, request, context)
+            except RpcError as error:
+                raise self._translated(error) from None
+
+    def stream(
+        self,
+        method: Method[Q, R],
+        request: Q,
+        *,
+        timeout: float | None = None,
+        cancel: Cancellation | None = None,
+    ) -> Iterator[R]:
+        """As in Channel."""
+        with self._calls.call(cancel) as switch:
+            try:
+                context = Context(timeout=timeout, cancellation=switch)
+                yield from self._dispatcher.stream(method, request, context)
+            except RpcError as error:
+                raise self._translated(error) from None
+
+    def _translated(self, error: RpcError) -> LabError:
+        """What a wire would make of the error: bounded texts, and ChannelClosed after close()."""
+        if self._calls.closed:
+            return ChannelClosed("the channel was closed during the call")
+        return RpcError.from_status(error.to_status())
+
+    def close(self) -> None:
+        """As in Channel; a call in flight ends when its backend looks at its Context."""
+        self._calls.close()
+
+
+class DirectTransport(Transport):
+    """See the module."""
+
+    name = "direct"
+    traits = Traits(
+        endpoint=EndpointKind.OBJECT,
+        codecs=("none",),
+        isolated=False,
+        killable=False,
+        streams=True,
+        enforces_deadline=False,
+        multiplexed=True,
+        wire=False,
+    )
+
+    def connect(self, endpoint: ObjectEndpoint, *, codec: str) -> Channel:  # noqa: ARG002
+        """As in Transport; there is nothing to encode, so the codec has no effect."""
+        return DirectChannel(endpoint.backend)
+
+    def serve(self, backend: Backend, endpoint: object, *, codec: str, life: Lifecycle) -> None:
+        """Not possible: a backend in the host's own process has no plugin's side."""
+        raise UsageError("direct has no plugin's side: a plugin cannot be served by it")
+
+
+TRANSPORT = DirectTransport()
