@@ -7,8 +7,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from io import FileIO
 from types import TracebackType
-from typing import Any, BinaryIO, Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 from transportlab.backend import Backend
 from transportlab.context import Cancellation
@@ -19,7 +20,7 @@ R = TypeVar("R")
 
 
 class EndpointKind(StrEnum):
-    """How a transport's plugin is reached, which decides how the host starts it."""
+    """How a transport's plugin is reached, hence how the host starts it."""
 
     SOCKET = "socket"
     STDIO = "stdio"
@@ -31,12 +32,12 @@ class EndpointKind(StrEnum):
 class Traits:
     """What a transport can and cannot do.
 
-    endpoint: how its plugin is reached. codecs: those it carries, its usual one first. isolated: a
-    crash of the plugin does not take the host along. killable: a plugin that hangs can be ended.
-    streams: replies of a streaming RPC arrive one by one. enforces_deadline: the host's call returns
-    at its deadline even if the plugin does not cooperate. multiplexed: many calls at once on one
-    channel. wire: messages become bytes, so that the limits of PROTOCOL.md apply. requires: import
-    names of the libraries that it needs.
+    endpoint: how its plugin is reached, hence how the host starts it. codecs: those it carries, its
+    usual one first. isolated: a crash of the plugin does not take the host along. killable: a
+    plugin that hangs can be ended. streams: replies of a streaming RPC arrive one by one.
+    enforces_deadline: a call returns at its deadline even if the plugin does not cooperate.
+    multiplexed: many calls at once on one channel. wire: messages become bytes, so that the limits
+    of PROTOCOL.md apply. requires: import names of the libraries that it needs.
     """
 
     endpoint: EndpointKind
@@ -61,8 +62,8 @@ class SocketEndpoint:
 class StdioEndpoint:
     """Two unbuffered byte pipes: reader brings what the peer sends, writer takes it there."""
 
-    reader: BinaryIO
-    writer: BinaryIO
+    reader: FileIO
+    writer: FileIO
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """What travels beside a request: deadline, cancellation, session and log.
 
-A Cancellation is a one-way switch. Where the wire pushes the news (a notification, a reset stream)
-the transport calls cancel(); where the news must be fetched (a flag in a struct, a closed socket) it
-gives a PolledCancellation a probe instead.
+A Cancellation is a one-way switch. Where the wire pushes the news (a notification, a reset
+stream) the transport calls cancel(); where the news must be fetched (a flag in a struct, a closed
+socket) it gives a PolledCancellation a probe instead.
 """
 
 import threading
@@ -23,7 +23,7 @@ class Cancellation:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._thrown = False
-        self._callbacks: list[Callable[[], None]] = []
+        self._callbacks: list[Callable[[], object]] = []
 
     @property
     def cancelled(self) -> bool:
@@ -40,7 +40,7 @@ class Cancellation:
         for callback in callbacks:
             callback()
 
-    def on_cancel(self, callback: Callable[[], None]) -> Callable[[], None]:
+    def on_cancel(self, callback: Callable[[], object]) -> Callable[[], None]:
         """Run callback once when the switch is thrown, now if it already is.
 
         Returns a function that takes the callback back.
@@ -52,7 +52,7 @@ class Cancellation:
         callback()
         return lambda: None
 
-    def _forget(self, callback: Callable[[], None]) -> None:
+    def _forget(self, callback: Callable[[], object]) -> None:
         with self._lock:
             if callback in self._callbacks:
                 self._callbacks.remove(callback)
@@ -81,7 +81,7 @@ class PolledCancellation(Cancellation):
             self.cancel()
         return self._thrown
 
-    def on_cancel(self, callback: Callable[[], None]) -> Callable[[], None]:
+    def on_cancel(self, callback: Callable[[], object]) -> Callable[[], None]:
         """As in Cancellation; a thread asks the probe until the callback is taken back."""
         done = threading.Event()
         forget = super().on_cancel(callback)

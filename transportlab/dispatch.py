@@ -1,16 +1,18 @@
 """Plugin side of every transport: from a method and a request to a reply or an RpcError.
 
 A transport decodes the request, calls here, and encodes what comes back; it never sees another
-exception than RpcError.
+exception than RpcError. The bound on calls at once is kept here, for every transport alike.
 """
 
 import traceback
 from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import BoundedSemaphore
 from typing import TypeVar
 
 from transportlab.backend import Backend
 from transportlab.context import Context
-from transportlab.errors import Code, LabError, RpcError
+from transportlab.errors import MAX_CALLS, Code, LabError, RpcError, too_many_calls
 from transportlab.methods import Method
 from transportlab.model import ErrorDetails
 
@@ -23,12 +25,23 @@ class Dispatcher:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
+        self._places = BoundedSemaphore(MAX_CALLS)
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        if not self._places.acquire(blocking=False):
+            raise too_many_calls()
+        try:
+            yield
+        finally:
+            self._places.release()
 
     def unary(self, method: Method[Q, R], request: Q, context: Context) -> R:
         """Call a method that has one reply."""
         try:
             context.check()
-            reply: R = getattr(self._backend, method.attribute)(request, context)
+            with self._place():
+                reply: R = getattr(self._backend, method.attribute)(request, context)
         except Exception as error:
             raise as_rpc_error(error, context) from error
         return reply
@@ -37,7 +50,8 @@ class Dispatcher:
         """Call a method that has any number of replies; closing the iterator ends the call."""
         try:
             context.check()
-            yield from getattr(self._backend, method.attribute)(request, context)
+            with self._place():
+                yield from getattr(self._backend, method.attribute)(request, context)
         except Exception as error:
             raise as_rpc_error(error, context) from error
 

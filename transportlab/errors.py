@@ -1,7 +1,7 @@
 """Every error that the lab raises on purpose.
 
     LabError
-    |-- RpcError            the backend's answer: code, message and details, equal on every transport
+    |-- RpcError            the backend's answer: code, message, details; equal on every transport
     |-- TransportError      the channel itself failed; whether the call was carried out is unknown
     |   |-- ChannelClosed       this side closed the channel
     |   |-- ConnectionLost      the other side went away
@@ -20,10 +20,14 @@ from enum import IntEnum
 from transportlab.model import ErrorDetails, Status
 
 MAX_TEXT = 8192
-"""Longest text in an error, in characters: what gRPC must carry in its trailing metadata (P-ERR-3)."""
+"""Longest text in an error, in characters: gRPC carries it in its trailing metadata (P-ERR-3)."""
 
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 """Largest encoded message, the same on every transport (P-LIMIT-1)."""
+
+
+MAX_CALLS = 128
+"""Calls that a plugin carries out at once; one more is refused (P-LIMIT-2)."""
 
 
 class Code(IntEnum):
@@ -64,19 +68,19 @@ class RpcError(LabError):
         return f"{self.code.name}: {self.message}"
 
     def to_status(self) -> Status:
-        """The error as one message, its texts no longer than MAX_TEXT and valid Unicode (P-ERR-3)."""
+        """The error as one message, its texts at most MAX_TEXT long and valid Unicode (P-ERR-3)."""
         texts = {
             f.name: _bounded(value)
             for f in fields(self.details)
             if isinstance(value := getattr(self.details, f.name), str) and value
         }
-        details = replace(self.details, **texts) if texts else self.details
+        details = replace(self.details, **texts) if texts else self.details  # type: ignore[arg-type]  # only str members are in texts
         return Status(int(self.code), _bounded(self.message), details)
 
     @classmethod
     def from_status(cls, status: Status) -> "RpcError":
         """The error that a peer sent; a code outside the table becomes UNKNOWN (P-ERR-4)."""
-        code = Code(status.code) if 1 <= status.code <= 16 else Code.UNKNOWN
+        code = Code(status.code) if 1 <= status.code <= max(Code) else Code.UNKNOWN
         return cls(code, status.message, status.details)
 
 
@@ -114,6 +118,15 @@ def message_too_large(size: int) -> RpcError:
         ErrorDetails(
             "MESSAGE_TOO_LARGE", expected=f"at most {MAX_MESSAGE_BYTES} bytes", got=f"{size} bytes"
         ),
+    )
+
+
+def too_many_calls() -> RpcError:
+    """What a call raises while MAX_CALLS others are carried out (P-LIMIT-2)."""
+    return RpcError(
+        Code.RESOURCE_EXHAUSTED,
+        f"more than {MAX_CALLS} calls at once",
+        ErrorDetails("TOO_MANY_CALLS", expected=f"at most {MAX_CALLS}", action="call again later"),
     )
 
 

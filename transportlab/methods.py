@@ -38,9 +38,7 @@ OPEN_SESSION = Method(
 )
 READ = Method("Read", "read", model.ReadRequest, model.ReadReply)
 PLAN = Method("Plan", "plan", model.PlanRequest, model.PlanReply)
-APPLY = Method(
-    "Apply", "apply", model.ApplyRequest, model.ApplyEvent, streams=True, writes=True
-)
+APPLY = Method("Apply", "apply", model.ApplyRequest, model.ApplyEvent, streams=True, writes=True)
 DRIFT = Method("Drift", "drift", model.DriftRequest, model.DriftReply)
 PRUNE = Method("Prune", "prune", model.PruneRequest, model.PruneReply, writes=True)
 ADOPT = Method("Adopt", "adopt", model.AdoptRequest, model.AdoptReply, writes=True)

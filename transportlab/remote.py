@@ -17,8 +17,9 @@ class RemoteBackend:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
 
-    def _unary(self, method: methods.Method[methods.Q, methods.R], request: methods.Q,
-               context: Context) -> methods.R:
+    def _unary(
+        self, method: methods.Method[methods.Q, methods.R], request: methods.Q, context: Context
+    ) -> methods.R:
         return self._channel.unary(
             method, request, timeout=context.remaining(), cancel=context.cancellation
         )

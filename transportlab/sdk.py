@@ -1,8 +1,8 @@
 """What a plugin's program does around its backend: run(PLUGIN), and nothing else.
 
-The host says by environment which transport it wants; stdout carries the one handshake line and then
-belongs to the transport, so it is moved away from everything that prints before any of the backend's
-code runs (P-HANDSHAKE-6). The end of stdin means that the host is gone (P-STOP-2).
+The host says by environment which transport it wants; stdout carries the one handshake line and
+then belongs to the transport, so it is moved away from everything that prints before any of the
+backend's code runs (P-HANDSHAKE-6). The end of stdin means that the host is gone (P-STOP-2).
 """
 
 import contextlib
@@ -10,8 +10,8 @@ import os
 import select
 import signal
 import sys
+from io import FileIO
 from types import FrameType
-from typing import BinaryIO
 
 from transportlab.backend import Plugin
 from transportlab.channel import Endpoint, EndpointKind, SocketEndpoint, StdioEndpoint
@@ -27,7 +27,7 @@ ENV_SOCKET = "CRONIX_PLUGIN_SOCKET"
 class ProcessLife:
     """The life of a plugin process: from its handshake line to the end of stdin or SIGTERM."""
 
-    def __init__(self, line: str, stdout: BinaryIO, stdin: int | None) -> None:
+    def __init__(self, line: str, stdout: FileIO, stdin: int | None) -> None:
         self._line = line
         self._stdout = stdout
         self._stdin = stdin
@@ -54,12 +54,12 @@ class ProcessLife:
         os.write(self._waker, b"x")
 
 
-def claim_stdout() -> BinaryIO:
+def claim_stdout() -> FileIO:
     """The real stdout for the caller alone; whoever else writes to fd 1 now writes to stderr."""
     sys.stdout.flush()
     private = os.dup(1)
     os.dup2(2, 1)
-    return open(private, "wb", buffering=0)
+    return FileIO(private, "wb")
 
 
 def handshake_line(plugin: Plugin, transport: str, codec: str, endpoint: str) -> str:
@@ -87,13 +87,13 @@ def run(plugin: Plugin) -> None:
     sys.exit(0)
 
 
-def _serve(plugin: Plugin, name: str, wire: BinaryIO) -> None:
+def _serve(plugin: Plugin, name: str, wire: FileIO) -> None:
     transport = load_transport(name)
     codec = os.environ.get(ENV_CODEC) or transport.traits.codecs[0]
     socket = os.environ.get(ENV_SOCKET, "")
     endpoint: Endpoint
     if transport.traits.endpoint is EndpointKind.STDIO:
-        endpoint = StdioEndpoint(open(os.dup(0), "rb", buffering=0), wire)
+        endpoint = StdioEndpoint(FileIO(os.dup(0), "rb"), wire)
         address, stdin = "stdio", None
     else:
         endpoint = SocketEndpoint(socket)

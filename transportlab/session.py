@@ -8,6 +8,7 @@ Any other call in `new` or `closed`, and OpenSession in `open` or `closed`, is F
 
 import threading
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from transportlab import model
 from transportlab.backend import PROTOCOL_VERSIONS, Operations, Plugin
@@ -16,8 +17,9 @@ from transportlab.errors import Code, RpcError, invalid_argument
 from transportlab.log import Log
 
 
-def _refused(reason: str, message: str, **details: str) -> RpcError:
-    return RpcError(Code.FAILED_PRECONDITION, message, model.ErrorDetails(reason, **details))
+def _refused(reason: str, message: str, details: model.ErrorDetails | None = None) -> RpcError:
+    details = replace(details or model.ErrorDetails(), reason=reason)
+    return RpcError(Code.FAILED_PRECONDITION, message, details)
 
 
 class PluginSession:
@@ -41,7 +43,7 @@ class PluginSession:
                 raise _refused(
                     f"SESSION_{self._state.upper()}",
                     f"OpenSession: the session is already {self._state}",
-                    action="start the plugin anew for another session",
+                    model.ErrorDetails(action="start the plugin anew for another session"),
                 )
             version = self._negotiate(request)
             self._require(request)
@@ -62,10 +64,12 @@ class PluginSession:
         raise _refused(
             "PROTOCOL_VERSION",
             f"the plugin speaks protocol {ours}; the host speaks {theirs}",
-            path="protocol_versions",
-            expected=ours,
-            got=theirs,
-            action="install a newer host" if newest < oldest else "install a newer plugin",
+            model.ErrorDetails(
+                path="protocol_versions",
+                expected=ours,
+                got=theirs,
+                action=f"install a newer {'host' if newest < oldest else 'plugin'}",
+            ),
         )
 
     def _require(self, request: model.OpenSessionRequest) -> None:
@@ -74,9 +78,11 @@ class PluginSession:
             raise _refused(
                 "CAPABILITY",
                 f"the plugin does not have the required {', '.join(missing)}",
-                path="required_capabilities",
-                expected=", ".join(sorted(request.required_capabilities)),
-                got=", ".join(self._plugin.capabilities),
+                model.ErrorDetails(
+                    path="required_capabilities",
+                    expected=", ".join(sorted(request.required_capabilities)),
+                    got=", ".join(self._plugin.capabilities),
+                ),
             )
 
     def _check_config(self, config: Mapping[str, str]) -> None:
@@ -118,7 +124,7 @@ class PluginSession:
             raise _refused(
                 f"SESSION_{word.upper().replace(' ', '_')}",
                 f"the session is {word}",
-                action="call OpenSession first",
+                model.ErrorDetails(action="call OpenSession first"),
             )
         return self._operations
 

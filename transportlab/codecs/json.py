@@ -1,6 +1,7 @@
 """The JSON codec: compact UTF-8, the contract's field names, JSON straight into the dataclasses.
 
-Not protobuf's JSON mapping: names stay snake_case, an enum is its word, an integer a number (P-CODEC-1).
+Not protobuf's JSON mapping: names stay snake_case, an enum is its word, an integer a number
+(P-CODEC-1).
 """
 
 import re
@@ -75,7 +76,9 @@ def _make_check(kind: object) -> Check | None:
         return lambda value: INT32_MIN <= value <= INT32_MAX
     if isinstance(kind, type) and is_dataclass(kind):
         hints = get_type_hints(kind).items()
-        members = [(attrgetter(name), check) for name, hint in hints if (check := range_check(hint))]
+        members = [
+            (attrgetter(name), check) for name, hint in hints if (check := range_check(hint))
+        ]
         return (lambda value: all(check(get(value)) for get, check in members)) if members else None
     inner = next((check for part in get_args(kind) if (check := range_check(part))), None)
     if inner is None:

@@ -1,13 +1,17 @@
-"""The protobuf codec: backend.proto's messages, converted to and from the dataclasses at its edge."""
+"""The protobuf codec: backend.proto's messages, made of and into the dataclasses at its edge."""
 
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from google.protobuf.message import DecodeError as ProtobufDecodeError
 
 from transportlab.codecs import Codec, DecodeError
-from transportlab.codecs._pb.convert import FROM, TO
+from transportlab.codecs._pb import convert
 
 M = TypeVar("M")
+
+_TO: dict[type, Callable[[Any], Any]] = convert.TO
+_FROM: Mapping[type, tuple[Any, Callable[[Any], Any]]] = convert.FROM
 
 
 class ProtobufCodec(Codec):
@@ -17,18 +21,17 @@ class ProtobufCodec(Codec):
     content_type = "application/x-protobuf"
 
     def _encode(self, message: object) -> bytes:
-        data: bytes = TO[type(message)](message).SerializeToString()
+        data: bytes = _TO[type(message)](message).SerializeToString()
         return data
 
     def decode(self, kind: type[M], data: bytes | memoryview) -> M:
         """As in Codec. Unknown fields are ignored, absent ones take the dataclass's default."""
-        wire: Any
-        wire, convert = FROM[kind]
+        wire, from_wire = _FROM[kind]
         try:
             parsed = wire.FromString(data)
         except (ProtobufDecodeError, UnicodeDecodeError) as error:
             raise DecodeError("", f"not a valid protobuf {kind.__name__}: {error}") from error
-        message: M = convert(parsed)
+        message: M = from_wire(parsed)
         return message
 
 

@@ -138,7 +138,7 @@ def _has_enum(kind: Any) -> bool:
     return any(isinstance(s, EnumMeta) or (is_dataclass(s) and _has_enum(s)) for s in shapes)
 
 
-def _shape(hint: Any) -> tuple[Any, str]:
+def _shape(hint: Any) -> tuple[type, str]:
     """The element type of a field and its shape: plain, repeated, map or optional."""
     origin, args = get_origin(hint), get_args(hint)
     if origin is tuple:

@@ -1,4 +1,4 @@
-"""No wire at all: calls go to a backend in this process. The baseline, and the proof of the interface.
+"""No wire at all: calls go to a backend in this process. The baseline, the interface's proof.
 
 What it leaves out is what a wire brings: codecs, limits, isolation, a deadline that holds against a
 backend that does not look at its Context.
@@ -91,7 +91,7 @@ class DirectTransport(Transport):
         wire=False,
     )
 
-    def connect(self, endpoint: ObjectEndpoint, *, codec: str) -> Channel:  # noqa: ARG002
+    def connect(self, endpoint: ObjectEndpoint, *, codec: str) -> Channel:
         """As in Transport; there is nothing to encode, so the codec has no effect."""
         return DirectChannel(endpoint.backend)
 

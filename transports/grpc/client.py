@@ -1,0 +1,153 @@
+"""The host's side: a grpcio channel that carries encoded messages as bytes."""
+
+import os
+import stat
+import threading
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+import grpc
+
+from transportlab.channel import Channel
+from transportlab.codecs import DecodeError, load_codec
+from transportlab.context import Cancellation
+from transportlab.errors import (
+    ChannelClosed,
+    Code,
+    ConnectionLost,
+    LabError,
+    ProtocolViolation,
+    RpcError,
+    TransportError,
+    cancelled,
+    deadline_exceeded,
+    unknown_method,
+)
+from transportlab.methods import Method
+from transportlab.model import Status
+from transports.grpc.wire import CODEC_KEY, OPTIONS, STATUS_KEY
+
+Q = TypeVar("Q")
+R = TypeVar("R")
+
+
+class GrpcChannel(Channel):
+    """One HTTP/2 connection to the socket at path."""
+
+    def __init__(self, path: str, codec: str) -> None:
+        try:
+            is_socket = stat.S_ISSOCK(os.stat(path).st_mode)
+        except OSError as error:
+            raise TransportError(f"cannot connect to {path}: {error.strerror}") from error
+        if not is_socket:
+            raise TransportError(f"cannot connect to {path}: not a socket")
+        self._codec = load_codec(codec)
+        self._metadata = None if codec == "protobuf" else ((CODEC_KEY, codec),)
+        self._channel = grpc.insecure_channel(f"unix:{path}", options=OPTIONS)
+        self._callables: dict[str, Any] = {}
+        self._closed = threading.Event()
+
+    def unary(
+        self,
+        method: Method[Q, R],
+        request: Q,
+        *,
+        timeout: float | None = None,
+        cancel: Cancellation | None = None,
+    ) -> R:
+        """As in Channel."""
+        data = self._prepare(request, timeout, cancel)
+        call = self._callables.get(method.name)
+        if call is None:
+            call = self._callables[method.name] = self._channel.unary_unary(method.path)
+        try:
+            if cancel is None:
+                reply = call(data, timeout, self._metadata)
+            else:
+                reply = _cancellable(call.future(data, timeout, self._metadata), cancel)
+        except (grpc.RpcError, grpc.FutureCancelledError, ValueError) as error:
+            raise self._translated(error, method.name, cancel) from error
+        return self._decoded(method.reply, reply)
+
+    def stream(
+        self,
+        method: Method[Q, R],
+        request: Q,
+        *,
+        timeout: float | None = None,
+        cancel: Cancellation | None = None,
+    ) -> Iterator[R]:
+        """As in Channel."""
+        data = self._prepare(request, timeout, cancel)
+        try:
+            begin: Any = self._channel.unary_stream(method.path)
+            call = begin(data, timeout, self._metadata)
+            forget = None if cancel is None else cancel.on_cancel(call.cancel)
+            try:
+                for reply in call:
+                    yield self._decoded(method.reply, reply)
+            finally:
+                if forget is not None:
+                    forget()
+                call.cancel()
+        except (grpc.RpcError, grpc.FutureCancelledError, ValueError) as error:
+            raise self._translated(error, method.name, cancel) from error
+
+    def _prepare(
+        self, request: object, timeout: float | None, cancel: Cancellation | None
+    ) -> bytes:
+        """The request's bytes, if the call may begin."""
+        if self._closed.is_set():
+            raise ChannelClosed("the channel is closed")
+        if cancel is not None and cancel.cancelled:
+            raise cancelled()
+        if timeout is not None and timeout <= 0:
+            raise deadline_exceeded()
+        return self._codec.encode(request)
+
+    def _decoded(self, kind: type[R], data: bytes) -> R:
+        try:
+            return self._codec.decode(kind, data)
+        except DecodeError as error:
+            raise ProtocolViolation(f"a reply cannot be read: {error}") from error
+
+    def _translated(self, error: Exception, method: str, cancel: Cancellation | None) -> LabError:
+        """grpcio's failure in the lab's terms."""
+        if self._closed.is_set():
+            return ChannelClosed("the channel was closed during the call")
+        if cancel is not None and cancel.cancelled:
+            return cancelled()
+        if not isinstance(error, grpc.Call):
+            return TransportError(f"grpcio: {error}")
+        for key, value in error.trailing_metadata() or ():
+            if key == STATUS_KEY and isinstance(value, bytes):
+                return RpcError.from_status(self._decoded(Status, value))
+        return _own_failure(error, method)
+
+    def close(self) -> None:
+        """As in Channel."""
+        self._closed.set()
+        self._channel.close()
+
+
+def _cancellable(call: Any, cancel: Cancellation) -> bytes:
+    forget = cancel.on_cancel(call.cancel)
+    try:
+        reply: bytes = call.result()
+    finally:
+        forget()
+    return reply
+
+
+def _own_failure(call: grpc.Call, method: str) -> LabError:
+    """What grpcio itself reports, when the plugin has said nothing."""
+    code, text = Code(call.code().value[0]), call.details() or ""
+    if code is Code.DEADLINE_EXCEEDED:
+        return deadline_exceeded()
+    if code is Code.UNIMPLEMENTED:
+        return unknown_method(method)
+    if code in (Code.UNAVAILABLE, Code.CANCELLED):
+        return ConnectionLost(f"the connection failed: {text}")
+    if code in (Code.INTERNAL, Code.UNKNOWN):
+        return ProtocolViolation(f"gRPC failed: {code.name}: {text}")
+    return RpcError(code, text)

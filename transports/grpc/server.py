@@ -1,0 +1,115 @@
+"""The plugin's side: a grpcio server of generic handlers, with no code per RPC."""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NoReturn
+
+import grpc
+
+from transportlab.backend import Backend
+from transportlab.channel import Lifecycle
+from transportlab.codecs import Codec, DecodeError, load_codec
+from transportlab.context import Cancellation, Context
+from transportlab.dispatch import Dispatcher
+from transportlab.errors import (
+    MAX_CALLS,
+    MAX_MESSAGE_BYTES,
+    RpcError,
+    TransportError,
+    message_too_large,
+    unknown_method,
+)
+from transportlab.methods import METHODS, AnyMethod
+from transports.grpc.wire import CODEC_KEY, OPTIONS, STATUS_KEY
+
+_STATUS = {code.value[0]: code for code in grpc.StatusCode}
+
+STOP_SECONDS = 1.0
+"""How long calls in flight may take to end once the plugin is told to stop."""
+
+
+class _Handlers(grpc.GenericRpcHandler):
+    """Finds the handler of a call by its path and its codec."""
+
+    def __init__(self, dispatcher: Dispatcher, codec: str) -> None:
+        self._dispatcher = dispatcher
+        self._codecs = {codec: load_codec(codec)}
+
+    def service(self, call: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes]:
+        name = next((v for k, v in call.invocation_metadata if k == CODEC_KEY), "protobuf")
+        if name not in self._codecs:
+            if name not in ("protobuf", "json"):
+                return None  # type: ignore[return-value]  # what grpcio answers with UNIMPLEMENTED
+            self._codecs[name] = load_codec(name)
+        handler = _Call(self._dispatcher, self._codecs[name], call.method)
+        if handler.method is not None and handler.method.streams:
+            return grpc.unary_stream_rpc_method_handler(handler.stream)
+        return grpc.unary_unary_rpc_method_handler(handler.unary)
+
+
+class _Call:
+    """One call's behaviour, from request bytes to reply bytes."""
+
+    def __init__(self, dispatcher: Dispatcher, codec: Codec, path: str) -> None:
+        self._dispatcher = dispatcher
+        self._codec = codec
+        self._name = path.rpartition("/")[2]
+        self.method = METHODS.get(self._name)
+
+    def unary(self, data: bytes, call: grpc.ServicerContext) -> bytes:
+        try:
+            method, request, context = self._start(data, call)
+            return self._codec.encode(self._dispatcher.unary(method, request, context))
+        except RpcError as error:
+            self._fail(error, call)
+
+    def stream(self, data: bytes, call: grpc.ServicerContext) -> Iterator[bytes]:
+        try:
+            method, request, context = self._start(data, call)
+            for reply in self._dispatcher.stream(method, request, context):
+                yield self._codec.encode(reply)
+        except RpcError as error:
+            self._fail(error, call)
+
+    def _start(self, data: bytes, call: grpc.ServicerContext) -> tuple[AnyMethod, object, Context]:
+        if self.method is None:
+            raise unknown_method(self._name)
+        if len(data) > MAX_MESSAGE_BYTES:
+            raise message_too_large(len(data))
+        switch = Cancellation()
+        if not call.add_callback(switch.cancel):
+            switch.cancel()
+        try:
+            request = self._codec.decode(self.method.request, data)
+        except DecodeError as error:
+            raise error.to_rpc_error() from error
+        remaining: float | None = call.time_remaining()
+        return self.method, request, Context(timeout=remaining, cancellation=switch)
+
+    def _fail(self, error: RpcError, call: grpc.ServicerContext) -> NoReturn:
+        status = error.to_status()
+        call.set_trailing_metadata(((STATUS_KEY, self._codec.encode(status)),))
+        call.abort(_STATUS[status.code], status.message)
+
+
+def serve(backend: Backend, path: str, codec: str, life: Lifecycle) -> None:
+    """Serve on the Unix socket at path until life.wait() returns."""
+    # More workers than calls at once, so that the refusal of one too many has a thread to run on.
+    server = grpc.server(ThreadPoolExecutor(MAX_CALLS + 8), options=OPTIONS)
+    server.add_generic_rpc_handlers((_Handlers(Dispatcher(backend), codec),))
+    _bind(server.add_insecure_port, path)
+    server.start()
+    life.ready()
+    life.wait()
+    server.stop(STOP_SECONDS).wait()
+
+
+def _bind(add_port: Callable[[str], Any], path: str) -> None:
+    mask = os.umask(0o177)
+    try:
+        add_port(f"unix:{path}")
+    except RuntimeError as error:
+        raise TransportError(f"cannot listen on {path}: {error}") from error
+    finally:
+        os.umask(mask)

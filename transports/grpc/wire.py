@@ -1,0 +1,30 @@
+"""What both ends of the gRPC transport agree on beside backend.proto (P-GRPC)."""
+
+from transportlab.errors import MAX_MESSAGE_BYTES
+
+CODEC_KEY = "cronix-codec"
+"""Metadata of a call: its codec; absent for protobuf (P-GRPC-2)."""
+
+STATUS_KEY = "cronix-status-bin"
+"""Trailing metadata of an error that the plugin made: the whole Status, in the call's codec.
+
+Its presence tells the backend's errors from grpcio's own. grpc-message holds the text as well, for
+clients that know no more than gRPC, but HTTP/2 may trim it and the details have no place there
+(P-GRPC-3).
+"""
+
+_MEBIBYTE = 1024 * 1024
+
+OPTIONS = [
+    # Our own check has the same text on every transport; grpcio's lies behind it, for peers that
+    # do not check (P-LIMIT-1).
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES + _MEBIBYTE),
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES + _MEBIBYTE),
+    # An error's texts are bounded at 8192 characters each; the default of 8 KiB in all would turn a
+    # longer error into RESOURCE_EXHAUSTED.
+    ("grpc.max_metadata_size", _MEBIBYTE),
+    ("grpc.absolute_max_metadata_size", _MEBIBYTE),
+    # Two channels to one path are two connections, and no proxy stands before a Unix socket.
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.enable_http_proxy", 0),
+]
