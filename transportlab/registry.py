@@ -21,6 +21,11 @@ def transport_names() -> list[str]:
     return _names("transports")
 
 
+def backend_names() -> list[str]:
+    """The names of the in-tree backends, sorted."""
+    return _names("transportlab.backends")
+
+
 def load_transport(name: str) -> Transport:
     """The transport of that name, or UsageError. Imports none of the libraries it needs."""
     module = _load("transports", name)

@@ -1,0 +1,45 @@
+# Two commands do everything from a clean checkout: `make evidence` and `make test`.
+# They need Python 3.11 or newer, make and a C compiler; without the compiler FFI is reported as not
+# run. PYTHON chooses the interpreter.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+
+.PHONY: evidence test check install derived libraries clean
+
+evidence: install
+	$(BIN)/python -m pytest bench --benchmark-only --benchmark-json=out/benchmarks.json \
+	    --benchmark-columns=min,median,iqr,rounds --benchmark-sort=name
+
+test: install check
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine -q
+	$(BIN)/coverage report
+
+check: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m transportlab.contract --check
+
+derived: install
+	$(BIN)/python -m transportlab.contract
+
+install: $(READY) libraries
+
+libraries: $(READY)
+	@$(BIN)/python plugins/build_libraries.py
+
+# Builds without isolation use the hatchling of the lock file, so that no other version comes in.
+$(READY): requirements.lock pyproject.toml $(wildcard plugins/cronix-backend-*)
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+clean:
+	rm -rf $(VENV) out .coverage .coverage.* .mypy_cache .ruff_cache

@@ -1,0 +1,180 @@
+"""The operations as commands, and the table of transports."""
+
+import importlib.util
+import sys
+from dataclasses import asdict, dataclass
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from transportlab import __version__, model
+from transportlab.cli import render
+from transportlab.cli.options import (
+    EXIT_DIVERGED,
+    EXIT_DRIFT,
+    EXIT_NOT_FOUND,
+    Invocation,
+    operation,
+)
+from transportlab.codecs import load_codec
+from transportlab.errors import UsageError
+from transportlab.registry import load_transport, transport_names
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="One backend RPC set over several transports: call it, check it, measure it.",
+)
+
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would be done; do nothing.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyResult:
+    """What `apply --json` prints: the plan's ops that were carried out, and their counts."""
+
+    events: tuple[model.ApplyEvent, ...]
+    counts: model.Counts
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        typer.echo(f"transportlab {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+@operation
+def read(run: Invocation) -> None:
+    """Show the app's entries, and markers that cannot be read."""
+    reply = run.backend.read(model.ReadRequest(run.manifest.app), run.context())
+    run.show(reply, lambda out: render.entries(out, reply))
+
+
+@app.command()
+@operation
+def plan(run: Invocation) -> None:
+    """Show what apply would do."""
+    reply = _plan(run)
+    run.show(reply, lambda out: render.plan(out, reply))
+
+
+def _plan(run: Invocation) -> model.PlanReply:
+    request = model.PlanRequest(run.manifest.app, run.jobs)
+    reply: model.PlanReply = run.backend.plan(request, run.context())
+    return reply
+
+
+@app.command()
+@operation
+def apply(run: Invocation) -> None:
+    """Plan, and carry the plan out."""
+    wanted = _plan(run)
+    events = []
+    steps = sum(op.kind is not model.OpKind.SKIP for op in wanted.ops)
+    with render.progress(steps) as advance:
+        for event in run.backend.apply(model.ApplyRequest(wanted), run.context()):
+            events.append(event)
+            if event.kind is model.ApplyEventKind.DONE:
+                advance(event.job)
+    counts = next((event.counts for event in events if event.counts), model.Counts())
+    result = ApplyResult(tuple(events), counts)
+    run.show(result, lambda out: render.applied(out, wanted, counts))
+
+
+@app.command()
+@operation
+def drift(
+    run: Invocation,
+    exit_on_drift: Annotated[bool, typer.Option(help="Exit with 5 if there is drift.")] = False,
+) -> int:
+    """Show how entries depart from the manifest; change nothing."""
+    reply = run.backend.drift(model.DriftRequest(run.manifest.app, run.jobs), run.context())
+    run.show(reply, lambda out: render.drift(out, reply))
+    return EXIT_DRIFT if reply.items and exit_on_drift else 0
+
+
+@app.command()
+@operation
+def prune(run: Invocation, dry_run: DryRunOption = False) -> None:
+    """Remove the app's entries whose job is not in the manifest."""
+    keep = tuple(wanted.job.name for wanted in run.jobs)
+    request = model.PruneRequest(run.manifest.app, keep, dry_run)
+    reply = run.backend.prune(request, run.context())
+    run.show(reply, lambda out: render.pruned(out, reply, dry_run))
+
+
+@app.command()
+@operation
+def adopt(
+    run: Invocation,
+    job: Annotated[
+        str | None, typer.Option(help="Which job; needed if there are several.", metavar="NAME")
+    ] = None,
+    dry_run: DryRunOption = False,
+) -> int:
+    """Mark existing entries of one job as owned.
+
+    Exits with 6 if they diverge from the manifest, 7 if there are none.
+    """
+    wanted = _one_job(run, job)
+    request = model.AdoptRequest(run.manifest.app, wanted, dry_run)
+    reply = run.backend.adopt(request, run.context())
+    run.show(reply, lambda out: render.adopted(out, wanted.job.name, reply, dry_run))
+    codes = {
+        model.AdoptOutcome.DIVERGED: EXIT_DIVERGED,
+        model.AdoptOutcome.NOT_FOUND: EXIT_NOT_FOUND,
+    }
+    return codes.get(reply.outcome, 0)
+
+
+def _one_job(run: Invocation, name: str | None) -> model.DesiredJob:
+    names = [wanted.job.name for wanted in run.jobs]
+    if name is None and len(names) == 1:
+        return run.jobs[0]
+    for wanted in run.jobs:
+        if wanted.job.name == name:
+            return wanted
+    shown = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")  # noqa: PLR2004  # a line's worth
+    problem = f'the manifest has no job "{name}"' if name else "the manifest has several jobs"
+    raise UsageError(f"{problem}; give --job with one of {shown}")
+
+
+@app.command()
+@operation
+def verify_ownership(run: Invocation) -> None:
+    """Show whose each entry is, held against the manifest."""
+    request = model.VerifyOwnershipRequest(run.manifest.app, run.jobs)
+    reply = run.backend.verify_ownership(request, run.context())
+    run.show(reply, lambda out: render.verdicts(out, reply))
+
+
+@app.command()
+def transports(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Show the transports and what each can and cannot do."""
+    rows = []
+    for name in transport_names():
+        traits = load_transport(name).traits
+        missing = [library for library in traits.requires if not _installed(library)]
+        rows.append({"name": name, **asdict(traits), "missing": missing})
+    if as_json:
+        typer.echo(load_codec("json").encode({"transports": rows}).decode())
+    else:
+        width = None if sys.stdout.isatty() else 160
+        render.transports(Console(highlight=False, markup=False, width=width), rows)
+
+
+def _installed(library: str) -> bool:
+    try:
+        return importlib.util.find_spec(library) is not None
+    except ModuleNotFoundError:
+        return False

@@ -1,0 +1,168 @@
+"""What all operations have in common: their options, the session, errors and exit codes."""
+
+import inspect
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from transportlab.cli import render
+from transportlab.codecs import load_codec
+from transportlab.context import Context
+from transportlab.errors import LabError, UsageError
+from transportlab.hashing import desired_jobs
+from transportlab.host import HostOptions, open_backend
+from transportlab.manifest import Manifest, load_manifest
+from transportlab.model import DesiredJob
+from transportlab.sdk import claim_stdout
+
+EXIT_ERROR = 1
+EXIT_USAGE = 2
+EXIT_DRIFT = 5
+EXIT_DIVERGED = 6
+EXIT_NOT_FOUND = 7
+EXIT_INTERRUPTED = 130
+
+NOT_A_TERMINAL_WIDTH = 240
+"""Columns of a table that goes into a file or a pipe, where nothing need be wrapped."""
+
+ManifestOption = Annotated[Path, typer.Option(help="The manifest, a JSON file.", metavar="FILE")]
+BackendOption = Annotated[
+    str, typer.Option(help="A backend by its name, or by a path with a slash.", metavar="NAME")
+]
+TransportOption = Annotated[
+    str, typer.Option(help="How to reach it; see `transportlab transports`.", metavar="NAME")
+]
+ConfigOption = Annotated[
+    list[str] | None,
+    typer.Option("--backend-config", help="Backend's configuration.", metavar="NAME=VALUE"),
+]
+CodecOption = Annotated[
+    str | None, typer.Option(help="Codec, if not the transport's usual.", metavar="NAME")
+]
+TimeoutOption = Annotated[
+    float | None, typer.Option(help="Deadline of each call.", metavar="SECONDS", min=0.001)
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+LogOption = Annotated[bool, typer.Option("--log", help="Show the plugin's log on stderr.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """One run of an operation: where it prints, what is desired, which backend it calls."""
+
+    out: Console
+    json: bool
+    manifest: Manifest
+    jobs: tuple[DesiredJob, ...]
+    backend: Any
+    timeout: float | None
+
+    def context(self) -> Context:
+        """A fresh context for one call."""
+        return Context(timeout=self.timeout)
+
+    def show(self, message: object, human: Callable[[Console], None]) -> None:
+        """Print a message of the contract: as JSON, or as human() prints it."""
+        if self.json:
+            self.out.file.write(load_codec("json").encode(message).decode() + "\n")
+        else:
+            human(self.out)
+
+
+def operation(function: Callable[..., int | None]) -> Callable[..., None]:
+    """Make a command of function(invocation, **its own options) -> exit code."""
+
+    def command(  # noqa: PLR0913  # one parameter an option
+        *,
+        manifest: ManifestOption,
+        backend: BackendOption,
+        transport: TransportOption,
+        backend_config: ConfigOption = None,
+        codec: CodecOption = None,
+        timeout: TimeoutOption = None,
+        as_json: JsonOption = False,
+        log: LogOption = False,
+        **own: Any,
+    ) -> None:
+        out = _private_stdout()
+        try:
+            options = HostOptions(
+                codec=codec,
+                config=_config(backend_config or []),
+                on_line=_print_log if log else None,
+            )
+            wanted = load_manifest(manifest)
+            with open_backend(backend, transport, options) as session:
+                for path in session.shadowed:
+                    typer.echo(f"note: {path} is hidden by an earlier directory", err=True)
+                run = Invocation(
+                    out, as_json, wanted, desired_jobs(wanted), session.backend, timeout
+                )
+                code = function(run, **own)
+        except LabError as error:
+            raise typer.Exit(_report(error, out, as_json)) from None
+        except KeyboardInterrupt:
+            typer.echo("interrupted; the plugin has been stopped", err=True)
+            raise typer.Exit(EXIT_INTERRUPTED) from None
+        finally:
+            out.file.flush()
+        raise typer.Exit(code or 0)
+
+    _adopt_signature(command, function)
+    return command
+
+
+def _adopt_signature(command: Callable[..., None], function: Callable[..., Any]) -> None:
+    """Give the command function's name, help and own options after the common ones."""
+    common = [
+        p for p in inspect.signature(command).parameters.values() if p.kind is not p.VAR_KEYWORD
+    ]
+    own = list(inspect.signature(function).parameters.values())[1:]
+    parameters = [*common, *(p.replace(kind=p.KEYWORD_ONLY) for p in own)]
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # see PEP 362
+    command.__annotations__ = {p.name: p.annotation for p in parameters}
+    command.__name__, command.__doc__ = function.__name__, function.__doc__
+
+
+def _private_stdout() -> Console:
+    """A console on the real stdout; what a backend in this process prints goes to stderr."""
+    terminal = sys.stdout.isatty()
+    file = TextIOWrapper(claim_stdout(), encoding="utf-8", errors="backslashreplace")
+    return Console(
+        file=file,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        force_terminal=terminal,
+        width=None if terminal else NOT_A_TERMINAL_WIDTH,
+    )
+
+
+def _print_log(line: str) -> None:
+    typer.echo(render.clean(line), err=True)
+
+
+def _config(pairs: list[str]) -> dict[str, str]:
+    config: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not name or not equals:
+            raise UsageError(f"--backend-config {pair}: expected NAME=VALUE")
+        if name in config:
+            raise UsageError(f"--backend-config {name} is given twice")
+        config[name] = value
+    return config
+
+
+def _report(error: LabError, out: Console, as_json: bool) -> int:
+    """Print an error: for people on stderr, and for programs as an object on stdout."""
+    typer.echo(f"error: {render.clean(render.error_text(error), keep_lines=True)}", err=True)
+    if as_json:
+        out.file.write(render.error_json(error) + "\n")
+    return EXIT_USAGE if isinstance(error, UsageError) else EXIT_ERROR

@@ -1,0 +1,206 @@
+"""What a person sees: tables, diffs, progress and errors. Texts of a backend are shown escaped."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from transportlab import model
+from transportlab.errors import LabError, PluginError, RpcError
+
+_MARKS = {
+    model.OpKind.CREATE: ("+", "green"),
+    model.OpKind.UPDATE: ("~", "yellow"),
+    model.OpKind.DELETE: ("-", "red"),
+}
+
+
+def clean(text: str, *, keep_lines: bool = False) -> str:
+    """The text with control characters escaped, so that it cannot move a terminal's cursor."""
+    keep = "\n" if keep_lines else ""
+    return "".join(
+        c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in text
+    )
+
+
+def _table(out: Console, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*(Text(clean(cell)) for cell in row))
+    out.print(table)
+
+
+def _count(number: int, noun: str, plural: str = "") -> str:
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
+def entries(out: Console, reply: model.ReadReply) -> None:
+    """A table of owned entries; then the malformed markers."""
+    if reply.entries:
+        _table(
+            out,
+            ("JOB", "#", "SCHEDULE", "COMMAND", "HASH", "WHERE"),
+            [
+                (f"{e.app}.{e.job}", str(e.index), e.schedule, e.command, e.hash, e.location)
+                for e in reply.entries
+            ],
+        )
+    out.print(_count(len(reply.entries), "entry", "entries"))
+    for marker in reply.malformed:
+        out.print(Text(clean(f"{marker.location}: {marker.reason}: {marker.text}"), "yellow"))
+
+
+def plan(out: Console, reply: model.PlanReply) -> None:
+    """The ops as a diff, and a summary."""
+    for op in reply.ops:
+        if op.kind in _MARKS:
+            mark, colour = _MARKS[op.kind]
+            out.print(Text(f"{mark} {op.kind} {clean(f'{reply.app}.{op.job}')}", colour))
+            _diff(out, op.before, op.after)
+    kinds = [op.kind for op in reply.ops]
+    parts = [f"{kinds.count(kind)} to {kind}" for kind in _MARKS if kinds.count(kind)] or [
+        "nothing to do"
+    ]
+    out.print(f"Plan: {', '.join(parts)}; {kinds.count(model.OpKind.SKIP)} unchanged.")
+
+
+def _diff(out: Console, before: Sequence[model.Entry], after: Sequence[model.Entry]) -> None:
+    old, new = [_line(entry) for entry in before], [_line(entry) for entry in after]
+    for line in old:
+        if line not in new:
+            out.print(Text(f"    - {line}", "red"))
+    for line in new:
+        if line not in old:
+            out.print(Text(f"    + {line}", "green"))
+
+
+def _line(entry: model.Entry | None) -> str:
+    if entry is None:
+        return "(none)"
+    return clean(f"[{entry.index}] {entry.schedule} {entry.command} #{entry.hash}")
+
+
+@contextmanager
+def progress(steps: int) -> Iterator[Callable[[str], None]]:
+    """A bar on stderr while an Apply runs, if stderr is a terminal; yields what moves it."""
+    columns = (
+        TextColumn("applying"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[job]}", markup=False),
+    )
+    console = Console(stderr=True)
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task("apply", total=steps, job="")
+        yield lambda job: bar.update(task, advance=1, job=clean(job))
+
+
+def applied(out: Console, wanted: model.PlanReply, counts: model.Counts) -> None:
+    """What was done."""
+    plan(out, wanted)
+    out.print(
+        f"Applied: {counts.created} created, {counts.updated} updated, {counts.deleted} deleted,"
+        f" {counts.skipped} unchanged."
+    )
+
+
+def drift(out: Console, reply: model.DriftReply) -> None:
+    """Each departure with what is desired and what is there."""
+    for item in reply.items:
+        out.print(Text(clean(f"{item.kind} {item.app}.{item.job} [{item.index}]"), "yellow"))
+        if item.expected is not None:
+            out.print(Text(f"    expected {_line(item.expected)}", "green"))
+        if item.actual is not None:
+            out.print(
+                Text(f"    found    {_line(item.actual)} ({clean(item.actual.location)})", "red")
+            )
+    out.print(_count(len(reply.items), "departure") if reply.items else "No drift.")
+
+
+def pruned(out: Console, reply: model.PruneReply, dry_run: bool) -> None:
+    """The entries that went, or would go."""
+    for entry in reply.removed:
+        out.print(Text(f"- {clean(f'{entry.app}.{entry.job}')} {_line(entry)}", "red"))
+    verb = "would be removed" if dry_run else "removed"
+    out.print(f"{_count(len(reply.removed), 'entry', 'entries')} {verb}.")
+
+
+def adopted(out: Console, job: str, reply: model.AdoptReply, dry_run: bool) -> None:
+    """The outcome, and each difference that stood in the way."""
+    words = {
+        model.AdoptOutcome.ADOPTED: "would be adopted" if dry_run else "adopted",
+        model.AdoptOutcome.ALREADY_MANAGED: "already managed",
+        model.AdoptOutcome.DIVERGED: "diverged; nothing was touched",
+        model.AdoptOutcome.NOT_FOUND: "nothing to adopt",
+    }
+    out.print(f"{clean(job)}: {words[reply.outcome]}")
+    for entry in reply.entries:
+        out.print(Text(f"    {_line(entry)}", "green"))
+    for item in reply.differences:
+        wanted, got = item.expected or "nothing", item.got or "nothing"
+        where = f" ({item.location})" if item.location else ""
+        what = f"    [{item.index}] expected {wanted}, found {got}{where}"
+        out.print(Text(clean(what), "yellow"))
+
+
+def verdicts(out: Console, reply: model.VerifyOwnershipReply) -> None:
+    """A table of verdicts."""
+    _table(
+        out,
+        ("VERDICT", "JOB", "#", "SCHEDULE", "WHERE", "WHY"),
+        [
+            (i.verdict, f"{i.entry.app}.{i.entry.job}", str(i.entry.index), i.entry.schedule,
+             i.entry.location, i.reason)
+            for i in reply.items
+        ],
+    )  # fmt: skip
+    out.print(_count(len(reply.items), "entry", "entries"))
+
+
+def transports(out: Console, rows: Sequence[Mapping[str, Any]]) -> None:
+    """A table of traits, a transport a column."""
+    table = Table("", *(row["name"] for row in rows), box=None, pad_edge=False, header_style="bold")
+    for trait in rows[0]:
+        if trait not in ("name", "requires", "missing"):
+            table.add_row(trait, *(_trait(row[trait]) for row in rows))
+    table.add_row("needs", *(", ".join(row["requires"]) or "-" for row in rows))
+    table.add_row("missing", *(", ".join(row["missing"]) or "-" for row in rows))
+    out.print(table)
+
+
+def _trait(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(value) if isinstance(value, tuple) else str(value)
+
+
+def error_text(error: LabError) -> str:
+    """An error for people: what, where, expected and got, what to do."""
+    if not isinstance(error, RpcError):
+        return str(error)
+    details, lines = error.details, [str(error)]
+    if details.expected or details.got:
+        lines.append(f"  expected {details.expected or 'nothing'}, got {details.got or 'nothing'}")
+    jobs = {word: getattr(details, word) for word in ("applied", "failed", "unattempted")}
+    lines.extend(f"  {word}: {', '.join(names)}" for word, names in jobs.items() if names)
+    if details.action:
+        lines.append(f"  {details.action}")
+    return "\n".join(lines)
+
+
+def error_json(error: LabError) -> str:
+    """An error for programs: its kind, its text and its data."""
+    data: dict[str, object] = {"kind": type(error).__name__, "message": str(error)}
+    if isinstance(error, RpcError):
+        data |= {"message": error.message, "code": error.code.name, "details": error.details}
+    if isinstance(error, PluginError):
+        data |= {"message": error.problem, "code": error.code, "details": error}
+    return msgspec.json.encode({"error": data}).decode()
