@@ -5,7 +5,7 @@ exception than RpcError. The bound on calls at once is kept here, for every tran
 """
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from threading import BoundedSemaphore
 from typing import TypeVar
@@ -46,7 +46,7 @@ class Dispatcher:
             raise as_rpc_error(error, context) from error
         return reply
 
-    def stream(self, method: Method[Q, R], request: Q, context: Context) -> Iterator[R]:
+    def stream(self, method: Method[Q, R], request: Q, context: Context) -> Generator[R]:
         """Call a method that has any number of replies; closing the iterator ends the call."""
         try:
             context.check()

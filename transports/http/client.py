@@ -1,0 +1,228 @@
+"""The host's side: httpx over a pool of connections to the plugin's socket."""
+
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any, TypeVar
+
+import httpcore
+import httpx
+
+from transportlab.channel import Channel
+from transportlab.codecs import load_codec
+from transportlab.context import Cancellation
+from transportlab.errors import (
+    MAX_MESSAGE_BYTES,
+    ChannelClosed,
+    LabError,
+    ProtocolViolation,
+    RpcError,
+    cancelled,
+)
+from transportlab.inflight import InFlight
+from transportlab.methods import METHODS, Method
+from transportlab.model import Status
+from transports.http.network import Call, Network, connect
+from transports.http.replies import EVENTS, decoded, read_problem
+from transports.http.wire import (
+    FRAMINGS,
+    MAX_TIMEOUT_US,
+    PROBLEM_TYPE,
+    TIMEOUT_HEADER,
+    media_type,
+)
+
+Q = TypeVar("Q")
+R = TypeVar("R")
+
+OK = 200
+IDLE_SECONDS = 30.0
+"""How long a connection that nobody uses is kept: each is a thread of the plugin."""
+
+# Parsed once: parsing a URL is a good part of what a call costs.
+_URLS = {method.path: httpx.URL(f"http://localhost{method.path}") for method in METHODS.values()}
+
+
+class _Body(httpx.SyncByteStream):
+    """httpcore's body of a response as httpx wants it."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._stream
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+class _Transport(httpx.BaseTransport):
+    """httpx over a pool whose connections are the network's."""
+
+    def __init__(self, path: str, network: Network) -> None:
+        # No bound on connections: the plugin's on calls is what counts (P-LIMIT-2).
+        self._pool = httpcore.ConnectionPool(
+            max_connections=None, keepalive_expiry=IDLE_SECONDS, uds=path, network_backend=network
+        )
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        url = request.url
+        target = httpcore.URL(
+            scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
+        )
+        response = self._pool.handle_request(
+            httpcore.Request(
+                request.method, target, headers=request.headers.raw, content=request.stream
+            )
+        )
+        body = _Body(response.stream)
+        return httpx.Response(
+            response.status,
+            headers=response.headers,
+            stream=body,
+            extensions=response.extensions,
+        )
+
+    def close(self) -> None:
+        self._pool.close()
+
+
+class HttpChannel(Channel):
+    """Calls over connections to the socket at path: as many as there are calls at once."""
+
+    def __init__(self, path: str, codec: str) -> None:
+        connect(path).close()
+        self._codec = load_codec(codec)
+        self._framing = FRAMINGS[codec]
+        self._network = Network()
+        self._transport = _Transport(path, self._network)
+        self._client = httpx.Client(transport=self._transport, trust_env=False)
+        self._calls = InFlight()
+
+    def unary(
+        self,
+        method: Method[Q, R],
+        request: Q,
+        *,
+        timeout: float | None = None,
+        cancel: Cancellation | None = None,
+    ) -> R:
+        """As in Channel."""
+        with self._call(timeout, cancel) as call, self._network.working_for(call):
+            response = self._send(method.path, self._codec.encode(request), call)
+            with closing(response):
+                _check(response, self._codec.content_type, call)
+                data = _body(response)
+        return decoded(self._codec, method.reply, data)
+
+    def stream(
+        self,
+        method: Method[Q, R],
+        request: Q,
+        *,
+        timeout: float | None = None,
+        cancel: Cancellation | None = None,
+    ) -> Iterator[R]:
+        """As in Channel."""
+        with self._call(timeout, cancel) as call:
+            with self._network.working_for(call):
+                response = self._send(method.path, self._codec.encode(request), call)
+            # Closing a response that has not ended closes its connection, which cancels the call
+            # on the plugin's side (P-STREAM-2).
+            with closing(response):
+                with self._network.working_for(call):
+                    _check(response, self._framing.content_type, call)
+                yield from self._events(method.reply, response, call)
+
+    def _events(self, kind: type[R], response: httpx.Response, call: Call) -> Iterator[R]:
+        """The events up to the status, which must be the last thing in the body (P-STREAM-1)."""
+        events = EVENTS[self._codec.name](kind, self._codec)
+        status: Status | None = None
+        for data in self._pieces(response, call):
+            events.feed(data)
+            while (item := events.take()) is not None:
+                if status is not None:
+                    raise ProtocolViolation("the stream goes on after its status")
+                if isinstance(item, Status):
+                    status = item
+                else:
+                    yield item
+        if status is None or events.unread():
+            problem = "the stream ended without a status" if status is None else "after its status"
+            raise ProtocolViolation(f"{problem}; left over: {events.unread()!r}")
+        if status.code:
+            raise RpcError.from_status(status)
+
+    def _pieces(self, response: httpx.Response, call: Call) -> Iterator[bytes]:
+        """The body as it comes; the thread works for the call only while it waits."""
+        pieces = response.iter_raw()
+        while True:
+            with self._network.working_for(call):
+                data = next(pieces, b"")
+            if not data:
+                return
+            yield data
+
+    @contextmanager
+    def _call(self, timeout: float | None, cancel: Cancellation | None) -> Iterator[Call]:
+        """A call that the caller's cancel and close() can end; its failures in the lab's terms."""
+        with self._calls.call(cancel) as switch:
+            call = Call(switch, None if timeout is None else time.monotonic() + timeout)
+            forget = switch.on_cancel(call.interrupt)
+            try:
+                call.wait_seconds()
+                yield call
+            except (LabError, httpcore.ProtocolError, httpx.HTTPError) as error:
+                raise self._translated(error, call) from error.__cause__
+            finally:
+                forget()
+
+    def _translated(self, error: Exception, call: Call) -> LabError:
+        if self._calls.closed:
+            return ChannelClosed("the channel was closed during the call")
+        if call.switch.cancelled:
+            return cancelled()
+        if isinstance(error, LabError):
+            return error
+        return ProtocolViolation(f"{error}; the reply begins {call.received!r}")
+
+    def _send(self, path: str, data: bytes, call: Call) -> httpx.Response:
+        """Send a request and read the head of its response."""
+        headers = {"Content-Type": self._codec.content_type}
+        if call.deadline is not None:
+            left = min((call.deadline - time.monotonic()) * 1e6, MAX_TIMEOUT_US)
+            headers[TIMEOUT_HEADER] = str(max(1, int(left)))
+        request = httpx.Request("POST", _URLS[path], headers=headers, content=data)
+        return self._client.send(request, stream=True)
+
+    def close(self) -> None:
+        """As in Channel."""
+        self._calls.close()
+        # The transport and not the client, which would refuse with an error of its own a call that
+        # is about to be sent.
+        self._transport.close()
+
+
+def _check(response: httpx.Response, wanted: str, call: Call) -> None:
+    """Raise the error that a response is, or ProtocolViolation if it is neither error nor reply."""
+    given = media_type(response.headers.get("Content-Type", ""))
+    if response.status_code == OK and given == wanted:
+        return
+    if response.is_error and given == PROBLEM_TYPE:
+        raise read_problem(_body(response))
+    raise ProtocolViolation(
+        f'HTTP {response.status_code} with content type "{given}" is no reply;'
+        f" it begins {call.received!r}"
+    )
+
+
+def _body(response: httpx.Response) -> bytes:
+    """The whole body, bounded while it comes (P-LIMIT-1)."""
+    parts = []
+    size = 0
+    for part in response.iter_raw():
+        size += len(part)
+        if size > MAX_MESSAGE_BYTES:
+            raise ProtocolViolation(f"a reply is over {MAX_MESSAGE_BYTES} bytes")
+        parts.append(part)
+    return b"".join(parts)

@@ -1,0 +1,215 @@
+"""The sockets under httpx: one total deadline a call, and calls that another thread can end.
+
+httpx has a timeout for each read and no way to end a call. So its connections are made here, by the
+network backend that httpcore lets one give: before each read or write a connection learns which
+call of this thread it works for, waits no longer than that call may, and is shut down if the call
+is cancelled.
+"""
+
+import contextlib
+import select
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpcore
+
+from transportlab.context import POLL_SECONDS, Cancellation
+from transportlab.errors import (
+    ConnectionLost,
+    ProtocolViolation,
+    TransportError,
+    cancelled,
+    deadline_exceeded,
+)
+
+LONGEST_WAIT = 86400.0
+"""A socket's timeout in seconds cannot be as long as a call's, so a wait is begun anew."""
+
+SHOWN = 256
+"""How many bytes of a reply that is not HTTP are told; often there is some of its body in them."""
+
+_BEGINNING = b"HTTP/1."
+
+
+class Call:
+    """One call's right to wait. deadline is on time.monotonic(), None for none."""
+
+    __slots__ = ("connection", "deadline", "received", "sent", "switch")
+
+    def __init__(self, switch: Cancellation, deadline: float | None) -> None:
+        self.switch = switch
+        self.deadline = deadline
+        self.connection: Connection | None = None
+        self.sent = 0
+        self.received = b""
+
+    def wait_seconds(self) -> float | None:
+        """How long the next wait may be; RpcError CANCELLED or DEADLINE_EXCEEDED instead of 0."""
+        if self.switch.cancelled:
+            raise cancelled()
+        if self.deadline is None:
+            return None
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise deadline_exceeded()
+        return min(left, LONGEST_WAIT)
+
+    def interrupt(self) -> None:
+        """End the wait that the call is in; from any thread."""
+        connection = self.connection
+        if connection is not None:
+            connection.interrupt(self)
+
+    def ended_early(self) -> TransportError:
+        """What it means that no more of the reply comes."""
+        begin = self.received[: len(_BEGINNING)]
+        if begin and not _BEGINNING.startswith(begin):
+            return ProtocolViolation(f"the reply is not HTTP/1.1; it begins {self.received!r}")
+        return ConnectionLost("the plugin closed the connection before its reply was complete")
+
+
+class Connection(httpcore.NetworkStream):
+    """One connection of httpcore's pool."""
+
+    def __init__(self, sock: socket.socket, network: "Network") -> None:
+        self._sock = sock
+        self._network = network
+        self._call: Call | None = None
+        self._used_before = False
+        self._ownership = threading.Lock()
+        # Held while the socket is used, so that it is closed only between two uses.
+        self._use = threading.Lock()
+
+    def _claim(self) -> Call:
+        """The call that this thread works for, which from now on may interrupt the connection."""
+        call = self._network.current()
+        if self._call is not call:
+            with self._ownership:
+                self._used_before = self._call is not None
+                self._call = call
+            call.connection = self
+        return call
+
+    def interrupt(self, call: Call) -> None:
+        """Shut the connection down, unless it works for another call by now."""
+        with self._ownership:
+            if self._call is call:
+                self._shutdown()
+
+    def _shutdown(self) -> None:
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """At least one byte. timeout is httpcore's and has no say; the call's deadline has."""
+        call = self._claim()
+        with self._use:
+            data = self._receive(max_bytes, call)
+        if not data:
+            # Every reply tells its length, so that its end is never told by the connection's.
+            raise call.ended_early()
+        if len(call.received) < SHOWN:
+            call.received += data[: SHOWN - len(call.received)]
+        return data
+
+    def _receive(self, max_bytes: int, call: Call) -> bytes:
+        while True:
+            self._sock.settimeout(call.wait_seconds())
+            try:
+                return self._sock.recv(max_bytes)
+            except TimeoutError:
+                continue
+            except OSError:
+                return b""
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Send all of it. timeout is httpcore's and has no say; the call's deadline has."""
+        call = self._claim()
+        rest = memoryview(buffer)
+        with self._use:
+            while rest:
+                self._sock.settimeout(call.wait_seconds())
+                try:
+                    count = self._sock.send(rest)
+                except TimeoutError:
+                    continue
+                except OSError as error:
+                    raise self._not_sent(call, error) from error
+                call.sent += count
+                rest = rest[count:]
+
+    def _not_sent(self, call: Call, error: OSError) -> Exception:
+        if self._used_before and not call.sent:
+            # The plugin has closed an idle connection and seen nothing of this call: the pool
+            # takes another one.
+            return httpcore.ConnectionNotAvailable()
+        # httpcore goes on to read what the plugin may have said before it closed.
+        return httpcore.WriteError(str(error))
+
+    def close(self) -> None:
+        """Close, after ending whatever wait there is."""
+        self._shutdown()
+        with self._use:
+            self._sock.close()
+
+    def get_extra_info(self, info: str) -> Any:
+        """is_readable: whether something came while nobody asked, such as the end."""
+        if info != "is_readable":
+            return None
+        number = self._sock.fileno()
+        if number < 0:
+            return True
+        poll = select.poll()
+        poll.register(number, select.POLLIN)
+        return bool(poll.poll(0))
+
+
+class Network(httpcore.NetworkBackend):
+    """Makes the connections of one channel. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._thread = threading.local()
+
+    @contextlib.contextmanager
+    def working_for(self, call: Call) -> Iterator[None]:
+        """What this thread does with a connection, it does for the call."""
+        self._thread.call = call
+        try:
+            yield
+        finally:
+            del self._thread.call
+
+    def current(self) -> Call:
+        """The call that this thread works for."""
+        call: Call = self._thread.call
+        return call
+
+    def connect_unix_socket(
+        self, path: str, timeout: float | None = None, socket_options: Any = None
+    ) -> httpcore.NetworkStream:
+        """A new connection; waits, as long as the call may, while too many others wait."""
+        call = self.current()
+        while True:
+            left = call.wait_seconds()
+            try:
+                return Connection(connect(path), self)
+            except BlockingIOError:
+                call.switch.wait(POLL_SECONDS if left is None else min(left, POLL_SECONDS))
+
+
+def connect(path: str) -> socket.socket:
+    """A connected socket, or TransportError; BlockingIOError if too many wait to be accepted."""
+    sock = socket.socket(socket.AF_UNIX)
+    try:
+        sock.setblocking(False)
+        sock.connect(path)
+    except BlockingIOError:
+        sock.close()
+        raise
+    except OSError as error:
+        sock.close()
+        raise TransportError(f"cannot connect to {path}: {error.strerror or error}") from error
+    return sock
