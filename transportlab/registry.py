@@ -45,7 +45,9 @@ def load_backend(name: str) -> Plugin | None:
 
 
 def _names(package: str) -> list[str]:
-    return sorted(found.name for found in iter_modules(import_module(package).__path__))
+    """Modules with a leading underscore are parts of others, not names of their own."""
+    found = iter_modules(import_module(package).__path__)
+    return sorted(module.name for module in found if _NAME.match(module.name))
 
 
 def _load(package: str, name: str) -> ModuleType | None:

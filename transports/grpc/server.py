@@ -36,7 +36,7 @@ class _Handlers(grpc.GenericRpcHandler):
         self._dispatcher = dispatcher
         self._codecs = {codec: load_codec(codec)}
 
-    def service(self, call: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes]:
+    def service(self, call: grpc.HandlerCallDetails) -> "grpc.RpcMethodHandler[bytes, bytes]":
         name = next((v for k, v in call.invocation_metadata if k == CODEC_KEY), "protobuf")
         if name not in self._codecs:
             if name not in ("protobuf", "json"):

@@ -1,0 +1,56 @@
+"""Errors: one tree, bounded texts, the same on every transport."""
+
+import pytest
+
+from transportlab import errors, model
+from transportlab.errors import MAX_TEXT, Code, PluginError, RpcError
+
+
+def test_every_error_is_a_lab_error() -> None:
+    kinds = [v for v in vars(errors).values() if isinstance(v, type) and issubclass(v, Exception)]
+    assert len(kinds) == 9
+    assert all(issubclass(kind, errors.LabError) for kind in kinds)
+    assert all(kind.__name__ in (errors.__doc__ or "") for kind in kinds)
+
+
+def test_the_sixteen_codes_are_there() -> None:
+    assert [int(code) for code in Code] == list(range(1, 17))
+
+
+@pytest.mark.parametrize("code", Code)
+def test_a_status_and_back_is_the_same_error(code: Code) -> None:
+    details = model.ErrorDetails("R", "p", "e", "g", "a", ("x",), ("y",), ("z",))
+    again = RpcError.from_status(RpcError(code, 'm "<&> é\u2028', details).to_status())
+    assert (again.code, again.message, again.details) == (code, 'm "<&> é\u2028', details)
+
+
+def test_an_unknown_code_becomes_unknown() -> None:
+    assert RpcError.from_status(model.Status(99, "m")).code is Code.UNKNOWN
+    assert RpcError.from_status(model.Status(0, "m")).code is Code.UNKNOWN
+
+
+def test_long_texts_are_cut_and_say_so() -> None:
+    status = RpcError(
+        Code.INTERNAL, "x" * 100_000, model.ErrorDetails(got="é" * 100_000)
+    ).to_status()
+    for text in (status.message, status.details.got):
+        assert len(text) == MAX_TEXT
+        assert text.endswith("(100000 characters in all)")
+
+
+def test_a_lone_surrogate_in_a_message_is_escaped() -> None:
+    assert RpcError(Code.INTERNAL, "a\ud800").to_status().message == "a\\ud800"
+
+
+def test_a_plugin_error_says_all_that_is_known() -> None:
+    error = PluginError(
+        "E-EXITED", "ended", "k8s", "/opt/k8s", "1.4.0", "a line", "nothing", "exit status 3",
+        ("boom: missing libfoo",), "install libfoo",
+    )  # fmt: skip
+    for part in ("E-EXITED", "k8s", "/opt/k8s 1.4.0", "exit status 3", "boom", "install libfoo"):
+        assert part in str(error)
+
+
+def test_a_manifest_error_names_each_problem() -> None:
+    problems = [errors.Problem("jobs/0", "bad"), errors.Problem("", "worse")]
+    assert str(errors.ManifestError("m.json", problems)) == "m.json: jobs/0: bad\nm.json: worse"

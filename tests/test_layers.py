@@ -1,0 +1,97 @@
+"""Imports run downward only, and nothing above transports/ knows one of them by name."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from transportlab.registry import transport_names
+
+ROOT = Path(__file__).resolve().parents[1]
+CODE = sorted(p for p in ROOT.glob("transport*/**/*.py") if "_pb" not in p.parts)
+
+# A layer may import itself and those before it. Within transportlab the first match counts.
+LAYERS = (
+    ("core", "transportlab."),
+    ("backends", "transportlab.backends"),
+    ("transports", "transports"),
+    ("host", "transportlab.host"),
+    ("evidence", "transportlab.evidence", "transportlab.conformance"),
+    ("cli", "transportlab.cli"),
+    ("contract", "transportlab.contract"),
+    ("top", "bench", "tests", "plugins"),
+)
+
+# The one place of the core that reaches upward, by name and only at run time.
+REGISTRY = "transportlab.registry"
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def layer(module: str) -> int:
+    matches = [
+        (len(prefix), number)
+        for number, (_, *prefixes) in enumerate(LAYERS)
+        for prefix in prefixes
+        if (module + ".").startswith(prefix)
+    ]
+    return max(matches)[1]
+
+
+def imports(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name for name in found if name.split(".")[0] in {"transportlab", "transports", "bench"}}
+
+
+@pytest.mark.parametrize("path", CODE, ids=module_name)
+def test_imports_run_downward(path: Path) -> None:
+    upward = {name for name in imports(path) if layer(name) > layer(module_name(path))}
+    assert not upward
+
+
+@pytest.mark.parametrize("name", transport_names())
+def test_a_transport_imports_no_other_and_not_the_host(name: str) -> None:
+    for path in ROOT.glob(f"transports/{name}/**/*.py"):
+        foreign = {
+            found
+            for found in imports(path)
+            if found.startswith(("transports.", "transportlab.host", "transportlab.cli"))
+            and not found.startswith(f"transports.{name}.")
+        }
+        assert not foreign, path
+
+
+def test_core_imports_no_wire_library() -> None:
+    wire = {"grpc", "google", "msgspec", "jsonrpcserver", "httpx", "cffi", "json"}
+    for path in sorted(ROOT.glob("transportlab/*.py")):
+        if path.stem in HOST_ONLY:
+            continue
+        tree = ast.parse(path.read_text())
+        names = {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
+        names |= {n.module or "" for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
+        assert not {name.split(".")[0] for name in names} & wire, path
+
+
+# Modules of the core that only a host uses: the manifest is a JSON document.
+HOST_ONLY = {"manifest", "hashing", "strictjson", "quote", "shapes"}
+
+
+def test_no_transport_is_named_outside_its_folder() -> None:
+    # "http" is also the scheme of a job's URL, in the manifest's rules.
+    allowed = {("fields.py", "http")}
+    named = {
+        (path.name, node.value)
+        for path in ROOT.glob("transportlab/**/*.py")
+        if "contract" not in path.parts and "_pb" not in path.parts
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and node.value in transport_names()
+    }
+    assert named <= allowed
