@@ -26,7 +26,7 @@ class Transaction(Protocol):
         """The owned entries of one job, by index; their location may be empty."""
 
     def replace(self, before: tuple[Entry, ...], after: tuple[Entry, ...]) -> None:
-        """Put the entries of after in the place of those of before, which came from here."""
+        """Put the entries of after in the place of before: all that one or more jobs have."""
 
     def mark(self, marks: tuple[tuple[Entry, Entry], ...]) -> None:
         """Make each candidate of the snapshot the owned entry that it is paired with."""

@@ -6,7 +6,7 @@ an empty hash, which only a state file brings, count as unmarked: what Adopt can
 
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
 from transportlab import __version__, model
@@ -21,40 +21,45 @@ from transportlab.reconcile import Snapshot, order
 Entries = tuple[Entry, ...]
 
 
+class LockedKeeper(Protocol):
+    """Sole access to the entries: entries is what is there."""
+
+    entries: Entries
+
+    def save(self, entries: Entries) -> None:
+        """Replace all entries."""
+
+
 class Keeper(Protocol):
-    """Keeps the entries between transactions."""
+    """Keeps the entries between transactions. Safe to use from several threads."""
 
     def load(self) -> Entries:
         """All entries."""
 
-    @contextmanager
-    def sole(self, context: Context) -> Iterator[None]:
+    def sole(self, context: Context) -> AbstractContextManager[LockedKeeper]:
         """Wait until nobody else writes."""
-
-    def save(self, entries: Entries) -> None:
-        """Replace all entries; inside sole()."""
 
 
 class Memory:
     """Keeps entries for as long as the process lives."""
 
     def __init__(self) -> None:
-        self._entries: Entries = ()
+        self.entries: Entries = ()
         self._lock = threading.Lock()
 
     def load(self) -> Entries:
         """As in Keeper."""
-        return self._entries
+        return self.entries
 
     @contextmanager
-    def sole(self, context: Context) -> Iterator[None]:
-        """As in Keeper."""
+    def sole(self, context: Context) -> Iterator["Memory"]:
+        """As in Keeper; nobody holds it for so long that the context matters."""
         with self._lock:
-            yield
+            yield self
 
     def save(self, entries: Entries) -> None:
-        """As in Keeper."""
-        self._entries = entries
+        """As in LockedKeeper."""
+        self.entries = entries
 
 
 class EchoStore:
@@ -79,39 +84,35 @@ class EchoStore:
     @contextmanager
     def transaction(self, context: Context) -> Iterator["EchoTransaction"]:
         """As in Store."""
-        with self._keeper.sole(context):
-            yield EchoTransaction(self._keeper)
+        with self._keeper.sole(context) as state:
+            yield EchoTransaction(state)
 
 
 class EchoTransaction:
     """As in Transaction."""
 
-    def __init__(self, keeper: Keeper) -> None:
-        self._keeper = keeper
-        self._entries = keeper.load()
+    def __init__(self, state: LockedKeeper) -> None:
+        self._state = state
 
     def snapshot(self) -> Snapshot:
         """As in Transaction."""
-        return _snapshot(self._entries)
+        return _snapshot(self._state.entries)
 
     def owned(self, app: str, job: str) -> Entries:
         """As in Transaction."""
-        found = (e for e in self._entries if e.hash and e.job == job and e.app == app)
+        found = (e for e in self._state.entries if e.hash and e.job == job and e.app == app)
         return tuple(sorted(found, key=order))
 
     def replace(self, before: Entries, after: Entries) -> None:
         """As in Transaction."""
         gone = {id(entry) for entry in before}
-        self._save((*(entry for entry in self._entries if id(entry) not in gone), *after))
+        kept = (entry for entry in self._state.entries if id(entry) not in gone)
+        self._state.save((*kept, *after))
 
     def mark(self, marks: tuple[tuple[Entry, Entry], ...]) -> None:
         """As in Transaction."""
         marked = {id(candidate): entry for candidate, entry in marks}
-        self._save(tuple(marked.get(id(entry), entry) for entry in self._entries))
-
-    def _save(self, entries: Entries) -> None:
-        self._keeper.save(entries)
-        self._entries = entries
+        self._state.save(tuple(marked.get(id(entry), entry) for entry in self._state.entries))
 
 
 def _command(app: str, job: str) -> str:

@@ -1,0 +1,42 @@
+"""The crontab backend: entries in a real crontab file, in cronix's line format.
+
+Each file below does one thing: translate.py schedules, lines.py bytes, document.py the crontab as a
+value, store.py the file.
+"""
+
+from collections.abc import Mapping
+
+from transportlab import __version__
+from transportlab.backend import ConfigKey, Operations, Plugin
+from transportlab.backends._files import SharedFile
+from transportlab.backends._operations import StoreOperations
+from transportlab.backends.crontab.store import CrontabStore
+from transportlab.errors import invalid_argument
+
+DEFAULT_BINARY = "cronix"
+
+
+def create(config: Mapping[str, str]) -> Operations:
+    """The operations; raises INVALID_ARGUMENT for a path or a binary that cannot be."""
+    binary = config.get("trigger_bin", DEFAULT_BINARY)
+    # cron makes a line end of %; white space would end the word.
+    if not binary or "%" in binary or not binary.isprintable() or " " in binary:
+        raise invalid_argument(
+            "config/trigger_bin",
+            f'"{binary}" is not one word of a crontab line',
+            reason="INVALID_TRIGGER_BIN",
+            expected="a program without white space and %",
+            got=binary,
+        )
+    return StoreOperations(CrontabStore(SharedFile(config["path"], "path"), binary))
+
+
+PLUGIN = Plugin(
+    name="crontab",
+    version=__version__,
+    create=create,
+    config=(
+        ConfigKey("path", "the crontab file", required=True),
+        ConfigKey("trigger_bin", f"the program that runs a job; {DEFAULT_BINARY} unless given"),
+    ),
+)

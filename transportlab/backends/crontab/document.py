@@ -1,0 +1,136 @@
+"""A crontab as a value: what is in it, and the crontab that a change makes of it. No I/O.
+
+New pairs are appended; changed ones stand together where the first of the job's old ones stood.
+What is foreign keeps its bytes. One case needs a trick: the last line may lack its line end, and
+something must follow. (To leave the new last line without one instead would not do: some crons
+then ignore the file.) So the line end is added together with a note of it as a comment; when the
+note is the last line again, both are taken back.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from itertools import pairwise
+
+from transportlab.backends.crontab import lines
+from transportlab.backends.crontab.lines import Item, Malformed, Owned
+from transportlab.backends.crontab.translate import is_live
+from transportlab.model import Entry, MalformedMarker
+from transportlab.reconcile import Snapshot, is_name, order
+
+NOTE = b"# cronix:line-end (the line above had none)"
+
+
+class Document:
+    """A crontab. Never changes; changes make new ones."""
+
+    def __init__(self, items: list[Item], end: bytes) -> None:
+        self._items = items
+        self._end = end
+
+    @classmethod
+    def parse(cls, data: bytes) -> "Document":
+        """The crontab in these bytes."""
+        return cls(lines.parse(data), lines.line_end(data))
+
+    def render(self) -> bytes:
+        """Its bytes."""
+        return b"".join([item.raw for item in self._items])
+
+    def snapshot(self, binary: str) -> Snapshot:
+        """What is there, candidates being lines that run this trigger binary."""
+        owned: list[Entry] = []
+        malformed: list[MalformedMarker] = []
+        candidates: list[Entry] = []
+        for line, item in self._numbered():
+            if isinstance(item, Owned):
+                owned.append(item.entry(line))
+            elif isinstance(item, Malformed):
+                shown = lines.text(lines.bare(item.raw))[: lines.SHOWN]
+                malformed.append(MalformedMarker(lines.place(line), shown, item.reason))
+            else:
+                candidates += _candidates(item.raw, line, binary)
+        owned.sort(key=order)
+        candidates.sort(key=order)
+        dead = frozenset(entry for entry in owned if not is_live(entry.schedule))
+        return Snapshot(tuple(owned), tuple(malformed), tuple(candidates), dead)
+
+    def _numbered(self) -> Iterator[tuple[int, Item]]:
+        """Each item with the number of its first line."""
+        line = 1
+        for item in self._items:
+            yield line, item
+            line += item.raw.count(b"\n")
+
+    def owned(self, app: str, job: str) -> tuple[Entry, ...]:
+        """The entries of one job, by index, without location."""
+        found = [i for i in self._items if isinstance(i, Owned) and i.job == job and i.app == app]
+        return tuple(item.entry() for item in sorted(found, key=lambda item: item.index))
+
+    def replaced(self, jobs: Collection[tuple[str, str]], entries: Sequence[Entry]) -> "Document":
+        """The crontab with these entries in the place of all that the jobs, as (app, job), have.
+
+        Raises ValueError if a marker that is an orphan now would get hold of another line by it.
+        """
+        new: list[Item] = [lines.owned(entry, self._end) for entry in entries]
+        gone = [isinstance(i, Owned) and (i.app, i.job) in jobs for i in self._items]
+        kept = [item for item, leaves in zip(self._items, gone, strict=True) if not leaves]
+        at = gone.index(True) if True in gone else len(kept)
+        if new:
+            before, after = kept[:at], kept[at:]
+            kept = [*(before if after else self._terminated(before)), *new, *after]
+        document = Document(_without_note(kept), self._end)
+        document.check_orphans()
+        return document
+
+    def check_orphans(self) -> None:
+        """Raise ValueError if these items, read anew, are not these items."""
+        for above, item in pairwise(self._items):
+            if not isinstance(item, Malformed):
+                continue
+            line = above.raw[above.raw.rfind(b"\n", 0, -1) + 1 :]
+            if isinstance(lines.parse(line + item.raw)[-1], Owned):
+                raise ValueError(lines.text(lines.bare(item.raw)))
+
+    def marked(self, marks: Sequence[tuple[Entry, Entry]]) -> "Document":
+        """The crontab with a marker below the line of each candidate; no line is changed."""
+        file = self.render().split(b"\n")
+        file = [line + b"\n" for line in file[:-1]] + file[-1:]
+        for candidate, entry in marks:
+            at = lines.line_of(candidate.location) - 1
+            lead = b"" if file[at].endswith(b"\n") else self._end
+            file[at] += lead + lines.marker(entry, self._end)
+        return Document.parse(b"".join(file))
+
+    def _terminated(self, items: list[Item]) -> list[Item]:
+        """The items so that something can follow."""
+        if not items or items[-1].raw.endswith(b"\n"):
+            return items
+        *rest, last = items
+        if isinstance(last, Owned):
+            return [*rest, Owned(lines.bare(last.raw) + self._end, last.entry())]
+        return [*items, Item(self._end + NOTE + self._end)]
+
+
+def _without_note(items: list[Item]) -> list[Item]:
+    """The items without a note at the end and the line end that it tells of."""
+    tail = b"".join(item.raw for item in items[-2:])
+    for end in (b"\r\n", b"\n"):
+        note = end + NOTE + end
+        if tail.endswith(note):
+            return [*items[:-2], *lines.parse(tail.removesuffix(note))]
+    return items
+
+
+def _candidates(raw: bytes, first: int, binary: str) -> Iterator[Entry]:
+    """The unmarked lines whose command is just the trigger; first is the first line's number."""
+    needle = f"{binary} trigger ".encode()
+    at = raw.find(needle)
+    while at >= 0:
+        start = raw.rfind(b"\n", 0, at) + 1
+        end = raw.find(b"\n", at) + 1 or len(raw)
+        found = lines.split_line(lines.bare(raw[start:end]))
+        if found is not None and found[1].startswith(prefix := needle.decode()):
+            app, _, job = found[1].removeprefix(prefix).partition(".")
+            if is_name(app) and is_name(job):
+                where = lines.place(first + raw.count(b"\n", 0, start))
+                yield Entry(app, job, schedule=found[0], command=found[1], location=where)
+        at = raw.find(needle, end)

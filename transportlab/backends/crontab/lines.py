@@ -1,0 +1,199 @@
+r"""A crontab's bytes and what of them is cronix's. No I/O: bytes in, bytes out.
+
+    <five fields> <trigger binary> trigger <app>.<job>
+    # cronix:owned app=<app> job=<job> hash=<hex> idx=<n>
+
+A file is a list of items: foreign bytes, which are never looked into but for candidates; owned
+pairs of a line and the marker below it; markers that are malformed. Joined they are the file again,
+byte for byte, so whatever an item does not replace stays as it is: bytes that are no UTF-8, NULs,
+line ends of any kind.
+
+Which line a marker owns: the one directly above, if the words `trigger <app>.<job>` are in it, even
+if somebody commented it out or edited it. Any other line above is foreign and the marker an orphan,
+which is reported like every marker that cannot be read, and left alone.
+
+Only LF ends a line. A CR before it belongs to the line end; new lines get the line end that most
+lines of the file have. An entry's texts are for people: bytes that are no UTF-8 show as \xNN.
+"""
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from transportlab.model import Entry
+from transportlab.reconcile import MAX_SCHEDULES, is_hash, is_name
+
+MARK = b"# cronix:owned"
+FORM = "# cronix:owned app=<app> job=<job> hash=<hex> idx=<n>"
+
+SHOWN = 200
+"""Characters of a malformed marker that a report shows."""
+
+
+class Item:
+    """Some whole lines of the file."""
+
+    __slots__ = ("raw",)
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+
+
+class Owned(Item):
+    """A marker and the line above it."""
+
+    __slots__ = ("app", "command", "digest", "index", "job", "schedule")
+
+    def __init__(self, raw: bytes, entry: Entry) -> None:
+        super().__init__(raw)
+        self.app, self.job, self.index, self.digest = entry.app, entry.job, entry.index, entry.hash
+        self.schedule, self.command = entry.schedule, entry.command
+
+    def entry(self, line: int = 0) -> Entry:
+        """The entry, as standing at that line (0: unknown)."""
+        return Entry(
+            self.app,
+            self.job,
+            self.index,
+            self.digest,
+            self.schedule,
+            self.command,
+            place(line) if line else "",
+        )
+
+
+class Malformed(Item):
+    """A marker that cannot be read, or whose line is gone."""
+
+    __slots__ = ("reason",)
+
+    def __init__(self, raw: bytes, reason: str) -> None:
+        super().__init__(raw)
+        self.reason = reason
+
+
+def place(line: int) -> str:
+    """A line's number, from 1, as the location of an entry."""
+    return f"line {line}"
+
+
+def line_of(location: str) -> int:
+    """The number that place() was given."""
+    return int(location.removeprefix("line "))
+
+
+def text(raw: bytes) -> str:
+    """Bytes as text for people."""
+    return raw.decode("utf-8", "backslashreplace")
+
+
+def bare(line: bytes) -> bytes:
+    """The line without its line end."""
+    return line.removesuffix(b"\n").removesuffix(b"\r")
+
+
+def line_end(data: bytes) -> bytes:
+    """The line end that most lines have; LF if there is none."""
+    return b"\r\n" if data.count(b"\r\n") * 2 > data.count(b"\n") else b"\n"
+
+
+def parse(data: bytes) -> list[Item]:
+    """The file's items; joined they are data."""
+    items: list[Item] = []
+    done = 0
+    for at in _marks(data):
+        end = data.find(b"\n", at) + 1 or len(data)
+        above = done
+        if at > done:
+            above = max(done, data.rfind(b"\n", done, at - 1) + 1)
+        item = _marked(data[above:at], data[at:end])
+        start = above if isinstance(item, Owned) else at
+        if start > done:
+            items.append(Item(data[done:start]))
+        items.append(item)
+        done = end
+    if done < len(data):
+        items.append(Item(data[done:]))
+    return items
+
+
+def _marks(data: bytes) -> Iterator[int]:
+    """Where the lines begin that begin like a marker."""
+    at = data.find(MARK)
+    while at >= 0:
+        if at == 0 or data[at - 1 : at] == b"\n":
+            yield at
+        at = data.find(MARK, at + len(MARK))
+
+
+def _marked(above: bytes, marker: bytes) -> Item:
+    """What a marker is together with the line above it, which is empty if there is none left."""
+    try:
+        found = parse_marker(bare(marker))
+    except ValueError as error:
+        return Malformed(marker, str(error))
+    job = f"{found.app}.{found.job}"
+    line = bare(above)
+    words = line.split()
+    if not _runs(words, job.encode()):
+        return Malformed(marker, f"the line above does not run trigger {job}")
+    schedule, command = split_line(line) or _split_dead(words, job.encode())
+    entry = Entry(found.app, found.job, found.index, found.hash, schedule, command)
+    return Owned(above + marker, entry)
+
+
+def parse_marker(line: bytes) -> Entry:
+    """The marker's four members as an entry without its line; ValueError with what is wrong."""
+    words = text(line).split(" ")
+    keys = ("app=", "job=", "hash=", "idx=")
+    members = words[2:]
+    if len(members) != len(keys) or not all(map(str.startswith, members, keys)):
+        raise ValueError(f"not of the form {FORM}")
+    app, job, digest, index = (m.partition("=")[2] for m in members)
+    if not (is_name(app) and is_name(job)):
+        raise ValueError("app or job is not a name")
+    if not is_hash(digest):
+        raise ValueError("hash is not 1 to 64 lower-case hex digits")
+    if not (index.isascii() and index.isdigit()):
+        raise ValueError("idx is not a number")
+    short = index.lstrip("0") or "0"
+    # Looked at as text: a number of any size may stand there.
+    if len(short) > len(str(MAX_SCHEDULES)) or int(short) >= MAX_SCHEDULES:
+        raise ValueError(f"idx out of range: it is 0 to {MAX_SCHEDULES - 1}")
+    return Entry(app, job, int(short), digest)
+
+
+def _runs(words: list[bytes], job: bytes) -> bool:
+    return any(pair == (b"trigger", job) for pair in pairwise(words))
+
+
+def split_line(line: bytes) -> tuple[str, str] | None:
+    """Schedule, with single spaces, and command of a line of cron's form; None for any other."""
+    start = line.lstrip(b" \t")
+    if start.startswith(b"#"):
+        return None
+    fields = 1 if start.startswith(b"@") else 5
+    words = line.split(None, fields)
+    if len(words) <= fields:
+        return None
+    return text(b" ".join(words[:fields])), text(words[fields])
+
+
+def _split_dead(words: list[bytes], job: bytes) -> tuple[str, str]:
+    """The same for a line that is none of cron's: the command begins one word before `trigger`."""
+    at = words.index(b"trigger")
+    while words[at + 1] != job:
+        at = words.index(b"trigger", at + 1)
+    start = max(0, at - 1)
+    return text(b" ".join(words[:start])), text(b" ".join(words[start:]))
+
+
+def marker(entry: Entry, end: bytes) -> bytes:
+    """The marker line of an entry."""
+    members = f"app={entry.app} job={entry.job} hash={entry.hash} idx={entry.index}"
+    return b"%b %b%b" % (MARK, members.encode(), end)
+
+
+def owned(entry: Entry, end: bytes) -> Owned:
+    """The two lines of an entry."""
+    line = f"{entry.schedule} {entry.command}".encode()
+    return Owned(line + end + marker(entry, end), entry)

@@ -1,0 +1,114 @@
+"""The crontab as a Store: entries by the file's lock, and each change as one new file."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from transportlab.backends._files import LockedFile, SharedFile
+from transportlab.backends.crontab.document import Document
+from transportlab.backends.crontab.translate import EXPRESSIBLE, translate
+from transportlab.context import Context
+from transportlab.errors import Code, RpcError, invalid_argument
+from transportlab.model import DesiredJob, Entry, ErrorDetails
+from transportlab.reconcile import Snapshot
+
+Known = tuple[bytes, Document]
+
+
+class CrontabStore:
+    """As in Store; a missing file is an empty one, made by the first write."""
+
+    def __init__(self, file: SharedFile, binary: str) -> None:
+        self._file = file
+        self._binary = binary
+        # What was parsed or written last. It is used only for equal bytes, so it may be outdated
+        # and any thread may replace it; an Apply of many ops is spared parsing its own work.
+        self._known: Known = (b"", Document.parse(b""))
+
+    def express(self, app: str, desired: DesiredJob, path: str) -> tuple[Entry, ...]:
+        """As in Store."""
+        job = desired.job.name
+        command = f"{self._binary} trigger {app}.{job}"
+        entries: list[Entry] = []
+        for index, schedule in enumerate(desired.job.schedules):
+            try:
+                fields = translate(schedule)
+            except ValueError as error:
+                raise invalid_argument(
+                    f"{path}/job/schedules/{index}",
+                    f'a crontab cannot express "{schedule}": {error}; it can: {EXPRESSIBLE}',
+                    reason="SCHEDULE_NOT_EXPRESSIBLE",
+                    expected=EXPRESSIBLE,
+                    got=schedule,
+                ) from None
+            entries.append(Entry(app, job, index, desired.hashes[index], fields, command))
+        return tuple(entries)
+
+    def snapshot(self) -> Snapshot:
+        """As in Store; needs no lock, as the file is only ever replaced whole."""
+        return self.document(self._file.read()).snapshot(self._binary)
+
+    @contextmanager
+    def transaction(self, context: Context) -> Iterator["CrontabTransaction"]:
+        """As in Store."""
+        with self._file.locked(context) as file:
+            yield CrontabTransaction(self, self._file.path, self._binary, file)
+
+    def document(self, data: bytes | None) -> Document:
+        """The crontab in the file's bytes."""
+        data = data or b""
+        known, document = self._known
+        if data != known:
+            document = Document.parse(data)
+            self._known = data, document
+        return document
+
+    def know(self, data: bytes, document: Document) -> None:
+        """Remember what has been written."""
+        self._known = data, document
+
+
+class CrontabTransaction:
+    """As in Transaction."""
+
+    def __init__(self, store: CrontabStore, path: str, binary: str, file: LockedFile) -> None:
+        self._store = store
+        self._path = path
+        self._binary = binary
+        self._file = file
+        self._document = store.document(file.read())
+
+    def snapshot(self) -> Snapshot:
+        """As in Transaction."""
+        return self._document.snapshot(self._binary)
+
+    def owned(self, app: str, job: str) -> tuple[Entry, ...]:
+        """As in Transaction."""
+        return self._document.owned(app, job)
+
+    def replace(self, before: tuple[Entry, ...], after: tuple[Entry, ...]) -> None:
+        """As in Transaction; FAILED_PRECONDITION where an orphan marker would come to a line."""
+        jobs = {(entry.app, entry.job) for entry in before}
+        try:
+            document = self._document.replaced(jobs, after)
+        except ValueError as error:
+            raise RpcError(
+                Code.FAILED_PRECONDITION,
+                f"{self._path}: an orphan marker would come to own another line: {error}",
+                ErrorDetails(
+                    "ORPHAN_MARKER",
+                    path=self._path,
+                    got=str(error),
+                    action="remove that marker from the crontab, then plan again",
+                ),
+            ) from None
+        self._write(document)
+
+    def mark(self, marks: tuple[tuple[Entry, Entry], ...]) -> None:
+        """As in Transaction. Only marker lines are put in."""
+        self._write(self._document.marked(marks))
+
+    def _write(self, document: Document) -> None:
+        data = document.render()
+        self._file.write(data)
+        self._store.know(data, document)
+        self._document = document

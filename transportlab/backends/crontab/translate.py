@@ -1,0 +1,144 @@
+"""From a manifest's schedule to the five fields that cron understands, or a reason why not.
+
+Manifests follow robfig/cron, crontabs Vixie cron, which is near but not the same:
+
+- five fields are written as they are, with single spaces between them;
+- `?` is `*`; `N/step`, which cron has not, is `N-<highest>/step`;
+- where day of month and day of week are both given, robfig takes `*/2` as a restriction (either
+  may match) and cron as `*` (both must): it is written `1-31/2`, which both take alike;
+- @hourly and its like have fixed fields; `@every Nm` and `@every Nh` are steps if N divides the
+  hour or the day, else no five fields mean the same.
+
+A timezone cannot be told per line: the line fires in cron's own zone, and the trigger command,
+which knows the job, judges. So it is not looked at here.
+"""
+
+from functools import lru_cache
+
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+
+EXPRESSIBLE = (
+    "five cron fields, @hourly, @daily, @midnight, @weekly, @monthly, @yearly, @annually,"
+    " @every Nm (N below 60 that divides 60) or @every Nh (N below 24 that divides 24)"
+)
+"""What can be expressed, for error messages."""
+
+_FIXED = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+}
+
+_EVERY = {"m": (60, "*/{} * * * *"), "h": (24, "0 */{} * * *")}
+
+_FIELDS = (
+    ("minute", 0, 59, ()),
+    ("hour", 0, 23, ()),
+    ("day of month", 1, 31, ()),
+    ("month", 1, 12, MONTHS),
+    ("day of week", 0, 6, DAYS),
+)
+_DAY_OF_MONTH, _DAY_OF_WEEK = 2, 4
+_CRON_SUNDAY = 7
+
+_DIGITS = 4
+"""More make no number that a field or a step could need."""
+
+
+@lru_cache(maxsize=4096)
+def translate(schedule: str) -> str:
+    """The five fields; ValueError with the problem if there are none that mean the same."""
+    words = schedule.split()
+    if not words:
+        raise ValueError("the schedule is empty")
+    if words[0].startswith("@"):
+        return _special(words)
+    if len(words) != len(_FIELDS):
+        raise ValueError(f"{len(words)} fields instead of five")
+    days_or = not any(_is_star(words[place]) for place in (_DAY_OF_MONTH, _DAY_OF_WEEK))
+    return " ".join(
+        _field(word, place, days_or and place in (_DAY_OF_MONTH, _DAY_OF_WEEK))
+        for place, word in enumerate(words)
+    )
+
+
+@lru_cache(maxsize=4096)
+def is_live(schedule: str) -> bool:
+    """Whether cron would ever act on a line with these fields, as far as one can tell."""
+    words = schedule.split()
+    if len(words) == 1:
+        return words[0] in _FIXED or words[0] == "@reboot"
+    if len(words) != len(_FIELDS):
+        return False
+    try:
+        for place, word in enumerate(words):
+            _field(word, place, False, cron=True)
+    except ValueError:
+        return False
+    return True
+
+
+def _special(words: list[str]) -> str:
+    if len(words) == 1 and words[0] in _FIXED:
+        return _FIXED[words[0]]
+    if words[0] != "@every" or len(words) != 2:  # noqa: PLR2004  # the word and its period
+        raise ValueError("not a schedule that cron has five fields for")
+    number, unit = words[1][:-1], words[1][-1]
+    whole, form = _EVERY.get(unit, (0, ""))
+    count = _number(number) if number.isdigit() else 0
+    if not 0 < count < whole or whole % count:
+        raise ValueError(f"cron has no fields for every {words[1]}")
+    return form.format(count)
+
+
+def _is_star(word: str) -> bool:
+    """Whether robfig takes the field as no restriction."""
+    return any(part in ("*", "?", "*/1", "?/1") for part in word.split(","))
+
+
+def _field(word: str, place: int, spell_out: bool, *, cron: bool = False) -> str:
+    """The field as cron takes it. spell_out: write a stepped star as a range. cron: cron's own."""
+    if not cron and place in (_DAY_OF_MONTH, _DAY_OF_WEEK) and "," in word and _is_star(word):
+        word = "*"  # cron looks only at the first character to see whether a day is restricted
+    return ",".join(_part(part, place, spell_out, cron) for part in word.split(","))
+
+
+def _part(part: str, place: int, spell_out: bool, cron: bool) -> str:
+    name, low, high, _ = _FIELDS[place]
+    span, slash, step = part.partition("/")
+    if slash and _number(step) == 0:
+        raise ValueError(f'{name}: step 0 in "{part}"')
+    if span == "*" or (span == "?" and not cron):
+        return f"{low}-{high}{slash}{step}" if slash and spell_out else f"*{slash}{step}"
+    first, dash, last = span.partition("-")
+    start = _value(first, place, cron)
+    if dash:
+        if start > _value(last, place, cron):
+            raise ValueError(f'{name}: "{span}" runs backwards')
+        return part
+    if slash and cron:
+        raise ValueError(f'{name}: cron has no step without a range, as in "{part}"')
+    return f"{start}-{high}/{step}" if slash else part
+
+
+def _value(text: str, place: int, cron: bool) -> int:
+    name, low, high, names = _FIELDS[place]
+    if text.lower() in names:
+        return names.index(text.lower()) + low
+    if cron and place == _DAY_OF_WEEK:
+        high = _CRON_SUNDAY
+    value = _number(text)
+    if not low <= value <= high:
+        raise ValueError(f"{name}: {value} is not in {low}-{high}")
+    return value
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
+        raise ValueError(f'"{text[:40]}" is not a number')
+    return int(text)
