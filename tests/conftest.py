@@ -4,8 +4,13 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from sysconfig import get_path
 
 import pytest
+from _pytest.mark import ParameterSet
+
+from transportlab.channel import EndpointKind
+from transportlab.registry import load_transport, transport_names
 
 COVERAGE_NAMES = "COVERAGE_FILE,COVERAGE_PROCESS_CONFIG,COVERAGE_PROCESS_START"
 
@@ -14,6 +19,27 @@ COVERAGE_NAMES = "COVERAGE_FILE,COVERAGE_PROCESS_CONFIG,COVERAGE_PROCESS_START"
 def _plugins_are_measured() -> None:
     """Let coverage's variables through to plugin processes, by the operator's own way."""
     os.environ["CRONIX_PLUGIN_ENV"] = COVERAGE_NAMES + ",PYTHONPATH,TL_TEST"
+
+
+def reachable() -> list[ParameterSet]:
+    """Every transport with each of its codecs, as parameters; what cannot run here says why."""
+    cases = []
+    for name in transport_names():
+        traits = load_transport(name).traits
+        needs_library = traits.endpoint is EndpointKind.LIBRARY
+        missing = needs_library and not Path(get_path("scripts"), "cronix-backend-echo.so").exists()
+        reason = "not run: the libraries were not built (no C compiler)"
+        marks = [pytest.mark.skipif(missing, reason=reason)]
+        cases += [
+            pytest.param(name, codec, id=f"{name}-{codec}", marks=marks) for codec in traits.codecs
+        ]
+    return cases
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that takes (transport, codec) runs over all of them."""
+    if {"transport", "codec"} <= set(metafunc.fixturenames):
+        metafunc.parametrize(("transport", "codec"), reachable())
 
 
 def children() -> set[int]:

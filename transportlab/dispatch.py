@@ -5,14 +5,21 @@ exception than RpcError. The bound on calls at once is kept here, for every tran
 """
 
 import traceback
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from threading import BoundedSemaphore
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from transportlab.backend import Backend
 from transportlab.context import Context
-from transportlab.errors import MAX_CALLS, Code, LabError, RpcError, too_many_calls
+from transportlab.errors import (
+    MAX_CALLS,
+    Code,
+    LabError,
+    RpcError,
+    too_many_calls,
+    unknown_method,
+)
 from transportlab.methods import Method
 from transportlab.model import ErrorDetails
 
@@ -36,12 +43,19 @@ class Dispatcher:
         finally:
             self._places.release()
 
+    def _operation(self, method: Method[Q, R]) -> Callable[[Q, Context], Any]:
+        operation: Callable[[Q, Context], Any] | None
+        operation = getattr(self._backend, method.attribute, None)
+        if operation is None:
+            raise unknown_method(method.name)
+        return operation
+
     def unary(self, method: Method[Q, R], request: Q, context: Context) -> R:
         """Call a method that has one reply."""
         try:
             context.check()
             with self._place():
-                reply: R = getattr(self._backend, method.attribute)(request, context)
+                reply: R = self._operation(method)(request, context)
         except Exception as error:
             raise as_rpc_error(error, context) from error
         return reply
@@ -51,12 +65,12 @@ class Dispatcher:
         try:
             context.check()
             with self._place():
-                yield from getattr(self._backend, method.attribute)(request, context)
+                yield from self._operation(method)(request, context)
         except Exception as error:
             raise as_rpc_error(error, context) from error
 
 
-def as_rpc_error(error: Exception, context: Context) -> RpcError:
+def as_rpc_error(error: BaseException, context: Context) -> RpcError:
     """An RpcError as it is; the lab's own errors by their text; anything else is a bug: INTERNAL.
 
     The traceback of a bug goes to the plugin's log and never to the host (P-ERR-5).
