@@ -44,8 +44,9 @@ class Dispatcher:
             self._places.release()
 
     def _operation(self, method: Method[Q, R]) -> Callable[[Q, Context], Any]:
-        operation: Callable[[Q, Context], Any] | None
-        operation = getattr(self._backend, method.attribute, None)
+        operation: Callable[[Q, Context], Any] | None = getattr(
+            self._backend, method.attribute, None
+        )
         if operation is None:
             raise unknown_method(method.name)
         return operation
