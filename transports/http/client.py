@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import cache
 from typing import Any, TypeVar
 
 import httpcore
@@ -20,7 +21,7 @@ from transportlab.errors import (
     cancelled,
 )
 from transportlab.inflight import InFlight
-from transportlab.methods import METHODS, Method
+from transportlab.methods import Method
 from transportlab.model import Status
 from transports.http.network import Call, Network, connect
 from transports.http.replies import EVENTS, decoded, read_problem
@@ -39,8 +40,11 @@ OK = 200
 IDLE_SECONDS = 30.0
 """How long a connection that nobody uses is kept: each is a thread of the plugin."""
 
-# Parsed once: parsing a URL is a good part of what a call costs.
-_URLS = {method.path: httpx.URL(f"http://localhost{method.path}") for method in METHODS.values()}
+
+@cache
+def _url(path: str) -> httpx.URL:
+    """The URL of a path, parsed once: that is a good part of what a call costs."""
+    return httpx.URL(f"http://localhost{path}")
 
 
 class _Body(httpx.SyncByteStream):
@@ -192,7 +196,7 @@ class HttpChannel(Channel):
         if call.deadline is not None:
             left = min((call.deadline - time.monotonic()) * 1e6, MAX_TIMEOUT_US)
             headers[TIMEOUT_HEADER] = str(max(1, int(left)))
-        request = httpx.Request("POST", _URLS[path], headers=headers, content=data)
+        request = httpx.Request("POST", _url(path), headers=headers, content=data)
         return self._client.send(request, stream=True)
 
     def close(self) -> None:

@@ -1,0 +1,84 @@
+"""The HTTP transport in a real plugin process, and what such a process imports."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from transportlab import model
+from transportlab.channel import EndpointKind, SocketEndpoint
+from transportlab.context import Context
+from transportlab.model import ReadReply, ReadRequest
+from transportlab.registry import load_transport
+from transportlab.remote import RemoteBackend
+
+HTTP = load_transport("http")
+HANG_GUARD = 30.0
+PLUGIN = Path(__file__).resolve().parents[2] / "plugins" / "cronix-backend-echo"
+
+
+def test_reading_the_traits_imports_no_library() -> None:
+    assert HTTP.traits.endpoint is EndpointKind.SOCKET
+    code = "import sys, transports.http; print(*sys.modules)"
+    assert not {"httpx", "http.server", "google.protobuf", "msgspec"} & imported(code)
+
+
+@pytest.mark.parametrize(
+    ("codec", "others"),
+    [("json", {"httpx", "google.protobuf"}), ("protobuf", {"httpx", "msgspec", "json"})],
+)
+def test_a_plugin_imports_only_what_it_needs(codec: str, others: set[str]) -> None:
+    code = f"""
+import sys, transports.http.server, transportlab.codecs.{codec}
+print(*sys.modules)
+"""
+    assert not others & imported(code)
+
+
+def imported(code: str) -> set[str]:
+    found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    return set(found.stdout.split())
+
+
+@contextmanager
+def plugin(path: str, codec: str) -> Iterator[subprocess.Popen[bytes]]:
+    env = {**os.environ, "CRONIX_PLUGIN_TRANSPORT": "http", "CRONIX_PLUGIN_CODEC": codec}
+    env["CRONIX_PLUGIN_SOCKET"] = path
+    pipe = subprocess.PIPE
+    command = [sys.executable, str(PLUGIN)]
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=env) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("codec", HTTP.traits.codecs)
+@pytest.mark.parametrize("end", ["stdin", "SIGTERM"])
+def test_a_plugin_process_serves_and_leaves_nothing(socket_path: str, codec: str, end: str) -> None:
+    with plugin(socket_path, codec) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        words = process.stdout.readline().decode().split()
+        assert words[:2] == ["CRONIX-PLUGIN-V1", socket_path]
+        assert {"transport=http", f"codec={codec}"} <= set(words)
+        with HTTP.connect(SocketEndpoint(socket_path), codec=codec) as channel:
+            backend = RemoteBackend(channel)
+            request = model.OpenSessionRequest("1", (1,), {"faults": "requests"})
+            assert backend.open_session(request, Context()).plugin_name == "echo"
+            backend.read(ReadRequest("!print:stray"), Context())
+            assert backend.read(ReadRequest("web"), Context()) == ReadReply()
+            if end == "stdin":
+                process.stdin.close()
+            else:
+                process.send_signal(signal.SIGTERM)
+            assert process.wait(HANG_GUARD) == 0
+        assert not Path(socket_path).exists()
+        assert process.stdout.read() == b""
+        assert process.stderr.read().startswith(b"stray\nstray")
