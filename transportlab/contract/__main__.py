@@ -3,9 +3,9 @@
 import sys
 from pathlib import Path
 
-from transportlab.contract import protobuf
+from transportlab.contract import ffi, openapi, protobuf, samples
 
-DERIVERS = (protobuf.derive,)
+DERIVERS = (protobuf.derive, ffi.derive, samples.derive, openapi.derive)
 
 
 def stale() -> dict[Path, bytes]:

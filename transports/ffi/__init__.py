@@ -1,0 +1,49 @@
+"""FFI: the plugin is a shared library in the host's own process, behind spec/plugin/backend.h.
+
+No process, no socket and no copy of the host's environment; in return a crash of the plugin is a
+crash of the host, and a plugin that hangs hangs the host's thread.
+"""
+
+from transportlab.backend import Backend
+from transportlab.channel import (
+    Channel,
+    EndpointKind,
+    LibraryEndpoint,
+    Lifecycle,
+    Traits,
+    Transport,
+)
+from transportlab.errors import UsageError
+
+
+class FfiTransport(Transport):
+    """See the module."""
+
+    name = "ffi"
+    traits = Traits(
+        endpoint=EndpointKind.LIBRARY,
+        codecs=("protobuf", "json"),
+        isolated=False,
+        killable=False,
+        streams=True,
+        enforces_deadline=False,
+        multiplexed=True,
+        wire=True,
+        requires=("cffi",),
+    )
+
+    def connect(self, endpoint: LibraryEndpoint, *, codec: str) -> Channel:
+        """As in Transport: load the library, once for all channels, and start a session in it."""
+        from transports.ffi.client import FfiChannel
+
+        return FfiChannel(endpoint.path, codec)
+
+    def serve(self, backend: Backend, endpoint: object, *, codec: str, life: Lifecycle) -> None:
+        """Not possible: the host loads the plugin, so nothing is served."""
+        raise UsageError(
+            "a program cannot serve ffi: its plugins are shared libraries; build one with"
+            " python -m transports.ffi.build --plugin MODULE:ATTR --out cronix-backend-NAME.so"
+        )
+
+
+TRANSPORT = FfiTransport()

@@ -1,0 +1,181 @@
+"""Builds the shared library of a Python plugin: for authors, and for the reference plugins.
+
+    python -m transports.ffi.build --plugin MODULE:ATTR --out cronix-backend-NAME.so
+
+It needs cffi, a C compiler (cc, or what CC names) and Python's headers. The library holds no Python
+code: it imports MODULE where it runs. In a Python host that is the host's own environment, of the
+same Python version; elsewhere the library starts the interpreter of the environment that it was
+built in. That takes a Python which is itself a shared library; without one the library has nothing
+to start, and only a Python host can load it.
+"""
+
+import argparse
+import contextlib
+import hashlib
+import io
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from importlib import import_module
+from pathlib import Path
+
+from cffi import FFI
+
+from transportlab.backend import Plugin
+from transportlab.errors import LabError, UsageError
+
+HERE = Path(__file__).parent
+
+PYTHON_SIDE = """
+    extern "Python" const char *python_handshake(void);
+    extern "Python" intptr_t python_start(void);
+    extern "Python" void python_stop(intptr_t session);
+    extern "Python" int32_t python_call(cronix_call *call);
+    extern "Python" int32_t python_next(cronix_call *call);
+    extern "Python" int32_t python_release(cronix_call *call);
+"""
+
+INIT = """
+from {name} import ffi
+from {module} import {attribute} as plugin
+from transports.ffi.plugin import install
+install(ffi, plugin)
+"""
+
+_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+_CONSTANT = re.compile(r"#define (CRONIX_\w+) \(?(-?\d+)\)?\Z")
+
+
+class BuildError(LabError):
+    """A library could not be built; the compiler's own words are in the message."""
+
+
+class ToolMissing(BuildError):
+    """There is no C compiler, or there are no headers of Python."""
+
+
+def build(plugin: str, out: Path) -> bool:
+    """Build the library of the plugin at MODULE:ATTR into out; False if it is there already.
+
+    It is there if it was made from the same C, by the same command, for the same Python. The file
+    appears whole or not at all, also when several processes build it at once.
+    """
+    compiler = _compiler()
+    code = _c_code(plugin)
+    flags = [*_compile_flags(), *_link_flags()]
+    digest = hashlib.sha256("\0".join([code, sys.executable, *compiler, *flags]).encode())
+    mark = f"cronix-build {digest.hexdigest()}"
+    if out.is_file() and mark.encode() in out.read_bytes():
+        return False
+    macros = {"CRONIX_BUILD_MARK": mark, "CRONIX_PYTHON": sys.executable}
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
+        source, made = Path(folder, "library.c"), Path(folder, "library.so")
+        defines = [f"#define {name} {_c_string(value)}\n" for name, value in macros.items()]
+        source.write_text("".join(defines) + code)
+        _run([*compiler, "-o", str(made), str(source), *flags])
+        made.replace(out)
+    return True
+
+
+def _compiler() -> list[str]:
+    command = shlex.split(os.environ.get("CC", "")) or ["cc"]
+    if shutil.which(command[0]) is None:
+        raise ToolMissing(f"no C compiler ({command[0]})")
+    if not Path(sysconfig.get_path("include"), "Python.h").is_file():
+        raise ToolMissing("no headers of Python (Python.h)")
+    return command
+
+
+def _c_code(plugin: str) -> str:
+    """shim.c and what cffi makes of the declarations, as one C file."""
+    module, attribute, name = _named(plugin)
+    ffi = FFI()
+    ffi.cdef(declarations((HERE / "backend.h").read_text()) + PYTHON_SIDE)
+    ffi.embedding_api("")
+    ffi.embedding_init_code(INIT.format(name=name, module=module, attribute=attribute))
+    ffi.set_source(name, '#include "backend.h"\n' + (HERE / "shim.c").read_text())
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "code.c")
+        with contextlib.redirect_stdout(io.StringIO()):  # cffi reports each file that it writes
+            ffi.emit_c_code(str(path))
+        return path.read_text()
+
+
+def declarations(header: str) -> str:
+    """A header without what cffi cannot read: comments, C++ and the preprocessor.
+
+    A #define of a number stays, as that number.
+    """
+    lines = []
+    inside_cplusplus = False
+    for line in map(str.rstrip, _COMMENT.sub("", header).splitlines()):
+        constant = _CONSTANT.match(line)
+        if line.startswith("#"):
+            inside_cplusplus = line == "#ifdef __cplusplus"
+        if constant is not None:
+            lines.append(f"#define {constant[1]} {constant[2]}")
+        elif line and not line.startswith("#") and not inside_cplusplus:
+            lines.append(line.removeprefix("CRONIX_EXPORT "))
+    return "\n".join(lines) + "\n"
+
+
+def _named(plugin: str) -> tuple[str, str, str]:
+    """MODULE:ATTR in parts, and the name of cffi's module; UsageError if no Plugin is there."""
+    module, _, attribute = plugin.partition(":")
+    try:
+        found = getattr(import_module(module), attribute, None)
+    except (ImportError, ValueError) as error:
+        raise UsageError(f"--plugin {plugin}: {error}") from error
+    if not attribute.isidentifier() or not isinstance(found, Plugin):
+        raise UsageError(f"--plugin {plugin}: not MODULE:ATTR of a transportlab.backend.Plugin")
+    return module, attribute, "_cronix_" + re.sub(r"\W", "_", found.name)
+
+
+def _compile_flags() -> list[str]:
+    includes = {sysconfig.get_path("include"), sysconfig.get_path("platinclude"), str(HERE)}
+    return ["-shared", "-fPIC", "-O2", "-fvisibility=hidden", *(f"-I{i}" for i in sorted(includes))]
+
+
+def _link_flags() -> list[str]:
+    """cffi's data is referred to from Python, so the library must never be unloaded (nodelete)."""
+    flags = ["-Wl,-z,nodelete", "-pthread"]
+    if sysconfig.get_config_var("Py_ENABLE_SHARED"):
+        folder, version = sysconfig.get_config_var("LIBDIR"), sysconfig.get_config_var("LDVERSION")
+        flags += [f"-L{folder}", f"-Wl,-rpath,{folder}", f"-lpython{version}"]
+    return flags
+
+
+def _c_string(text: str) -> str:
+    return '"' + "".join(f"\\{byte:03o}" for byte in text.encode()) + '"'
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise BuildError(f"{command[0]} failed:\n{done.stderr.strip()}")
+
+
+def main(arguments: list[str]) -> int:
+    """The command: see the module. 1 if the library could not be built."""
+    parser = argparse.ArgumentParser(
+        "transports.ffi.build", description="Build a plugin's library."
+    )
+    parser.add_argument("--plugin", required=True, metavar="MODULE:ATTR", help="a Plugin object")
+    parser.add_argument("--out", required=True, type=Path, help="cronix-backend-NAME.so")
+    options = parser.parse_args(arguments)
+    try:
+        made = build(options.plugin, options.out)
+    except (LabError, OSError) as error:
+        print(f"FFI: not built: {error}", file=sys.stderr)
+        return 1
+    print(f"FFI: {'built' if made else 'already there'}: {options.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

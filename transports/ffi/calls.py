@@ -1,0 +1,116 @@
+"""The calls of one session: their structs, how they end early, and the end of the session.
+
+Every call is in one of three places: crossing (a thread is in the library, or about to be), idle
+(a stream whose consumer has the reply and may never come back), or over. close() cancels those that
+are crossing and ends those that are idle. Whoever ends the last call stops the session, so it never
+stops under a running one; close() waits for that, but not for ever: nothing interrupts a library.
+"""
+
+import threading
+from typing import Any
+
+from transportlab.errors import ChannelClosed, TransportError
+from transports.ffi._abi import ffi
+from transports.ffi.library import Library
+
+CLOSE_SECONDS = 5.0
+"""How long close() waits for calls in flight: as long as the host gives a process to stop."""
+
+Struct = Any
+"""A cronix_call."""
+
+_STRUCT = ffi.typeof("cronix_call *")
+
+
+class Calls:
+    """Safe to use from several threads."""
+
+    def __init__(self, library: Library, codec: int) -> None:
+        self._library = library
+        self._codec = codec
+        self._session = library.cronix_plugin_start()
+        if self._session == ffi.NULL:
+            raise TransportError("the plugin could not start a session")
+        # Reentrant, as an abandoned stream may be collected, and so ended, at any allocation.
+        self._lock = threading.RLock()
+        self._stopped = threading.Event()
+        self._closed = False
+        self._unreleased = 0
+        self._calls: set[Struct] = set()
+        self._idle: set[Struct] = set()
+        self._spare: list[Struct] = []
+
+    @property
+    def closed(self) -> bool:
+        """Whether close() has been called."""
+        return self._closed
+
+    def begin(self) -> Struct:
+        """A struct for one call, with everything zero that is zero before one."""
+        with self._lock:
+            self._check()
+            call = self._spare.pop() if self._spare else self._new()
+            self._calls.add(call)
+            self._unreleased += 1
+        return call
+
+    def _check(self) -> None:
+        if self._closed:
+            raise ChannelClosed("the channel is closed")
+
+    def _new(self) -> Struct:
+        call: Struct = ffi.new(_STRUCT)
+        call.struct_size = ffi.sizeof("cronix_call")
+        call.codec = self._codec
+        call.session = self._session
+        return call
+
+    def end(self, call: Struct, *, reuse: bool = False) -> None:
+        """Release the call, unless close() does. reuse: nobody else still knows the struct."""
+        with self._lock:
+            if call not in self._calls:
+                return
+            self._calls.discard(call)
+            self._idle.discard(call)
+        self._library.cronix_plugin_release(call)
+        if reuse:
+            call.cancelled = 0
+            call.reply = call.state = ffi.NULL
+            call.reply_len = 0
+        with self._lock:
+            self._unreleased -= 1
+            if reuse:
+                self._spare.append(call)
+        if self._closed:
+            self._stop_after_the_last()
+
+    def pause(self, call: Struct) -> None:
+        """The call is idle until resume()."""
+        with self._lock:
+            self._check()
+            self._idle.add(call)
+
+    def resume(self, call: Struct) -> None:
+        """The call goes on; ChannelClosed if close() has ended it."""
+        with self._lock:
+            self._check()
+            self._idle.discard(call)
+
+    def close(self) -> None:
+        """See the module. A second time does nothing."""
+        with self._lock:
+            self._closed = True
+            idle = list(self._idle)
+            for call in self._calls:
+                call.cancelled = 1
+        for call in idle:
+            self.end(call)
+        self._stop_after_the_last()
+        self._stopped.wait(CLOSE_SECONDS)
+
+    def _stop_after_the_last(self) -> None:
+        with self._lock:
+            if self._unreleased or self._stopped.is_set():
+                return
+            self._stopped.set()
+        self._library.cronix_plugin_stop(self._session)
