@@ -28,7 +28,7 @@ EXIT_DIVERGED = 6
 EXIT_NOT_FOUND = 7
 EXIT_INTERRUPTED = 130
 
-NOT_A_TERMINAL_WIDTH = 240
+NOT_A_TERMINAL_WIDTH = 10_000
 """Columns of a table that goes into a file or a pipe, where nothing need be wrapped."""
 
 ManifestOption = Annotated[Path, typer.Option(help="The manifest, a JSON file.", metavar="FILE")]

@@ -126,7 +126,9 @@ def _from(kind: type, field: str, hint: Any) -> str:
     elif is_dataclass(inner):
         result = f"from_{inner.__name__}({value}, f'{{path}}{field}/')"
     else:
-        result = {"repeated": f"tuple({value})", "map": f"dict({value})"}.get(shape, value)
+        # A protobuf map has no order of its own; by key is the order of a normalised manifest.
+        whole = {"repeated": f"tuple({value})", "map": f"dict(sorted({value}.items()))"}
+        result = whole.get(shape, value)
     if shape == "optional":
         result = f"{result} if m.HasField('{field}') else None"
     return f"{field}={result}"

@@ -81,7 +81,7 @@ def from_HttpRequest(m, path=''):
     return model.HttpRequest(
         method=m.method,
         url=m.url,
-        headers=dict(m.headers),
+        headers=dict(sorted(m.headers.items())),
         body=m.body,
     )
 
@@ -221,7 +221,7 @@ def from_OpenSessionRequest(m, path=''):
     return model.OpenSessionRequest(
         host_version=m.host_version,
         protocol_versions=tuple(m.protocol_versions),
-        config=dict(m.config),
+        config=dict(sorted(m.config.items())),
         required_capabilities=tuple(m.required_capabilities),
     )
 
