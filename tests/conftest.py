@@ -21,6 +21,17 @@ def _plugins_are_measured() -> None:
     os.environ["CRONIX_PLUGIN_ENV"] = COVERAGE_NAMES + ",PYTHONPATH,TL_TEST"
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _temporary_files_of_this_run() -> Iterator[None]:
+    """Temporary files go where no other run on this machine puts its own; the path is short, as
+    sockets need."""
+    before = tempfile.tempdir
+    with tempfile.TemporaryDirectory(prefix="tl-", dir="/tmp") as folder:
+        tempfile.tempdir = folder
+        yield
+        tempfile.tempdir = before
+
+
 def reachable() -> list[ParameterSet]:
     """Every transport with each of its codecs, as parameters; what cannot run here says why."""
     cases = []
