@@ -3,6 +3,7 @@
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from sysconfig import get_path
 
@@ -55,8 +56,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def children() -> set[int]:
     """The numbers of this process's children that are alive or not yet reaped."""
-    tasks = Path("/proc/self/task").iterdir()
-    return {int(pid) for task in tasks for pid in (task / "children").read_text().split()}
+    found: set[int] = set()
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(OSError):  # a thread may end while its folder is read
+            found |= {int(pid) for pid in (task / "children").read_text().split()}
+    return found
 
 
 @pytest.fixture(autouse=True)
