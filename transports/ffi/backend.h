@@ -8,12 +8,12 @@
  * protobuf or JSON form of a message in backend.proto, as bytes with a length: zero bytes may occur
  * in it, no zero byte ends it, and its length may be 0.
  *
- * P-FFI-1 (life). In this order: cronix_plugin_handshake, once, from one thread, before all else;
- *   cronix_plugin_start, which begins a session; calls in that session, the first of them
- *   OpenSession and the last CloseSession (P-SESSION-1); cronix_plugin_stop. A library may have any
- *   number of sessions, one after the other or at once; they share nothing that their callers can
- *   see. The host never unloads the library: its threads and destructors may outlive the last
- *   session.
+ * P-FFI-1 (life). In this order: cronix_plugin_handshake, whose first call is made by one thread
+ *   alone and returns before any other function is called; cronix_plugin_start, which begins a
+ *   session; calls in that session, the first of them OpenSession and the last CloseSession
+ *   (P-SESSION-1); cronix_plugin_stop. A library may have any number of sessions, one after the
+ *   other or at once; they share nothing that their callers can see. The host never unloads the
+ *   library: its threads and destructors may outlive the last session.
  *
  * P-FFI-2 (calls). A unary call is cronix_plugin_call, then cronix_plugin_release. A call that
  *   streams (Apply) is cronix_plugin_call, which brings no reply yet; cronix_plugin_next once for
@@ -126,7 +126,8 @@ typedef struct cronix_call {
     volatile int32_t cancelled;
     int32_t reserved;       /* 0 */
 
-    /* Zero before cronix_plugin_call, written by the plugin from then on. */
+    /* Written by the plugin. The host makes reply and reply_len zero before cronix_plugin_call and
+       before each cronix_plugin_next, and state before cronix_plugin_call alone. */
 
     const uint8_t *reply;   /* the reply message, or a Status; may be NULL if reply_len is 0 */
     size_t reply_len;       /* in bytes */

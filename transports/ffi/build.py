@@ -92,13 +92,14 @@ def _compiler() -> list[str]:
 
 
 def _c_code(plugin: str) -> str:
-    """shim.c and what cffi makes of the declarations, as one C file."""
+    """The header, shim.c and what cffi makes of the declarations, as one C file."""
     module, attribute, name = _named(plugin)
+    header, shim = (HERE / "backend.h").read_text(), (HERE / "shim.c").read_text()
     ffi = FFI()
-    ffi.cdef(declarations((HERE / "backend.h").read_text()) + PYTHON_SIDE)
+    ffi.cdef(declarations(header) + PYTHON_SIDE)
     ffi.embedding_api("")
     ffi.embedding_init_code(INIT.format(name=name, module=module, attribute=attribute))
-    ffi.set_source(name, '#include "backend.h"\n' + (HERE / "shim.c").read_text())
+    ffi.set_source(name, header + shim)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "code.c")
         with contextlib.redirect_stdout(io.StringIO()):  # cffi reports each file that it writes
@@ -137,13 +138,13 @@ def _named(plugin: str) -> tuple[str, str, str]:
 
 
 def _compile_flags() -> list[str]:
-    includes = {sysconfig.get_path("include"), sysconfig.get_path("platinclude"), str(HERE)}
+    includes = {sysconfig.get_path("include"), sysconfig.get_path("platinclude")}
     return ["-shared", "-fPIC", "-O2", "-fvisibility=hidden", *(f"-I{i}" for i in sorted(includes))]
 
 
 def _link_flags() -> list[str]:
     """cffi's data is referred to from Python, so the library must never be unloaded (nodelete)."""
-    flags = ["-Wl,-z,nodelete", "-pthread"]
+    flags = ["-Wl,-z,nodelete", "-pthread", "-ldl"]
     if sysconfig.get_config_var("Py_ENABLE_SHARED"):
         folder, version = sysconfig.get_config_var("LIBDIR"), sysconfig.get_config_var("LDVERSION")
         flags += [f"-L{folder}", f"-Wl,-rpath,{folder}", f"-lpython{version}"]

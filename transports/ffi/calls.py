@@ -72,17 +72,18 @@ class Calls:
                 return
             self._calls.discard(call)
             self._idle.discard(call)
-        self._library.cronix_plugin_release(call)
-        if reuse:
-            call.cancelled = 0
-            call.reply = call.state = ffi.NULL
-            call.reply_len = 0
-        with self._lock:
-            self._unreleased -= 1
+        try:
+            self._library.cronix_plugin_release(call)
+        finally:  # also when an interrupt comes in between
             if reuse:
-                self._spare.append(call)
-        if self._closed:
-            self._stop_after_the_last()
+                clear(call)
+                call.state = ffi.NULL
+            with self._lock:
+                self._unreleased -= 1
+                if reuse:
+                    self._spare.append(call)
+            if self._closed:
+                self._stop_after_the_last()
 
     def pause(self, call: Struct) -> None:
         """The call is idle until resume()."""
@@ -114,3 +115,9 @@ class Calls:
                 return
             self._stopped.set()
         self._library.cronix_plugin_stop(self._session)
+
+
+def clear(call: Struct) -> None:
+    """Take the reply out of the struct, as a plugin expects to find it."""
+    call.reply = ffi.NULL
+    call.reply_len = 0

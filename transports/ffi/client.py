@@ -21,7 +21,7 @@ from transportlab.errors import (
 from transportlab.methods import Method
 from transportlab.model import Status
 from transports.ffi._abi import ffi
-from transports.ffi.calls import Calls, Struct
+from transports.ffi.calls import Calls, Struct, clear
 from transports.ffi.library import load
 from transports.ffi.wire import CODECS, END, OK
 
@@ -90,6 +90,7 @@ class FfiChannel(Channel):
             code = self._call(call)
             while code == OK and (code := self._next(call)) == OK:
                 reply = self._reply(call, method.reply)
+                clear(call)
                 self._calls.pause(call)
                 yield reply
                 self._calls.resume(call)

@@ -19,6 +19,9 @@ MAGIC = "CRONIX-PLUGIN-V1"
 MAX_LINE = 4095
 """Longest handshake line in bytes, without a line end (P-HANDSHAKE-2)."""
 
+SHOWN = 200
+"""How many bytes of a bad line an error shows."""
+
 _loading = threading.Lock()
 """The first handshake comes from one thread alone (P-FFI-1)."""
 
@@ -36,7 +39,7 @@ def load(path: str, codec: str) -> Library:
             library: Library = ffi.dlopen(full, ffi.RTLD_NOW | ffi.RTLD_NODELETE)
         except OSError as error:
             raise TransportError(str(error)) from error
-        missing = [name for name in FUNCTIONS if not hasattr(library, name)]
+        missing = [name for name in FUNCTIONS if not _exports(library, name)]
         if missing:
             raise TransportError(f"{path} is no plugin: it does not export {', '.join(missing)}")
         said = library.cronix_plugin_handshake()
@@ -46,14 +49,23 @@ def load(path: str, codec: str) -> Library:
     return library
 
 
-def _check(path: str, line: bytes | str, codec: str) -> None:
-    """Whether the host can speak to the one who gave this line (P-HANDSHAKE-1)."""
-    text = line.decode("utf-8", "backslashreplace") if isinstance(line, bytes) else line
-    magic, _, rest = text.partition(" ")
-    endpoint, *words = rest.split(" ")
-    if len(line) > MAX_LINE or (magic, endpoint) != (MAGIC, ENDPOINT):
-        shown = ascii(text[:200])
-        raise ProtocolViolation(f"{path}: expected {MAGIC} {ENDPOINT} ..., got the line {shown}")
+def _exports(library: Library, name: str) -> bool:
+    try:
+        getattr(library, name)
+    except ffi.error:
+        return False
+    return True
+
+
+def _check(path: str, line: Any, codec: str) -> None:
+    """Whether the host can speak to the one who gave this line, which is bytes (P-HANDSHAKE-1)."""
+    shown = f"{path}: expected {MAGIC} {ENDPOINT} ..., got the line {line[:SHOWN]!r}"
+    try:
+        magic, endpoint, *words = line.decode("utf-8").split(" ")
+    except ValueError as error:  # no UTF-8, or a single word
+        raise ProtocolViolation(shown) from error
+    if len(line) > MAX_LINE or b"\n" in line or (magic, endpoint) != (MAGIC, ENDPOINT):
+        raise ProtocolViolation(shown)
     said = dict(word.split("=", 1) for word in words if "=" in word)
     if said.get("abi") != str(ABI_VERSION):
         got = said.get("abi", "none")

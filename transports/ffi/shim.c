@@ -6,6 +6,7 @@
  * program, to refuse one of another version, and to hand an interrupt on to the host once the
  * plugin's code has been left.
  */
+#include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,11 +27,21 @@ static int32_t python_release(cronix_call *call);
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int ready = 0;
 
+/* Python's extension modules look for its functions among those that are visible to all, where a
+   host that has loaded this library for itself alone does not put them. */
+static void show_python_to_all(void) {
+    Dl_info python;
+
+    if (dladdr((void *)Py_GetVersion, &python))
+        dlopen(python.dli_fname, RTLD_NOW | RTLD_GLOBAL | RTLD_NOLOAD);
+}
+
 /* Start the interpreter of the environment that the library was built in. 0 if that fails. */
 static int start_interpreter(void) {
     PyConfig config;
     PyStatus status;
 
+    show_python_to_all();
     PyConfig_InitPythonConfig(&config);
     config.install_signal_handlers = 0; /* P-FFI-7 */
     config.parse_argv = 0;

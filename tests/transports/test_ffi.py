@@ -1,0 +1,280 @@
+"""FFI's channel with the echo plugin: what the tests of every transport cannot see."""
+
+import json
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from transportlab import model
+from transportlab.backend import PROTOCOL_VERSIONS
+from transportlab.channel import Channel, LibraryEndpoint
+from transportlab.context import Cancellation, Context
+from transportlab.errors import ChannelClosed, Code, RpcError, UsageError
+from transportlab.methods import APPLY, READ
+from transportlab.registry import load_transport
+from transportlab.remote import RemoteBackend
+
+HANG_GUARD = 60.0
+
+
+def connect(library: Path, codec: str = "json") -> Channel:
+    return load_transport("ffi").connect(LibraryEndpoint(str(library)), codec=codec)
+
+
+def opened(channel: Channel) -> RemoteBackend:
+    backend = RemoteBackend(channel)
+    config = {"faults": "requests"}
+    backend.open_session(model.OpenSessionRequest("1", PROTOCOL_VERSIONS, config), Context())
+    return backend
+
+
+def stream(
+    channel: Channel, app: str, **options: object
+) -> Generator[model.ApplyEvent, None, None]:
+    request = model.ApplyRequest(model.PlanReply(app))
+    events = channel.stream(APPLY, request, **options)  # type: ignore[arg-type]  # passed on
+    assert isinstance(events, Generator)
+    return events
+
+
+def command(backend: RemoteBackend, app: str) -> str:
+    return backend.read(model.ReadRequest(app), Context()).entries[0].command
+
+
+@pytest.fixture(params=["json", "protobuf"])
+def channel(ffi_echo: Path, request: pytest.FixtureRequest) -> Iterator[Channel]:
+    with connect(ffi_echo, request.param) as made:
+        opened(made)
+        yield made
+
+
+def run_host(
+    code: str, *arguments: Path, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """A host in a process of its own, which a plugin may end."""
+    text = f"""
+import sys
+from transportlab import model
+from transportlab.backend import PROTOCOL_VERSIONS
+from transportlab.channel import LibraryEndpoint
+from transportlab.context import Context
+from transportlab.registry import load_transport
+from transportlab.remote import RemoteBackend
+
+def opened(path):
+    channel = load_transport("ffi").connect(LibraryEndpoint(path), codec="json")
+    backend = RemoteBackend(channel)
+    config = {{"faults": "requests"}}
+    backend.open_session(model.OpenSessionRequest("1", PROTOCOL_VERSIONS, config), Context())
+    return backend, channel
+
+{code}
+"""
+    return subprocess.run(
+        [sys.executable, "-c", text, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=HANG_GUARD,
+        env=env,
+    )
+
+
+def test_two_channels_on_a_library_are_two_sessions(ffi_echo: Path) -> None:
+    with connect(ffi_echo) as one, connect(ffi_echo, "protobuf") as two:
+        first, second = opened(one), opened(two)
+        first.close_session(model.CloseSessionRequest(), Context())
+        assert command(second, "!echo:two") == "!echo:two"
+        with pytest.raises(RpcError, match="closed"):
+            command(first, "!echo:one")
+    with connect(ffi_echo) as three:
+        assert command(opened(three), "!echo:three") == "!echo:three"
+
+
+def test_a_copy_of_the_file_is_a_library_of_its_own(ffi_echo: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copy(ffi_echo, tmp_path / "copy.so"))
+    with connect(ffi_echo) as one, connect(copy) as two:
+        first, second = opened(one), opened(two)
+        for _ in range(2):
+            assert command(first, "!echo:one") == "!echo:one"
+            assert command(second, "!echo:two") == "!echo:two"
+
+
+def test_a_stream_is_pulled_and_never_runs_ahead(channel: Channel) -> None:
+    events = stream(channel, "!events:3")
+    assert next(events).op_index == 0
+    # Nothing else runs in the plugin meanwhile: other calls go through between two events.
+    assert channel.unary(READ, model.ReadRequest("web")) == model.ReadReply()
+    assert [event.op_index for event in events] == [1, 2, 0]
+
+
+def test_a_switch_thrown_between_two_events_ends_the_stream(channel: Channel) -> None:
+    switch = Cancellation()
+    events = stream(channel, "!events:1000", cancel=switch)
+    next(events)
+    switch.cancel()
+    with pytest.raises(RpcError) as caught:
+        next(events)
+    assert caught.value.code is Code.CANCELLED
+
+
+def test_a_deadline_that_passes_between_two_events_ends_the_stream(channel: Channel) -> None:
+    events = stream(channel, "!events:1000", timeout=0.05)
+    next(events)
+    threading.Event().wait(0.06)
+    with pytest.raises(RpcError) as caught:
+        next(events)
+    assert caught.value.code is Code.DEADLINE_EXCEEDED
+
+
+def test_closing_the_channel_ends_a_stream_that_nobody_reads(
+    ffi_echo: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    channel = connect(ffi_echo)
+    opened(channel)
+    events = stream(channel, "!events:1000")
+    next(events)
+    channel.close()
+    outcomes = [json.loads(line)["outcome"] for line in capfd.readouterr().err.splitlines()]
+    assert outcomes == ["ABANDONED"]
+    with pytest.raises(ChannelClosed):
+        next(events)
+    events.close()
+
+
+def test_a_stream_that_is_forgotten_is_abandoned(
+    channel: Channel, capfd: pytest.CaptureFixture[str]
+) -> None:
+    events = stream(channel, "!events:1000")
+    next(events)
+    del events
+    assert '"outcome": "ABANDONED"' in capfd.readouterr().err
+
+
+def test_a_backend_that_fails_while_its_stream_is_abandoned_harms_nobody(
+    ffi_stubborn: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with connect(ffi_stubborn) as channel:
+        RemoteBackend(channel).open_session(
+            model.OpenSessionRequest("1", PROTOCOL_VERSIONS), Context()
+        )
+        events = stream(channel, "bad end")
+        next(events)
+        events.close()
+        assert "cannot stop" in capfd.readouterr().err
+        assert channel.unary(READ, model.ReadRequest()) == model.ReadReply()
+
+
+def test_whatever_a_backend_raises_stays_on_its_side(
+    ffi_stubborn: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with connect(ffi_stubborn) as channel:
+        backend = RemoteBackend(channel)
+        backend.open_session(model.OpenSessionRequest("1", PROTOCOL_VERSIONS), Context())
+        for app, shown in (("exit", "SystemExit: 7"), ("memory", "MemoryError: ")):
+            with pytest.raises(RpcError) as caught:
+                backend.read(model.ReadRequest(app), Context())
+            assert caught.value.code is Code.INTERNAL
+            assert caught.value.message == f"the backend failed: {shown}"
+            with pytest.raises(RpcError) as caught:
+                list(stream(channel, app))
+            assert caught.value.message == f"the backend failed: {shown}"
+        for app in ("interrupt", "interrupt at the end"):
+            with pytest.raises(KeyboardInterrupt):
+                list(stream(channel, app))
+        with pytest.raises(KeyboardInterrupt):
+            backend.read(model.ReadRequest("interrupt"), Context())
+        events = stream(channel, "interrupt at the end")
+        next(events)
+        with pytest.raises(KeyboardInterrupt):
+            events.close()
+        assert backend.read(model.ReadRequest(), Context()) == model.ReadReply()
+
+
+def test_what_a_thread_of_the_backend_asks_later_finds_no_call(ffi_stubborn: Path) -> None:
+    with connect(ffi_stubborn) as channel:
+        backend = RemoteBackend(channel)
+        backend.open_session(model.OpenSessionRequest("1", PROTOCOL_VERSIONS), Context())
+        backend.read(model.ReadRequest("remember"), Context())
+        assert backend.read(model.ReadRequest("recall"), Context()).entries[0].command == "False"
+
+
+def test_what_a_plugin_prints_is_out_when_its_session_ends(ffi_stubborn: Path) -> None:
+    code = """
+import os
+sys.path.append(sys.argv[2])
+channel = load_transport("ffi").connect(LibraryEndpoint(sys.argv[1]), codec="json")
+backend = RemoteBackend(channel)
+backend.open_session(model.OpenSessionRequest("1", PROTOCOL_VERSIONS), Context())
+backend.read(model.ReadRequest("print"), Context())
+channel.close()
+os._exit(0)
+"""
+    data = Path(__file__).parents[1] / "data" / "ffi"
+    assert run_host(code, ffi_stubborn, data).stdout == "printed\n"
+
+
+def test_a_plugin_that_ends_its_process_ends_the_host(ffi_echo: Path) -> None:
+    code = """
+backend, _ = opened(sys.argv[1])
+backend.read(model.ReadRequest("!exit:3"), Context())
+"""
+    assert run_host(code, ffi_echo).returncode == 3
+
+
+def test_an_interrupt_during_a_call_reaches_the_host_and_the_channel_stays_usable(
+    ffi_echo: Path,
+) -> None:
+    code = """
+import os, signal, threading
+backend, channel = opened(sys.argv[1])
+for app in ("!sleep:60", "!block:60"):
+    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+    try:
+        backend.read(model.ReadRequest(app), Context())
+    except KeyboardInterrupt:
+        print("interrupted")
+print(backend.read(model.ReadRequest("!echo:alive"), Context()).entries[0].command)
+channel.close()
+"""
+    done = run_host(code, ffi_echo)
+    assert done.stdout.split() == ["interrupted", "interrupted", "!echo:alive"], done.stderr
+
+
+def test_a_host_needs_no_compiler_and_no_c_parser(ffi_echo: Path) -> None:
+    code = """
+backend, channel = opened(sys.argv[1])
+channel.close()
+print(sorted({name.partition(".")[0] for name in sys.modules} & {"cffi", "pycparser"}))
+"""
+    done = run_host(code, ffi_echo, env={"PATH": ""})
+    assert done.stdout == "[]\n", done.stderr
+
+
+def test_many_threads_call_while_others_abandon_and_cancel(channel: Channel) -> None:
+    def work(number: int) -> None:
+        for turn in range(10):
+            switch = Cancellation()
+            app = f"!echo:{number}-{turn}"
+            reply = channel.unary(READ, model.ReadRequest(app), cancel=switch)
+            assert reply.entries[0].command == app
+            switch.cancel()
+            events = stream(channel, "!events:5")
+            assert next(events).op_index == 0
+            events.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(8)))
+
+
+def test_a_program_cannot_serve_it() -> None:
+    nothing: Any = None  # never looked at
+    with pytest.raises(UsageError, match=r"transports\.ffi\.build"):
+        load_transport("ffi").serve(nothing, nothing, codec="json", life=nothing)

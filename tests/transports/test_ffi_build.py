@@ -1,0 +1,187 @@
+"""Building libraries of Python plugins: when, what is said, and what can go wrong."""
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from transportlab.errors import UsageError
+from transports.ffi import build
+
+ROOT = Path(__file__).resolve().parents[2]
+ECHO = "transportlab.backends.echo:PLUGIN"
+SCRIPT = str(ROOT / "plugins" / "build_libraries.py")
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def run_script(folder: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, SCRIPT, str(folder)],
+        env={**os.environ, **env},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_reference_libraries_are_built_once(ffi_compiler: str, tmp_path: Path) -> None:
+    outs = [tmp_path / f"cronix-backend-{name}.so" for name in ("echo", "crontab")]
+    first = run_script(tmp_path)
+    assert first.stdout.splitlines() == [f"FFI: built: {out}" for out in outs], first.stderr
+    before = [out.stat() for out in outs]
+    second = run_script(tmp_path)
+    assert second.stdout.splitlines() == [f"FFI: already there: {out}" for out in outs]
+    assert [out.stat() for out in outs] == before
+    assert names(tmp_path) == sorted(out.name for out in outs)
+    assert all(os.access(out, os.X_OK) for out in outs)
+
+
+def test_without_a_compiler_one_line_says_so_and_nothing_fails(tmp_path: Path) -> None:
+    done = run_script(tmp_path, PATH=str(tmp_path), CC="")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "FFI: not built: no C compiler (cc)\n"
+    assert names(tmp_path) == []
+
+
+def test_without_pythons_headers_one_line_says_so(
+    ffi_compiler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sysconfig, "get_path", lambda _: str(tmp_path))
+    with pytest.raises(build.ToolMissing, match=r"\Ano headers of Python \(Python\.h\)\Z"):
+        build.build(ECHO, tmp_path / "x.so")
+
+
+def test_another_command_or_another_plugin_builds_anew(
+    ffi_compiler: str, ffi_echo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = Path(shutil.copy(ffi_echo, tmp_path / "library.so"))
+    assert not build.build(ECHO, out)
+    assert build.build("transportlab.backends.crontab:PLUGIN", out)
+    assert not build.build("transportlab.backends.crontab:PLUGIN", out)
+    monkeypatch.setenv("CC", f"{ffi_compiler} -O1")
+    assert build.build("transportlab.backends.crontab:PLUGIN", out)
+
+
+def test_several_at_once_leave_one_whole_file(ffi_compiler: str, tmp_path: Path) -> None:
+    out = tmp_path / "library.so"
+    with ThreadPoolExecutor(3) as pool:
+        commands = [pool.submit(_command, out) for _ in range(3)]
+    for command in commands:
+        assert command.result().returncode == 0, command.result().stderr
+    assert names(tmp_path) == ["library.so"]
+    assert not build.build(ECHO, out)
+
+
+def _command(out: Path, plugin: str = ECHO) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "transports.ffi.build", "--plugin", plugin, "--out", str(out)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_command_says_what_it_did(
+    ffi_echo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert build.main(["--plugin", ECHO, "--out", str(ffi_echo)]) == 0
+    assert capsys.readouterr().out == f"FFI: already there: {ffi_echo}\n"
+    out = tmp_path / "missing" / "x.so"
+    assert build.main(["--plugin", ECHO, "--out", str(out)]) == 1
+    assert "FFI: not built: " in capsys.readouterr().err
+
+
+def test_the_command_builds(ffi_compiler: str, tmp_path: Path) -> None:
+    out = tmp_path / "x.so"
+    assert _command(out).stdout == f"FFI: built: {out}\n"
+    assert "no_such_module" in _command(out, "no_such_module:PLUGIN").stderr
+
+
+@pytest.mark.parametrize(
+    ("plugin", "text"),
+    [
+        ("no_such_module:PLUGIN", "No module named 'no_such_module'"),
+        (":PLUGIN", "--plugin :PLUGIN"),
+        ("transportlab.backends.echo", "not MODULE:ATTR"),
+        ("transportlab.backends.echo:create", "not MODULE:ATTR"),
+        ("transportlab.backends.echo:NOTHING", "not MODULE:ATTR"),
+    ],
+)
+def test_what_is_no_plugin_is_refused(
+    ffi_compiler: str, tmp_path: Path, plugin: str, text: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        build.build(plugin, tmp_path / "x.so")
+    assert text in str(caught.value)
+
+
+def test_the_compilers_own_words_are_in_the_error_and_no_file_is_left(
+    ffi_compiler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CC", f"{ffi_compiler} -Dcronix_call=5")
+    with pytest.raises(build.BuildError, match="expected"):
+        build.build(ECHO, tmp_path / "x.so")
+    assert names(tmp_path) == []
+
+
+def test_without_a_shared_python_its_symbols_are_left_to_the_host(
+    ffi_compiler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = sysconfig.get_config_var
+    monkeypatch.setattr(
+        sysconfig, "get_config_var", lambda name: 0 if name == "Py_ENABLE_SHARED" else real(name)
+    )
+    out = tmp_path / "x.so"
+    assert build.build(ECHO, out)
+    linked = subprocess.run(["ldd", out], capture_output=True, text=True, check=True).stdout
+    assert "libpython" not in linked
+    assert _opens(out).stdout == "echo\n"
+
+
+def _opens(library: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    """A Python host in a process of its own that opens a session."""
+    code = """
+import os, sys
+import _cffi_backend
+os.environ["PYTHON_SAYS"] = "2.7.18 (old)"
+from transportlab import model
+from transportlab.channel import LibraryEndpoint
+from transportlab.methods import OPEN_SESSION
+from transportlab.registry import load_transport
+with load_transport("ffi").connect(LibraryEndpoint(sys.argv[1]), codec="json") as channel:
+    request = model.OpenSessionRequest("1", (1,))
+    print(channel.unary(OPEN_SESSION, request).plugin_name)
+"""
+    return subprocess.run(
+        [sys.executable, "-c", code, str(library)],
+        env={**os.environ, **env},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_another_version_of_python_is_refused(
+    ffi_compiler: str, ffi_echo: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "old.c").write_text(
+        "char *getenv(const char *);\n"
+        'const char *Py_GetVersion(void) { return getenv("PYTHON_SAYS"); }\n'
+    )
+    old = str(tmp_path / "old.so")
+    command = [ffi_compiler, "-shared", "-fPIC", "-o", old, str(tmp_path / "old.c")]
+    subprocess.run(command, check=True)
+    done = _opens(ffi_echo, LD_PRELOAD=old, PYTHON_SAYS=sys.version)
+    major, minor = sys.version_info[:2]
+    assert f"built for Python {major}.{minor}.*, the host runs 2.7.18 (old)" in done.stderr
+    assert "gave no handshake line" in done.stderr
+
+
+def test_a_plugin_whose_module_is_gone_gives_no_handshake(ffi_stubborn: Path) -> None:
+    done = _opens(ffi_stubborn)  # the module is not on that host's path
+    assert "No module named 'stubborn_plugin'" in done.stderr
+    assert "gave no handshake line" in done.stderr
