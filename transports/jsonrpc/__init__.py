@@ -1,0 +1,53 @@
+"""JSON-RPC 2.0 on the plugin's stdin and stdout, one message a line (P-JSONRPC).
+
+The libraries are imported when a side is made, so that reading the traits needs none of them.
+"""
+
+from transportlab.backend import Backend
+from transportlab.channel import (
+    Channel,
+    EndpointKind,
+    Lifecycle,
+    StdioEndpoint,
+    Traits,
+    Transport,
+)
+
+
+class JsonRpcTransport(Transport):
+    """See the module."""
+
+    name = "jsonrpc"
+    traits = Traits(
+        endpoint=EndpointKind.STDIO,
+        codecs=("json",),
+        isolated=True,
+        killable=True,
+        streams=True,
+        enforces_deadline=True,
+        multiplexed=True,
+        wire=True,
+        requires=("jsonrpcserver", "msgspec"),
+    )
+
+    def connect(self, endpoint: StdioEndpoint, *, codec: str) -> Channel:
+        """As in Transport; JSON-RPC is JSON, so there is no other codec to choose."""
+        from transports.jsonrpc.client import JsonRpcChannel
+
+        return JsonRpcChannel(endpoint)
+
+    def serve(
+        self,
+        backend: Backend,
+        endpoint: StdioEndpoint,
+        *,
+        codec: str,
+        life: Lifecycle,
+    ) -> None:
+        """As in Transport; the end of the endpoint's reader stops the plugin (P-STOP-2)."""
+        from transports.jsonrpc.server import Server
+
+        Server(backend, endpoint, life).run()
+
+
+TRANSPORT = JsonRpcTransport()

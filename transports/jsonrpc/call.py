@@ -1,0 +1,58 @@
+"""One call in flight on the host's side: what has come for it, and how its thread is woken."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from transports.jsonrpc.messages import Incoming, Reply, ReplyDecoder
+
+MAX_POLL_SECONDS = 3600.0
+"""Longest single poll or wait: beyond some weeks the operating system takes no number."""
+
+
+class Call:
+    """Its thread waits at a gate that others open; wake is what makes the thread look again."""
+
+    __slots__ = ("_gate", "_wake", "cancelled", "deadline", "decoder", "id", "inbox")
+
+    def __init__(
+        self,
+        number: int,
+        timeout: float | None,
+        decoder: ReplyDecoder | None,
+        wake: Callable[["Call"], None],
+    ) -> None:
+        self.id = number
+        self.decoder = decoder
+        self.deadline = None if timeout is None else time.monotonic() + timeout
+        self.inbox: deque[Incoming | Reply[Any]] = deque()
+        self.cancelled = False
+        self._wake = wake
+        self._gate: threading.Lock | None = None
+
+    def cancel(self) -> None:
+        """Make the call's thread raise CANCELLED; from any thread."""
+        self.cancelled = True
+        self._wake(self)
+
+    def left(self) -> float | None:
+        """Seconds until the deadline, None without one."""
+        return None if self.deadline is None else self.deadline - time.monotonic()
+
+    def prepare(self) -> None:
+        """Close the gate, before others are told that the thread will sleep."""
+        if self._gate is None:
+            self._gate = threading.Lock()
+            self._gate.acquire()
+
+    def sleep(self, seconds: float | None) -> None:
+        """Wait until the gate is opened, at most so long; it is closed afterwards."""
+        if self._gate is not None:
+            self._gate.acquire(timeout=-1 if seconds is None else min(seconds, MAX_POLL_SECONDS))
+
+    def open(self) -> None:
+        """Let the thread go on: once for each prepare()."""
+        if self._gate is not None:
+            self._gate.release()

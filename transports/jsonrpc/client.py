@@ -1,0 +1,127 @@
+"""The host's side: calls become lines on a Link, and what comes back becomes replies and errors."""
+
+from collections.abc import Iterator
+from itertools import count
+from typing import Any, TypeVar, cast
+
+import msgspec
+
+from transportlab.channel import Channel, StdioEndpoint
+from transportlab.codecs import DecodeError
+from transportlab.codecs.json import CODEC, checked
+from transportlab.context import Cancellation
+from transportlab.errors import (
+    MAX_MESSAGE_BYTES,
+    ProtocolViolation,
+    cancelled,
+    deadline_exceeded,
+)
+from transportlab.methods import Method
+from transports.jsonrpc.call import Call
+from transports.jsonrpc.errors import from_wire
+from transports.jsonrpc.framing import excerpt
+from transports.jsonrpc.link import Link
+from transports.jsonrpc.messages import Incoming, Reply, reply_decoder, request_line
+
+Q = TypeVar("Q")
+R = TypeVar("R")
+
+
+class JsonRpcChannel(Channel):
+    """A Channel over two pipes, which it owns: close() closes them."""
+
+    def __init__(self, endpoint: StdioEndpoint) -> None:
+        self._link = Link(endpoint.reader, endpoint.writer)
+        self._numbers = count(1)
+
+    def unary(
+        self,
+        method: Method[Q, R],
+        request: Q,
+        *,
+        timeout: float | None = None,
+        cancel: Cancellation | None = None,
+    ) -> R:
+        """As in Channel."""
+        call = self._start(method, request, timeout, cancel)
+        forget = None if cancel is None else cancel.on_cancel(call.cancel)
+        try:
+            reply: R = _reply(method, self._link.receive(call))
+        finally:
+            if forget is not None:
+                forget()
+            self._link.finish(call)
+        return reply
+
+    def stream(
+        self,
+        method: Method[Q, R],
+        request: Q,
+        *,
+        timeout: float | None = None,
+        cancel: Cancellation | None = None,
+    ) -> Iterator[R]:
+        """As in Channel; the call is made when the first reply is asked for."""
+        call = self._start(method, request, timeout, cancel)
+        forget = None if cancel is None else cancel.on_cancel(call.cancel)
+        try:
+            while (event := (message := self._next(call)).params) is not None:
+                yield _decode(method.name, method.reply, event.event)
+            _raise_error(method.name, message)
+            _decode(method.name, type(None), message.result)
+        finally:
+            if forget is not None:
+                forget()
+            self._link.finish(call)
+
+    def _next(self, call: Call) -> Incoming:
+        # A call without a decoder gets no Reply.
+        return cast("Incoming", self._link.receive(call))
+
+    def _start(
+        self,
+        method: Method[Q, R],
+        request: Q,
+        timeout: float | None,
+        cancel: Cancellation | None,
+    ) -> Call:
+        if cancel is not None and cancel.cancelled:
+            raise cancelled()
+        if timeout is not None and timeout <= 0:
+            raise deadline_exceeded()
+        decoder = None if method.streams else reply_decoder(method.reply)
+        call = Call(next(self._numbers), timeout, decoder, self._link.wake)
+        self._link.send(call, request_line(method.name, call.id, CODEC.encode(request), timeout))
+        return call
+
+    def close(self) -> None:
+        """As in Channel. The plugin takes the end of its stdin as the end of the session."""
+        self._link.close()
+
+
+def _reply(method: Method[Q, R], message: Incoming | Reply[Any]) -> R:
+    if isinstance(message, Reply):
+        try:
+            return cast("R", checked(message.result))
+        except DecodeError as error:
+            raise ProtocolViolation(f"{method.name}: unreadable reply: {error}") from None
+    if message.params is not None:
+        raise ProtocolViolation(f"{method.name} has one reply, but an event came")
+    _raise_error(method.name, message)
+    return _decode(method.name, method.reply, message.result)
+
+
+def _raise_error(method: str, message: Incoming) -> None:
+    if message.error is not None:
+        raise from_wire(method, message.error.code, message.error.message, message.error.data)
+
+
+def _decode(method: str, kind: type[R], result: msgspec.Raw) -> R:
+    data = memoryview(result)
+    if data.nbytes > MAX_MESSAGE_BYTES:
+        raise ProtocolViolation(f"{method}: a reply of {data.nbytes} bytes is over the limit")
+    try:
+        return CODEC.decode(kind, data)
+    except DecodeError as error:
+        shown = excerpt(bytes(data[:201]))
+        raise ProtocolViolation(f"{method}: unreadable reply: {error}: {shown}") from None

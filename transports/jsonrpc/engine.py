@@ -1,0 +1,173 @@
+"""JSON-RPC 2.0 from a line to the line that answers it, for any methods; no input or output.
+
+The library jsonrpcserver finds and calls the methods and makes their responses. This module does
+what the library does otherwise than the specification: batches (the library judges a batch as a
+whole, the specification each element by itself), the text "Invalid Request", and requests with
+members that the specification does not know. It also parses, because an object in which a member
+stands twice means different things to different readers, and parsers do not refuse it themselves.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+import msgspec
+from jsonrpcserver import Error, Result, dispatch_to_response
+from jsonrpcserver.response import to_serializable_one
+
+from transportlab.errors import Code, RpcError
+from transportlab.model import ErrorDetails
+from transports.jsonrpc.errors import INVALID_REQUEST, MESSAGES, PARSE_ERROR, to_wire
+from transports.jsonrpc.framing import HEADERS, names_headers
+
+MAX_CALLS = 128
+"""Most calls at once, and most elements of one batch (P-LIMIT-2)."""
+
+ABSENT: Final = object()
+"""The id of a notification."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What each method gets first: its request's id (or ABSENT) and the bytes of its line."""
+
+    id: Any
+    line_size: int
+
+
+Rpc = Callable[..., Result]
+
+_decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+
+
+class Unparsable(Exception):
+    """The line is no JSON. cause says why where that is more than bad syntax, else it is empty."""
+
+    def __init__(self, cause: str = "") -> None:
+        super().__init__(cause)
+        self.cause = cause
+
+
+class Engine:
+    """Answers lines with the methods of a table. Safe to use from several threads."""
+
+    def __init__(self, methods: Mapping[str, Rpc]) -> None:
+        self._methods = dict(methods)
+        self._refused = _Refused()
+
+    def respond(self, line: bytes, *, refuse: bool = False) -> bytes | None:
+        """The answer to a line, without LF; None if there is none to give.
+
+        With refuse each call is answered by TOO_MANY_CALLS instead of being made.
+        """
+        try:
+            request = parse(line)
+        except Unparsable as problem:
+            return failure(standard_error(PARSE_ERROR, problem.cause))
+        methods = self._refused if refuse else self._methods
+        if not isinstance(request, list):
+            response = _dispatch(request, methods, len(line))
+            return None if response is None else _encode(response)
+        if not request:
+            return failure(standard_error(INVALID_REQUEST))
+        if len(request) > MAX_CALLS:
+            return failure(to_wire(too_many_calls(f"a batch of {len(request)} calls")))
+        each = (_dispatch(element, methods, len(line)) for element in request)
+        responses = [response for response in each if response is not None]
+        return _encode(responses) if responses else None
+
+
+def parse(line: bytes) -> Any:
+    """The JSON value on a line. Raises Unparsable, also for a member that stands twice."""
+    try:
+        value = _decode(line)
+        # Written anew by the same rules a value is equal to its text only if no member was dropped;
+        # what other writers write differently is looked at member by member.
+        if _encode(value) != line:
+            json.loads(line, object_pairs_hook=_unique, parse_int=str, parse_float=str)
+    except UnicodeDecodeError:
+        raise Unparsable("the line is not UTF-8") from None
+    except RecursionError:
+        raise Unparsable("the JSON is nested too deeply") from None
+    except msgspec.ValidationError as error:
+        raise Unparsable(str(error)) from None
+    except msgspec.DecodeError:
+        raise Unparsable(HEADERS if names_headers(line) else "") from None
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> None:
+    names = [name for name, _ in pairs]
+    for name in set(names):
+        if names.count(name) > 1:
+            raise Unparsable(f'the member "{name}" stands twice in one object')
+
+
+def standard_error(code: int, cause: str = "") -> dict[str, Any]:
+    """An error object of the specification; data only where there is more to say."""
+    error = {"code": code, "message": MESSAGES[code]}
+    return error | {"data": cause} if cause else error
+
+
+def failure(error: dict[str, Any]) -> bytes:
+    """The response to a line in which no id could be found."""
+    return _encode({"jsonrpc": "2.0", "error": error, "id": None})
+
+
+def too_many_calls(what: str) -> RpcError:
+    """What a call beyond the limit gets (P-LIMIT-2)."""
+    return RpcError(
+        Code.RESOURCE_EXHAUSTED,
+        f"{what}: there can be at most {MAX_CALLS} at once",
+        ErrorDetails("TOO_MANY_CALLS", expected=f"at most {MAX_CALLS}", action="call again later"),
+    )
+
+
+class _Refused(dict[str, Rpc]):
+    """A table in which each name is a method that refuses to be called."""
+
+    def __missing__(self, _name: str) -> Rpc:
+        error = to_wire(too_many_calls("too many calls"))
+        return lambda _origin, *_list, **_members: Error(**error)
+
+
+def _dispatch(request: Any, methods: dict[str, Rpc], line_size: int) -> dict[str, Any] | None:
+    """The response to one request by itself; None for a notification."""
+    origin = Origin(request.get("id", ABSENT) if isinstance(request, dict) else None, line_size)
+    response = dispatch_to_response(
+        request,
+        methods,
+        context=origin,
+        deserializer=_same,
+        validator=_validate,
+        post_process=_serializable,
+    )
+    return cast("dict[str, Any] | None", response)
+
+
+def _same(request: Any) -> Any:
+    return request
+
+
+def _validate(request: Any) -> Any:
+    valid = (
+        isinstance(request, dict)
+        and request.get("jsonrpc") == "2.0"
+        and isinstance(request.get("method"), str)
+        and isinstance(request.get("params", {}), (dict, list))
+        and isinstance(number := request.get("id"), (str, int, float, type(None)))
+        and not isinstance(number, bool)
+    )
+    if not valid:
+        raise ValueError("not a request")
+    return request
+
+
+def _serializable(response: Any) -> Any:
+    made = cast("dict[str, Any]", to_serializable_one(response))
+    error = made.get("error")
+    if error is not None and error["code"] in MESSAGES:
+        made["error"] = standard_error(error["code"])
+    return made

@@ -1,0 +1,118 @@
+"""What the client's side writes and reads: lines of JSON-RPC 2.0 (P-JSONRPC-2).
+
+A request is spliced around the codec's bytes, so that they are written once and their size is the
+message's own; a reply is taken apart without decoding the message in it, for the same reasons.
+"""
+
+from typing import Any, Generic, Literal, TypeVar
+
+import msgspec
+
+from transportlab.errors import MAX_MESSAGE_BYTES, ProtocolViolation
+from transports.jsonrpc.framing import HEADERS, excerpt, names_headers
+
+MAX_TIMEOUT_US = 2**53
+"""Longest timeout that is sent (285 years): every JSON parser reads it as an exact integer."""
+
+
+class WireError(msgspec.Struct):
+    """The error object of a response."""
+
+    code: int
+    message: str
+    data: Any = None
+
+
+class EventParams(msgspec.Struct):
+    """The params of an event: the id of its call and the event itself."""
+
+    id: int
+    event: msgspec.Raw
+
+
+class Incoming(msgspec.Struct):
+    """A response, or the notification of an event. An empty result means that there is none."""
+
+    jsonrpc: Literal["2.0"]
+    id: int | None = None
+    result: msgspec.Raw = msgspec.Raw()
+    error: WireError | None = None
+    method: Literal["event"] | None = None
+    params: EventParams | None = None
+
+
+R = TypeVar("R")
+
+
+class Reply(msgspec.Struct, Generic[R]):
+    """A response with a result, decoded with the message in it: one pass for the common case."""
+
+    jsonrpc: Literal["2.0"]
+    id: int
+    result: R
+    error: None = None
+    method: None = None
+
+
+ReplyDecoder = msgspec.json.Decoder[Reply[Any]]
+
+_REPLY_DECODERS: dict[Any, ReplyDecoder] = {}
+_DECODER = msgspec.json.Decoder(Incoming)
+
+
+def request_line(method: str, call: int, message: bytes, timeout: float | None) -> bytes:
+    """A call's line with its LF; message is the codec's bytes, timeout in seconds."""
+    limit = b""
+    if timeout is not None:
+        # P-DEADLINE-1; at least 1, because 0 would mean that the deadline has passed.
+        limit = b',"timeout_us":%d' % max(1, min(timeout * 1e6, MAX_TIMEOUT_US))
+    return b'{"jsonrpc":"2.0","method":"%b","params":{"request":%b%b},"id":%d}\n' % (
+        method.encode(),
+        message,
+        limit,
+        call,
+    )
+
+
+def cancel_line(call: int) -> bytes:
+    """The notification that a call is not wanted any more, with its LF (P-CANCEL-1)."""
+    return b'{"jsonrpc":"2.0","method":"cancel","params":{"id":%d}}\n' % call
+
+
+def reply_decoder(kind: Any) -> ReplyDecoder:
+    """Decodes responses to calls whose reply is of that type."""
+    decoder = _REPLY_DECODERS.get(kind)
+    if decoder is None:
+        decoder = _REPLY_DECODERS[kind] = msgspec.json.Decoder(Reply[kind])
+    return decoder
+
+
+def parse_reply(line: bytes, call: int, decoder: ReplyDecoder) -> Reply[Any] | None:
+    """The response to that call on a line; None for whatever else needs parse()."""
+    if len(line) > MAX_MESSAGE_BYTES:
+        return None
+    try:
+        reply = decoder.decode(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    return reply if reply.id == call else None
+
+
+def parse(line: bytes) -> Incoming:
+    """The message on a line; raises ProtocolViolation with the line's beginning."""
+    try:
+        message = _DECODER.decode(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        problem = HEADERS if names_headers(line) else error
+        raise violation(f"no reply of JSON-RPC ({problem})", line) from None
+    if (message.method is None) != (message.params is None):
+        raise violation("an event without params or params without an event", line)
+    answers = bool(message.result) + (message.error is not None)
+    if answers != (message.method is None):
+        raise violation("not exactly one of result, error and event", line)
+    return message
+
+
+def violation(problem: str, line: bytes) -> ProtocolViolation:
+    """The error for a line that the plugin should not have sent."""
+    return ProtocolViolation(f"the plugin sent {problem}: {excerpt(line)}")
