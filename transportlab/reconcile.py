@@ -111,24 +111,28 @@ def checked_express(
             expected=f"1 to {MAX_SCHEDULES}",
             got=str(len(schedules)),
         )
-    if len(hashes) != len(schedules):
+    _check_hashes(hashes, len(schedules), f"{path}/hashes")
+    return express(app, desired, path)
+
+
+def _check_hashes(hashes: Sequence[str], schedules: int, path: str) -> None:
+    if len(hashes) != schedules:
         raise invalid_argument(
-            f"{path}/hashes",
-            f"{len(hashes)} hashes for {len(schedules)} schedules",
+            path,
+            f"{len(hashes)} hashes for {schedules} schedules",
             reason="HASH_COUNT",
-            expected=str(len(schedules)),
+            expected=str(schedules),
             got=str(len(hashes)),
         )
     for index, digest in enumerate(hashes):
         if not is_hash(digest):
             raise invalid_argument(
-                f"{path}/hashes/{index}",
+                f"{path}/{index}",
                 f'"{digest}" is not a hash',
                 reason="INVALID_HASH",
                 expected="1 to 64 lower-case hex digits",
                 got=digest,
             )
-    return express(app, desired, path)
 
 
 def _not_a_name(path: str, got: str) -> RpcError:

@@ -33,6 +33,8 @@ METHODS = ("Read", "Plan", "Apply", "Drift", "Prune", "Adopt", "VerifyOwnership"
 SESSION_METHOD = "OpenSession"
 """Faults of OpenSession strike while the backend is made; `*` leaves it alone."""
 
+_KNOWN = (*METHODS, SESSION_METHOD, "*")
+
 
 def _events(text: str) -> tuple[int, float]:
     count, _, pause = text.partition(":")
@@ -99,9 +101,8 @@ class Faults:
             method, equals, text = part.partition("=")
             if part == "requests":
                 self._by_request = True
-            elif not equals or method not in (*METHODS, SESSION_METHOD, "*"):
-                known = ", ".join((*METHODS, SESSION_METHOD, "*"))
-                raise _unknown(path, f'unknown method "{method}"', known, method)
+            elif not equals or method not in _KNOWN:
+                raise _unknown(path, f'unknown method "{method}"', ", ".join(_KNOWN), method)
             else:
                 self._faults.setdefault(method, []).append(parse_fault(text, method, path))
 
@@ -126,7 +127,7 @@ def strike(fault: Fault, context: Context) -> None:
         raise RuntimeError(argument)
     if action == "exit":
         os._exit(argument)
-    if action == "sleep":
+    elif action == "sleep":
         context.wait(argument)
     elif action == "block":
         time.sleep(argument)
@@ -168,7 +169,8 @@ class Faulty:
             for fault in faults:
                 strike(fault, context)
         except RpcError as error:
-            if error.code is Code.CANCELLED and context.cancellation is not None:
+            switch = context.cancellation
+            if error.code is Code.CANCELLED and switch is not None and switch.cancelled:
                 self._count_cancelled()
             raise
         return faults

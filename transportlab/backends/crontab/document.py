@@ -4,7 +4,7 @@ New pairs are appended; changed ones stand together where the first of the job's
 What is foreign keeps its bytes. One case needs a trick: the last line may lack its line end, and
 something must follow. (To leave the new last line without one instead would not do: some crons
 then ignore the file.) So the line end is added together with a note of it as a comment; when the
-note is the last line again, both are taken back.
+note is the last line again, both are taken back. The note ends in just what was added.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -96,18 +96,24 @@ class Document:
         file = [line + b"\n" for line in file[:-1]] + file[-1:]
         for candidate, entry in marks:
             at = lines.line_of(candidate.location) - 1
-            lead = b"" if file[at].endswith(b"\n") else self._end
-            file[at] += lead + lines.marker(entry, self._end)
+            file[at] += self._missing_end(file[at]) + lines.marker(entry, self._end)
         return Document.parse(b"".join(file))
 
     def _terminated(self, items: list[Item]) -> list[Item]:
         """The items so that something can follow."""
-        if not items or items[-1].raw.endswith(b"\n"):
+        missing = self._missing_end(items[-1].raw) if items else b""
+        if not missing:
             return items
         *rest, last = items
-        if isinstance(last, Owned):
-            return [*rest, Owned(lines.bare(last.raw) + self._end, last.entry())]
-        return [*items, Item(self._end + NOTE + self._end)]
+        if isinstance(last, Owned):  # cronix's own line: nothing to take back
+            return [*rest, Owned(last.raw + missing, last.entry())]
+        return [*items, Item(missing + NOTE + missing)]
+
+    def _missing_end(self, raw: bytes) -> bytes:
+        """What the last of these lines needs to end; of CR LF perhaps only the half."""
+        if raw.endswith(b"\n"):
+            return b""
+        return b"\n" if raw.endswith(b"\r") else self._end
 
 
 def _without_note(items: list[Item]) -> list[Item]:

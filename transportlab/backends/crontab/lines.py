@@ -145,8 +145,9 @@ def parse_marker(line: bytes) -> Entry:
     """The marker's four members as an entry without its line; ValueError with what is wrong."""
     words = text(line).split(" ")
     keys = ("app=", "job=", "hash=", "idx=")
-    members = words[2:]
-    if len(members) != len(keys) or not all(map(str.startswith, members, keys)):
+    start, members = " ".join(words[:2]).encode(), words[2:]
+    known = len(members) == len(keys) and all(map(str.startswith, members, keys))
+    if start != MARK or not known:
         raise ValueError(f"not of the form {FORM}")
     app, job, digest, index = (m.partition("=")[2] for m in members)
     if not (is_name(app) and is_name(job)):

@@ -1,0 +1,127 @@
+"""The crontab under failures, edits from outside, and several writers at once."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from transportlab import model
+from transportlab.context import Context
+from transportlab.errors import Code, RpcError
+from transportlab.model import DesiredJob
+
+MakeJob = Callable[..., DesiredJob]
+Subject = Any
+
+
+def test_a_failure_midway_tells_what_is_done_and_leaves_the_rest_readable(
+    subject: Subject, job: MakeJob
+) -> None:
+    stream = subject.operations.apply(
+        model.ApplyRequest(subject.plan(job("a"), job("b"), job("c"))), Context()
+    )
+    next(stream)
+    next(stream)
+    data = subject.file.read_bytes()
+    subject.file.unlink()
+    subject.file.mkdir()
+    next(stream)
+    with pytest.raises(RpcError) as caught:
+        next(stream)
+    assert (caught.value.code, caught.value.details.reason) == (
+        Code.FAILED_PRECONDITION,
+        "NOT_A_FILE",
+    )
+    details = caught.value.details
+    assert (details.applied, details.failed, details.unattempted) == (("a",), ("b",), ("c",))
+    assert details.path == str(subject.file)
+    subject.file.rmdir()
+    subject.file.write_bytes(data)
+    assert subject.converge(job("a"), job("b"), job("c")) == model.Counts(created=2, skipped=1)
+
+
+def test_an_edit_that_would_give_an_orphan_marker_a_line_is_refused(
+    subject: Subject, job: MakeJob
+) -> None:
+    marker = "# cronix:owned app=shop job=a hash=a0 idx={}\n"
+    line = "0 1 * * * cronix trigger shop.a\n"
+    subject.file.write_text(line + line + marker.format(0) + marker.format(1))
+    before = subject.file.read_bytes()
+    with pytest.raises(RpcError) as caught:
+        subject.prune()
+    assert (caught.value.code, caught.value.details.reason) == (
+        Code.FAILED_PRECONDITION,
+        "ORPHAN_MARKER",
+    )
+    assert subject.file.read_bytes() == before
+
+
+def test_an_edit_from_outside_between_two_calls_is_seen(subject: Subject, job: MakeJob) -> None:
+    subject.converge(job("a"))
+    size, data = subject.file.stat().st_size, subject.file.read_bytes()
+    subject.file.write_bytes(data.replace(b"0 1 * * *", b"0 2 * * *"))
+    assert subject.file.stat().st_size == size
+    assert subject.drift(job("a")) == [("modified", "a", 0)]
+    assert subject.converge(job("a")) == model.Counts(updated=1)
+    assert subject.file.read_bytes() == data
+
+
+WORKER = """
+import sys
+from transportlab.backends.crontab import PLUGIN
+from transportlab.context import Context
+from transportlab.errors import Code, RpcError
+from transportlab.model import *
+
+path, app, mine = sys.argv[1:]
+operations = PLUGIN.create({"path": path})
+print("ready", flush=True)
+sys.stdin.readline()
+hashes = ("ab",)
+for count in range(1, 17):
+    while True:
+        names = {e.job for e in operations.read(ReadRequest(app), Context()).entries}
+        names |= {f"{mine}{n}" for n in range(count)}
+        jobs = tuple(DesiredJob(Job(n, ("0 1 * * *",)), hashes) for n in sorted(names))
+        try:
+            plan = operations.plan(PlanRequest(app, jobs), Context())
+            list(operations.apply(ApplyRequest(plan), Context()))
+            break
+        except RpcError as error:
+            assert error.code is Code.ABORTED, error
+"""
+
+
+@pytest.mark.parametrize("apps", [("a", "b", "c"), ("a", "a", "a")], ids=["apart", "one-app"])
+def test_processes_that_apply_at_once_lose_nothing(subject: Subject, apps: tuple[str, ...]) -> None:
+    foreign = subject.sample("personal")
+    with ExitStack() as stack:
+        workers = [
+            stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", WORKER, str(subject.file), app, mine],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                )
+            )
+            for app, mine in zip(apps, "xyz", strict=True)
+        ]
+        assert [worker.stdout and worker.stdout.readline() for worker in workers] == [
+            b"ready\n"
+        ] * 3
+        for worker in workers:
+            assert worker.stdin
+            worker.stdin.write(b"go\n")
+            worker.stdin.close()
+        assert [worker.wait(100) for worker in workers] == [0, 0, 0]
+    there = {(entry[0], entry[1]) for entry in subject.there()}
+    assert there == {
+        (app, f"{mine}{n}") for app, mine in zip(apps, "xyz", strict=True) for n in range(16)
+    }
+    assert len(subject.there()) == len(there)
+    assert subject.file.read_bytes().startswith(foreign)
+    assert os.listdir(subject.file.parent) == [subject.file.name]
