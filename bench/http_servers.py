@@ -1,4 +1,4 @@
-"""Which HTTP/1.1 server suits a plugin process that serves one host over a Unix socket?
+"""Which HTTP/1.1 server suits a plugin process that serves one host over a Unix socket.
 
 Runs the servers that are installed (standard library, uvicorn, hypercorn, granian) with the same
 blocking backend, mixed in seeded random order; measures start-up to the first answered POST, warm
@@ -203,7 +203,7 @@ def one_run(name: str, root: Path, calls: int, rng: random.Random) -> dict[str, 
     return result
 
 
-def check_disconnect(uds: str, pid: int) -> str:
+def check_disconnect(uds: str, _pid: int) -> str:
     with connect(uds) as sock:
         sock.sendall(b"POST /slow" + HEAD + BODY)
         time.sleep(0.3)
@@ -215,7 +215,7 @@ def check_disconnect(uds: str, pid: int) -> str:
     return "no"
 
 
-def check_stream(uds: str, pid: int) -> str:
+def check_stream(uds: str, _pid: int) -> str:
     begin = time.monotonic()
     client = httpx.Client(transport=httpx.HTTPTransport(uds=uds), timeout=20)
     with client, client.stream("POST", "http://x/stream", content=b"{}") as reply:

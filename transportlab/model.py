@@ -12,7 +12,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 
-class Concurrency(StrEnum):
+class Word(StrEnum):
+    """An enum whose members are words. Their hash is the word's: Enum's own is Python code."""
+
+    __hash__ = str.__hash__
+
+
+class Concurrency(Word):
     """What happens when a run is due while the one before still goes on."""
 
     ALLOW = "Allow"
@@ -20,14 +26,14 @@ class Concurrency(StrEnum):
     REPLACE = "Replace"
 
 
-class ConcurrencyScope(StrEnum):
+class ConcurrencyScope(Word):
     """Whether runs exclude each other on one host or everywhere."""
 
     HOST = "host"
     GLOBAL = "global"
 
 
-class OpKind(StrEnum):
+class OpKind(Word):
     """What an op of a plan does to one job's entries."""
 
     DELETE = "delete"
@@ -36,7 +42,7 @@ class OpKind(StrEnum):
     SKIP = "skip"
 
 
-class ApplyEventKind(StrEnum):
+class ApplyEventKind(Word):
     """The steps of an Apply, as its stream reports them."""
 
     STARTED = "started"
@@ -44,7 +50,7 @@ class ApplyEventKind(StrEnum):
     FINISHED = "finished"
 
 
-class DriftKind(StrEnum):
+class DriftKind(Word):
     """How one entry departs from what is desired."""
 
     MISSING = "missing"
@@ -52,7 +58,7 @@ class DriftKind(StrEnum):
     ORPHAN = "orphan"
 
 
-class AdoptOutcome(StrEnum):
+class AdoptOutcome(Word):
     """What became of the wish to take over existing entries."""
 
     ADOPTED = "adopted"
@@ -61,7 +67,7 @@ class AdoptOutcome(StrEnum):
     NOT_FOUND = "not_found"
 
 
-class Verdict(StrEnum):
+class Verdict(Word):
     """Whose an entry is."""
 
     OWNED = "owned"

@@ -10,7 +10,7 @@ from transportlab.codecs._pb import convert
 
 M = TypeVar("M")
 
-_TO: dict[type, Callable[[Any], Any]] = convert.TO
+_FILL: Mapping[type, tuple[Any, Callable[[Any, Any], Any]]] = convert.FILL
 _FROM: Mapping[type, tuple[Any, Callable[[Any], Any]]] = convert.FROM
 
 
@@ -21,7 +21,8 @@ class ProtobufCodec(Codec):
     content_type = "application/x-protobuf"
 
     def _encode(self, message: object) -> bytes:
-        data: bytes = _TO[type(message)](message).SerializeToString()
+        wire, fill = _FILL[type(message)]
+        data: bytes = fill(wire(), message).SerializeToString()
         return data
 
     def decode(self, kind: type[M], data: bytes | memoryview) -> M:
@@ -31,8 +32,26 @@ class ProtobufCodec(Codec):
             parsed = wire.FromString(data)
         except (ProtobufDecodeError, UnicodeDecodeError) as error:
             raise DecodeError("", f"not a valid protobuf {kind.__name__}: {error}") from error
-        message: M = from_wire(parsed)
+        try:
+            message: M = from_wire(parsed)
+        except KeyError as error:
+            raise DecodeError(_path_of(parsed), f"unknown enum number {error}") from error
         return message
+
+
+def _path_of(message: Any, path: str = "") -> str:
+    """The path of the first enum field whose number is not known."""
+    for field, value in message.ListFields():
+        where = f"{path}{field.name}"
+        if field.enum_type is not None and value not in field.enum_type.values_by_number:
+            return where
+        if field.message_type is None or field.message_type.GetOptions().map_entry:
+            continue
+        parts = [(f"{where}/{i}/", x) for i, x in enumerate(value)] if field.is_repeated else []
+        for place, part in parts or [(f"{where}/", value)]:
+            if found := _path_of(part, place):
+                return found
+    return ""
 
 
 CODEC = ProtobufCodec()

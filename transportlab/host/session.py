@@ -80,7 +80,7 @@ class SupervisedChannel(Channel):
     """
 
     def __init__(self, channel: Channel, blame: Callable[[TransportError], LabError]) -> None:
-        self._channel = channel
+        self.inner = channel
         self._blame = blame
         self._writing = threading.Lock()
 
@@ -108,7 +108,7 @@ class SupervisedChannel(Channel):
     ) -> R:
         """As in Channel; a TransportError becomes a PluginError."""
         with self._guard(method, timeout):
-            return self._channel.unary(method, request, timeout=timeout, cancel=cancel)
+            return self.inner.unary(method, request, timeout=timeout, cancel=cancel)
 
     def stream(
         self,
@@ -120,11 +120,11 @@ class SupervisedChannel(Channel):
     ) -> Iterator[R]:
         """As in Channel; a TransportError becomes a PluginError."""
         with self._guard(method, timeout):
-            yield from self._channel.stream(method, request, timeout=timeout, cancel=cancel)
+            yield from self.inner.stream(method, request, timeout=timeout, cancel=cancel)
 
     def close(self) -> None:
         """As in Channel."""
-        self._channel.close()
+        self.inner.close()
 
 
 class HostSession:

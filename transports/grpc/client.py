@@ -41,6 +41,7 @@ class GrpcChannel(Channel):
             raise TransportError(f"cannot connect to {path}: {error.strerror}") from error
         if not is_socket:
             raise TransportError(f"cannot connect to {path}: not a socket")
+        self.path, self.codec = path, codec
         self._codec = load_codec(codec)
         self._metadata = None if codec == "protobuf" else ((CODEC_KEY, codec),)
         self._channel = grpc.insecure_channel(f"unix:{path}", options=OPTIONS)
