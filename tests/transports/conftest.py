@@ -1,5 +1,6 @@
 """A transport's plugin side in a thread of the test's process; libraries made by the C compiler."""
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from transportlab.backend import Backend
-from transportlab.channel import SocketEndpoint
+from transportlab.channel import SocketEndpoint, StdioEndpoint
 from transportlab.registry import load_transport
 
 HANG_GUARD = 30.0
@@ -86,9 +87,47 @@ def _serving(path: str, backend: Backend, codec: str) -> Iterator[None]:
         Path(path).unlink(missing_ok=True)
 
 
+@pytest.fixture
+def pipes() -> Iterator[tuple[StdioEndpoint, StdioEndpoint]]:
+    """Both ends of two pipes: the host's endpoint and the plugin's."""
+    from_host, to_plugin = os.pipe()
+    from_plugin, to_host = os.pipe()
+    with (
+        open(from_plugin, "rb", buffering=0) as host_reader,
+        open(to_plugin, "wb", buffering=0) as host_writer,
+        open(from_host, "rb", buffering=0) as plugin_reader,
+        open(to_host, "wb", buffering=0) as plugin_writer,
+    ):
+        yield StdioEndpoint(host_reader, host_writer), StdioEndpoint(plugin_reader, plugin_writer)
+
+
+StdioServing = Callable[[Backend], tuple[StdioEndpoint, ThreadLife, threading.Thread]]
+
+
+@pytest.fixture
+def serve_stdio(pipes: tuple[StdioEndpoint, StdioEndpoint]) -> Iterator[StdioServing]:
+    """serve_stdio(backend) serves JSON-RPC: the host's endpoint, the life, and its thread."""
+    host, plugin = pipes
+    with ExitStack() as stack:
+
+        def begin(backend: Backend) -> tuple[StdioEndpoint, ThreadLife, threading.Thread]:
+            life, transport = ThreadLife(), load_transport("jsonrpc")
+            thread = threading.Thread(
+                target=lambda: transport.serve(backend, plugin, codec="json", life=life)
+            )
+            thread.start()
+            stack.callback(thread.join, HANG_GUARD)
+            stack.callback(life.stop)
+            assert life.up.wait(HANG_GUARD)
+            return host, life, thread
+
+        yield begin
+
+
 FFI_SOURCES = Path(__file__).parents[1] / "data" / "ffi"
 HEADER_FOLDER = Path(__file__).parents[2] / "spec" / "plugin"
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", f"-I{HEADER_FOLDER}")
+LIBRARIES = ("-ldl", "-pthread")
 
 FfiCompile = Callable[..., Path]
 
@@ -108,7 +147,15 @@ def ffi_compile(ffi_compiler: str, tmp_path_factory: pytest.TempPathFactory) -> 
 
     def compiled(source: str, *flags: str) -> Path:
         out = tmp_path_factory.mktemp("c") / Path(source).with_suffix(".so").name
-        command = [ffi_compiler, *STRICT, "-o", str(out), str(FFI_SOURCES / source), *flags, "-ldl"]
+        command = [
+            ffi_compiler,
+            *STRICT,
+            "-o",
+            str(out),
+            str(FFI_SOURCES / source),
+            *flags,
+            *LIBRARIES,
+        ]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         return out

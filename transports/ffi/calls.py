@@ -34,7 +34,7 @@ class Calls:
         # Reentrant, as an abandoned stream may be collected, and so ended, at any allocation.
         self._lock = threading.RLock()
         self._stopped = threading.Event()
-        self._closed = False
+        self._closed = self._stopping = False
         self._unreleased = 0
         self._calls: set[Struct] = set()
         self._idle: set[Struct] = set()
@@ -111,10 +111,13 @@ class Calls:
 
     def _stop_after_the_last(self) -> None:
         with self._lock:
-            if self._unreleased or self._stopped.is_set():
+            if self._unreleased or self._stopping:
                 return
+            self._stopping = True
+        try:
+            self._library.cronix_plugin_stop(self._session)
+        finally:
             self._stopped.set()
-        self._library.cronix_plugin_stop(self._session)
 
 
 def clear(call: Struct) -> None:

@@ -18,7 +18,7 @@ from transportlab.backend import Plugin
 from transportlab.codecs import Codec, DecodeError, load_codec
 from transportlab.context import Context, PolledCancellation
 from transportlab.dispatch import Dispatcher, as_rpc_error
-from transportlab.errors import MAX_MESSAGE_BYTES, Code, message_too_large
+from transportlab.errors import MAX_MESSAGE_BYTES, Code, RpcError, message_too_large
 from transportlab.log import Log
 from transportlab.methods import METHODS, AnyMethod, find_method
 from transportlab.sdk import handshake_line
@@ -166,7 +166,9 @@ class PluginLibrary:
         return codec
 
     def _begin(self, struct: Struct, call: _Call) -> int:
-        dispatcher = self._sessions[int(self._ffi.cast(self._number, struct.session))]
+        dispatcher = self._sessions.get(int(self._ffi.cast(self._number, struct.session)))
+        if dispatcher is None:
+            raise RpcError(Code.FAILED_PRECONDITION, "the call names no session of this library")
         method = self._method(struct)
         size = struct.request_len
         if size > MAX_MESSAGE_BYTES:

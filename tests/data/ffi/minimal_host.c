@@ -4,10 +4,12 @@
  *     minimal_host LIBRARY OPEN-SESSION-REQUEST READ-REQUEST
  *
  * The requests are JSON. It prints the handshake line, then a line per call: method, code, reply.
+ * Read is called from a thread of its own, as the plugin must bear (P-FFI-5).
  */
 #include "backend.h"
 
 #include <dlfcn.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -59,6 +61,30 @@ static int32_t exchange(void *session, const char *method, const char *request) 
     return code;
 }
 
+struct reading {
+    void *session;
+    const char *request;
+    int32_t code;
+};
+
+static void *read_entries(void *argument) {
+    struct reading *reading = argument;
+
+    reading->code = exchange(reading->session, "Read", reading->request);
+    return NULL;
+}
+
+static int32_t read_in_a_thread(void *session, const char *request) {
+    struct reading reading;
+    pthread_t thread;
+
+    reading.session = session;
+    reading.request = request;
+    if (pthread_create(&thread, NULL, read_entries, &reading) != 0) return CRONIX_INTERNAL;
+    pthread_join(thread, NULL);
+    return reading.code;
+}
+
 int main(int argc, char **argv) {
     const char *line;
     void *session;
@@ -71,7 +97,7 @@ int main(int argc, char **argv) {
     session = start();
     if (session == NULL) return 4;
     failed = exchange(session, "OpenSession", argv[2]);
-    if (!failed) failed = exchange(session, "Read", argv[3]);
+    if (!failed) failed = read_in_a_thread(session, argv[3]);
     if (!failed) failed = exchange(session, "CloseSession", "{}");
     stop(session);
     return failed != 0;

@@ -17,7 +17,7 @@
 #define START malloc(1)
 #endif
 
-static int sessions = 0, calls = 0;
+static int sessions = 0, calls = 0, let_go = 0;
 
 const char *cronix_plugin_handshake(void) {
     return HANDSHAKE;
@@ -55,6 +55,13 @@ static int32_t wait_for_cancelled(cronix_call *call) {
     return call->cancelled ? CRONIX_CANCELLED : CRONIX_INTERNAL;
 }
 
+/* Whatever the host says, until another call lets go. */
+static void wait_to_be_let_go(void) {
+    int i;
+
+    for (i = 0; i < 30000 && !__sync_bool_compare_and_swap(&let_go, 1, 0); i++) sleep_ms(1);
+}
+
 int32_t cronix_plugin_call(cronix_call *call) {
     const char *method = call->method;
 
@@ -65,10 +72,10 @@ int32_t cronix_plugin_call(cronix_call *call) {
     if (strcmp(method, "Calls") == 0) return answer(call, "\"%lld\"", calls);
     if (strcmp(method, "Timeout") == 0) return answer(call, "\"%lld\"", call->timeout_us);
     if (strcmp(method, "Wait") == 0) return wait_for_cancelled(call);
-    if (strcmp(method, "Deaf") == 0) {
-        sleep_ms(300);
+    if (strcmp(method, "LetGo") == 0) let_go = 1;
+    if (strcmp(method, "Deaf") == 0) wait_to_be_let_go();
+    if (strcmp(method, "LetGo") == 0 || strcmp(method, "Deaf") == 0)
         return answer(call, "\"%lld\"", 0);
-    }
     if (strcmp(method, "Mirror") == 0) {
         call->reply = call->request;
         call->reply_len = call->request_len;

@@ -7,7 +7,14 @@ from transportlab.backend import Operations, Plugin
 from transportlab.context import Context
 from transportlab.model import ApplyEvent, Entry, ReadReply
 
-RAISED = {"exit": SystemExit(7), "memory": MemoryError(), "interrupt": KeyboardInterrupt()}
+
+def strike(app: str | None) -> None:
+    if app == "exit":
+        raise SystemExit(7)
+    if app == "memory":
+        raise MemoryError
+    if app == "interrupt":
+        raise KeyboardInterrupt
 
 
 class Stubborn:
@@ -17,8 +24,7 @@ class Stubborn:
         self.context = Context()
 
     def read(self, request: model.ReadRequest, context: Context) -> ReadReply:
-        if request.app in RAISED:
-            raise RAISED[request.app]
+        strike(request.app)
         if request.app == "print":
             print("printed")
         if request.app == "remember":
@@ -29,8 +35,7 @@ class Stubborn:
 
     def apply(self, request: model.ApplyRequest, context: Context) -> Iterator[ApplyEvent]:
         app = request.plan.app
-        if app in RAISED:
-            raise RAISED[app]
+        strike(app)
         try:
             yield ApplyEvent()
             yield ApplyEvent()
