@@ -1,0 +1,169 @@
+"""docs/writing-a-plugin.md, executed: its plugins are written to files and called."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from sysconfig import get_path
+from typing import Any
+
+import pytest
+
+from transportlab import model
+from transportlab.channel import EndpointKind
+from transportlab.context import Context
+from transportlab.errors import Code, RpcError
+from transportlab.hashing import desired_jobs
+from transportlab.host import HostOptions, open_backend
+from transportlab.manifest import load_manifest
+from transportlab.registry import load_transport, transport_names
+from transportlab.sdk import ENV_TRANSPORT
+
+ROOT = Path(__file__).resolve().parents[1]
+TEXT = (ROOT / "docs" / "writing-a-plugin.md").read_text()
+BLOCK = re.compile(r"^File `(?P<file>[^`]+)`:\n\n```python\n(?P<text>.*?)^```$", re.M | re.S)
+PLUGINS = {match["file"]: match["text"] for match in BLOCK.finditer(TEXT)}
+KINDS = {name: load_transport(name).traits.endpoint for name in transport_names()}
+PROCESS = [n for n, k in KINDS.items() if k in (EndpointKind.SOCKET, EndpointKind.STDIO)]
+[STDIO] = [n for n, k in KINDS.items() if k is EndpointKind.STDIO]
+
+Install = Callable[[str], str]
+
+
+@pytest.fixture
+def install(tmp_path: Path) -> Install:
+    """Write a plugin of the document as an executable file; gives its path."""
+
+    def write(name: str) -> str:
+        path = tmp_path / f"cronix-backend-{name}"
+        path.write_text(f"#!{sys.executable}\n{PLUGINS[path.name]}")
+        path.chmod(0o755)
+        return str(path)
+
+    return write
+
+
+@pytest.mark.parametrize("transport", PROCESS)
+def test_the_plugin_on_this_package_does_all_operations(install: Install, transport: str) -> None:
+    manifest = load_manifest(ROOT / "spec" / "manifests" / "dozen.json")
+    app, jobs, context = manifest.app, desired_jobs(manifest), Context(timeout=30)
+    with open_backend(install("shelf"), transport) as session:
+        backend = session.backend
+        assert session.info.plugin_name == "shelf"
+        plan = backend.plan(model.PlanRequest(app, jobs), context)
+        *_, last = backend.apply(model.ApplyRequest(plan), context)
+        assert last.counts == model.Counts(created=len(jobs))
+        assert len(backend.read(model.ReadRequest(app), context).entries) == len(jobs)
+        assert backend.drift(model.DriftRequest(app, jobs), context).items == ()
+        verdicts = backend.verify_ownership(model.VerifyOwnershipRequest(app, jobs), context)
+        assert {item.verdict for item in verdicts.items} == {model.Verdict.OWNED}
+        adopted = backend.adopt(model.AdoptRequest(app, jobs[0]), context)
+        assert adopted.outcome is model.AdoptOutcome.ALREADY_MANAGED
+        kept = tuple(wanted.job.name for wanted in jobs[1:])
+        pruned = backend.prune(model.PruneRequest(app, kept), context)
+        assert [entry.job for entry in pruned.removed] == [jobs[0].job.name]
+
+
+def test_the_plugin_on_the_wire_imports_only_the_standard_library() -> None:
+    tree = ast.parse(PLUGINS["cronix-backend-listing"])
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import)]
+    names = {alias.name for node in imports for alias in node.names}
+    assert names <= sys.stdlib_module_names
+
+
+def test_the_plugin_on_the_wire_reads(install: Install) -> None:
+    with open_backend(install("listing"), STDIO) as session:
+        assert session.info == model.OpenSessionReply(1, "listing", "1.0", ("read",))
+        [entry] = session.backend.read(model.ReadRequest(), Context(timeout=30)).entries
+        assert entry == model.Entry("shop", "sweep", 0, "5f3a", "0 3 * * *")
+        assert session.backend.read(model.ReadRequest("other"), Context()).entries == ()
+        process = session.process
+    assert process is not None
+    assert process.exit == "exit status 0"
+
+
+def test_what_the_plugin_on_the_wire_lacks_is_an_unknown_method(install: Install) -> None:
+    with open_backend(install("listing"), STDIO) as session:
+        with pytest.raises(RpcError) as caught:
+            session.backend.drift(model.DriftRequest("shop"), Context(timeout=30))
+        with pytest.raises(RpcError) as stream:
+            list(session.backend.apply(model.ApplyRequest(), Context(timeout=30)))
+    assert (caught.value.code, caught.value.details.got) == (Code.UNIMPLEMENTED, "Drift")
+    assert (stream.value.code, stream.value.details.got) == (Code.UNIMPLEMENTED, "Apply")
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (HostOptions(config={"path": "/x"}), "UNKNOWN_CONFIG"),
+        (HostOptions(required_capabilities=("read", "adopt")), "CAPABILITY"),
+    ],
+)
+def test_the_plugin_on_the_wire_refuses_what_it_does_not_know(
+    install: Install, options: HostOptions, reason: str
+) -> None:
+    with pytest.raises(RpcError) as caught:
+        open_backend(install("listing"), STDIO, options)
+    assert caught.value.details.reason == reason
+
+
+def test_the_plugin_on_the_wire_keeps_the_order_of_calls(install: Install) -> None:
+    with open_backend(install("listing"), STDIO) as session:
+        with pytest.raises(RpcError) as caught:
+            session.backend.open_session(model.OpenSessionRequest("1", (1,)), Context(timeout=30))
+        session.backend.close_session(model.CloseSessionRequest(), Context(timeout=30))
+        with pytest.raises(RpcError) as closed:
+            session.backend.read(model.ReadRequest(), Context(timeout=30))
+    assert caught.value.details.reason == "SESSION_OPEN"
+    assert closed.value.details.reason == "SESSION_CLOSED"
+
+
+LINES = (
+    b"nonsense",
+    b"[]",
+    b'"text"',
+    b'{"jsonrpc":"2.0","id":1}',
+    b'{"jsonrpc":"2.0","method":"Read","params":{"request":{}},"id":2}',
+    b'{"jsonrpc":"2.0","method":"OpenSession","params":{"request":{"protocol_versions":[7,9]}},"id":3}',
+    b'{"jsonrpc":"2.0","method":"OpenSession","params":{"request":{"protocol_versions":[1]}},"id":4}',
+    b'{"jsonrpc":"2.0","method":"Read","id":5}',
+    b'{"jsonrpc":"2.0","method":"Frob","params":{"request":{}},"id":6}',
+    b'[{"jsonrpc":"2.0","method":"Frob","id":7},{"jsonrpc":"2.0","method":"cancel","params":{"id":9}}]',
+    b'{"jsonrpc":"2.0","method":"CloseSession","params":{"request":{}},"id":8}',
+)
+
+
+def answers(program: str) -> list[Any]:
+    """Which call each line of a plugin's answers, and by which error, without its text."""
+    found = []
+    with subprocess.Popen(
+        [program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={ENV_TRANSPORT: STDIO}
+    ) as plugin:
+        assert plugin.stdin is not None
+        assert plugin.stdout is not None
+        plugin.stdout.readline()
+        for line in LINES:  # one at a time: answers may come in any order
+            plugin.stdin.write(line + b"\n")
+            plugin.stdin.flush()
+            found.append(told(json.loads(plugin.stdout.readline())))
+    assert plugin.returncode == 0
+    return found
+
+
+def told(answer: Any) -> Any:
+    """The data of an answer, or of a batch of them."""
+    if isinstance(answer, list):
+        return [told(one) for one in answer]
+    error = answer.get("error") or {}
+    details = (error.get("data") or {}).get("details", {})
+    seen = (details.get("reason"), details.get("expected"), details.get("got"))
+    return (answer["id"], error.get("code"), *(text or "" for text in seen))
+
+
+def test_the_plugin_on_the_wire_answers_bad_lines_as_the_reference_does(install: Install) -> None:
+    reference = str(Path(get_path("scripts"), "cronix-backend-echo"))
+    assert answers(install("listing")) == answers(reference)
