@@ -30,7 +30,7 @@ class Call:
         self.inbox: deque[Incoming | Reply[Any]] = deque()
         self.cancelled = False
         self._wake = wake
-        self._gate: threading.Lock | None = None
+        self._gate = threading.Lock()
 
     def cancel(self) -> None:
         """Make the call's thread raise CANCELLED; from any thread."""
@@ -43,16 +43,12 @@ class Call:
 
     def prepare(self) -> None:
         """Close the gate, before others are told that the thread will sleep."""
-        if self._gate is None:
-            self._gate = threading.Lock()
-            self._gate.acquire()
+        self._gate.acquire(blocking=False)
 
     def sleep(self, seconds: float | None) -> None:
         """Wait until the gate is opened, at most so long; it is closed afterwards."""
-        if self._gate is not None:
-            self._gate.acquire(timeout=-1 if seconds is None else min(seconds, MAX_POLL_SECONDS))
+        self._gate.acquire(timeout=-1 if seconds is None else min(seconds, MAX_POLL_SECONDS))
 
     def open(self) -> None:
         """Let the thread go on: once for each prepare()."""
-        if self._gate is not None:
-            self._gate.release()
+        self._gate.release()

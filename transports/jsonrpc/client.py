@@ -31,6 +31,7 @@ class JsonRpcChannel(Channel):
     """A Channel over two pipes, which it owns: close() closes them."""
 
     def __init__(self, endpoint: StdioEndpoint) -> None:
+        self.pipes = (endpoint.reader.fileno(), endpoint.writer.fileno())
         self._link = Link(endpoint.reader, endpoint.writer)
         self._numbers = count(1)
 

@@ -1,4 +1,4 @@
-"""JSON-RPC 2.0 from a line to the line that answers it, for any methods; no input or output.
+"""JSON-RPC 2.0 from a line to a request to the line that answers it, for any methods; no I/O.
 
 The library jsonrpcserver finds and calls the methods and makes their responses. This module does
 what the library does otherwise than the specification: batches (the library judges a batch as a
@@ -9,8 +9,7 @@ stands twice means different things to different readers, and parsers do not ref
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import msgspec
 from jsonrpcserver import Error, Result, dispatch_to_response
@@ -24,18 +23,6 @@ from transports.jsonrpc.framing import HEADERS, names_headers
 MAX_CALLS = 128
 """Most calls at once, and most elements of one batch (P-LIMIT-2)."""
 
-ABSENT: Final = object()
-"""The id of a notification."""
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """What each method gets first: its request's id (or ABSENT) and the bytes of its line."""
-
-    id: Any
-    line_size: int
-
-
 Rpc = Callable[..., Result]
 
 _decode = msgspec.json.Decoder().decode
@@ -47,36 +34,26 @@ class Unparsable(Exception):
 
     def __init__(self, cause: str = "") -> None:
         super().__init__(cause)
-        self.cause = cause
+        self.reply = failure(standard_error(PARSE_ERROR, cause))
 
 
 class Engine:
-    """Answers lines with the methods of a table. Safe to use from several threads."""
+    """Answers requests with the methods of a table. Safe to use from several threads."""
 
     def __init__(self, methods: Mapping[str, Rpc]) -> None:
         self._methods = dict(methods)
-        self._refused = _Refused()
 
-    def respond(self, line: bytes, *, refuse: bool = False) -> bytes | None:
-        """The answer to a line, without LF; None if there is none to give.
+    def answer(self, request: Any, context: Callable[[Any], Any]) -> bytes | None:
+        """The answer to what parse() has returned, without LF; None if there is none to give.
 
-        With refuse each call is answered by TOO_MANY_CALLS instead of being made.
+        context makes of each request, which may be anything, the first argument of its method.
         """
-        try:
-            request = parse(line)
-        except Unparsable as problem:
-            return failure(standard_error(PARSE_ERROR, problem.cause))
-        methods = self._refused if refuse else self._methods
-        if not isinstance(request, list):
-            response = _dispatch(request, methods, len(line))
-            return None if response is None else _encode(response)
-        if not request:
-            return failure(standard_error(INVALID_REQUEST))
-        if len(request) > MAX_CALLS:
-            return failure(to_wire(too_many_calls(f"a batch of {len(request)} calls")))
-        each = (_dispatch(element, methods, len(line)) for element in request)
-        responses = [response for response in each if response is not None]
-        return _encode(responses) if responses else None
+        return _answer(request, self._methods, context)
+
+
+def refuse(request: Any) -> bytes | None:
+    """The answer to what parse() has returned when no more calls can be made (P-LIMIT-2)."""
+    return _answer(request, _Refused(), lambda _request: None)
 
 
 def parse(line: bytes) -> Any:
@@ -99,10 +76,11 @@ def parse(line: bytes) -> Any:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> None:
-    names = [name for name, _ in pairs]
-    for name in set(names):
-        if names.count(name) > 1:
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
             raise Unparsable(f'the member "{name}" stands twice in one object')
+        seen.add(name)
 
 
 def standard_error(code: int, cause: str = "") -> dict[str, Any]:
@@ -133,13 +111,27 @@ class _Refused(dict[str, Rpc]):
         return lambda _origin, *_list, **_members: Error(**error)
 
 
-def _dispatch(request: Any, methods: dict[str, Rpc], line_size: int) -> dict[str, Any] | None:
+def _answer(request: Any, methods: dict[str, Rpc], context: Callable[[Any], Any]) -> bytes | None:
+    if not isinstance(request, list):
+        response = _dispatch(request, methods, context)
+        return None if response is None else _encode(response)
+    if not request:
+        return failure(standard_error(INVALID_REQUEST))
+    if len(request) > MAX_CALLS:
+        return failure(to_wire(too_many_calls(f"a batch of {len(request)} calls")))
+    each = (_dispatch(element, methods, context) for element in request)
+    responses = [response for response in each if response is not None]
+    return _encode(responses) if responses else None
+
+
+def _dispatch(
+    request: Any, methods: dict[str, Rpc], context: Callable[[Any], Any]
+) -> dict[str, Any] | None:
     """The response to one request by itself; None for a notification."""
-    origin = Origin(request.get("id", ABSENT) if isinstance(request, dict) else None, line_size)
     response = dispatch_to_response(
         request,
         methods,
-        context=origin,
+        context=context(request),
         deserializer=_same,
         validator=_validate,
         post_process=_serializable,
@@ -157,12 +149,16 @@ def _validate(request: Any) -> Any:
         and request.get("jsonrpc") == "2.0"
         and isinstance(request.get("method"), str)
         and isinstance(request.get("params", {}), (dict, list))
-        and isinstance(number := request.get("id"), (str, int, float, type(None)))
-        and not isinstance(number, bool)
+        and is_id(request.get("id"))
     )
     if not valid:
         raise ValueError("not a request")
     return request
+
+
+def is_id(value: Any) -> bool:
+    """Whether the value can be the id of a request."""
+    return isinstance(value, (str, int, float, type(None))) and not isinstance(value, bool)
 
 
 def _serializable(response: Any) -> Any:

@@ -17,23 +17,21 @@ import os
 import select
 import threading
 from collections import deque
+from typing import Any
 
 from transportlab.backend import Backend
 from transportlab.channel import Lifecycle, StdioEndpoint
 from transportlab.errors import ConnectionLost, message_too_large
-from transports.jsonrpc.engine import MAX_CALLS, Engine, Unparsable, failure, parse
+from transports.jsonrpc.engine import MAX_CALLS, Engine, Unparsable, failure, parse, refuse
 from transports.jsonrpc.errors import to_wire
 from transports.jsonrpc.framing import LineReader, Oversized
-from transports.jsonrpc.service import Service
+from transports.jsonrpc.service import Delivery, Service
 
 READ_BYTES = 64 * 1024
 """Asked for in one read: what a pipe holds unless it was made larger."""
 
 GRACE_SECONDS = 1.0
 """How long cancelled calls may take to end before the plugin ends without them (P-STOP-2)."""
-
-_MAX_CANCEL_BYTES = 4096
-"""Longest line that is looked at as a possible cancellation before it is answered."""
 
 _ONCE = select.EPOLLIN | select.EPOLLONESHOT
 
@@ -84,10 +82,11 @@ class Server:
         threading.Thread(target=self._work, name="jsonrpc", daemon=True).start()
 
     def _work(self) -> None:
-        while (line := self._take()) is not None:
+        while (delivery := self._take()) is not None:
             try:
-                self._answer(line, refuse=False)
+                self._reply(self._engine.answer(delivery.requests, delivery.origin))
             finally:
+                self._service.finish(delivery)
                 with self._count:
                     self._busy -= 1
                     self._count.notify_all()
@@ -100,16 +99,18 @@ class Server:
         self._epoll.close()
         os.close(self._ready)
 
-    def _take(self) -> bytes | None:
-        """Wait for this thread's turn until it brings a line to answer; None at the end."""
-        line = None
-        while line is None and not self._ended:
+    def _take(self) -> Delivery | None:
+        """Wait for this thread's turn until it brings something to answer; None at the end."""
+        delivery = None
+        while delivery is None and not self._ended:
             [(descriptor, _)] = self._epoll.poll(maxevents=1)
-            if descriptor == self._in and not self._ended:
-                self._read()
-            line = self._pick()
-            self._arm()
-        return line
+            try:
+                if descriptor == self._in and not self._ended:
+                    self._read()
+                delivery = self._pick()
+            finally:
+                self._arm()
+        return delivery
 
     def _arm(self) -> None:
         """Give the next thread its turn: now, or when something has come."""
@@ -125,18 +126,28 @@ class Server:
             self._end()
         self._lines.extend(self._cutter.feed(data))
 
-    def _pick(self) -> bytes | None:
-        """The next line that needs a thread, after what is dealt with at once."""
-        while self._lines and not self._ended:
+    def _pick(self) -> Delivery | None:
+        """What needs a thread to answer it, after what is dealt with at once."""
+        delivery = None
+        while self._lines and not self._ended and delivery is None:
             line = self._lines.popleft()
             if isinstance(line, Oversized):
-                self._write(failure(to_wire(message_too_large(line.size))))
-            elif _cancels(line):
-                self._answer(line, refuse=False)
-            elif not self._begin():
-                self._answer(line, refuse=True)
-            else:
-                return line
+                self._reply(failure(to_wire(message_too_large(line.size))))
+                continue
+            try:
+                delivery = self._accept(Delivery(parse(line), len(line)))
+            except Unparsable as problem:
+                self._reply(problem.reply)
+        return delivery
+
+    def _accept(self, delivery: Delivery) -> Delivery | None:
+        if _cancels(delivery.requests):
+            self._reply(self._engine.answer(delivery.requests, delivery.origin))
+        elif not self._begin():
+            self._reply(refuse(delivery.requests))
+        else:
+            self._service.accept(delivery)
+            return delivery
         return None
 
     def _begin(self) -> bool:
@@ -149,10 +160,9 @@ class Server:
                 self._add_thread()
         return True
 
-    def _answer(self, line: bytes, *, refuse: bool) -> None:
-        reply = self._engine.respond(line, refuse=refuse)
-        if reply is not None:
-            self._write(reply)
+    def _reply(self, line: bytes | None) -> None:
+        if line is not None:
+            self._write(line)
 
     def _write(self, line: bytes) -> None:
         rest = memoryview(line + b"\n")
@@ -169,12 +179,6 @@ class Server:
         self._life.stop()
 
 
-def _cancels(line: bytes) -> bool:
-    """Whether a line is the notification `cancel`."""
-    if len(line) > _MAX_CANCEL_BYTES or b'"cancel"' not in line:
-        return False
-    try:
-        request = parse(line)
-    except Unparsable:
-        return False
+def _cancels(request: Any) -> bool:
+    """Whether it is the notification `cancel`."""
     return isinstance(request, dict) and request.get("method") == "cancel" and "id" not in request

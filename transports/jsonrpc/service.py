@@ -5,8 +5,9 @@ takes {"id": ...} and throws the switch of each call in flight that has this id 
 """
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
 from inspect import Parameter, Signature
 from typing import Any
 
@@ -20,12 +21,48 @@ from transportlab.context import Cancellation, Context
 from transportlab.dispatch import Dispatcher, as_rpc_error
 from transportlab.errors import MAX_MESSAGE_BYTES, RpcError
 from transportlab.methods import METHODS, AnyMethod
-from transports.jsonrpc.engine import ABSENT, Origin, Rpc
+from transports.jsonrpc.engine import Rpc, is_id
 from transports.jsonrpc.errors import INVALID_PARAMS, to_wire
 
 Send = Callable[[bytes], None]
 
 _MAX_INT64 = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a call comes from: its id in JSON (None in a notification), the bytes of its line."""
+
+    id: bytes | None
+    line_size: int
+    switch: Cancellation
+
+
+class Delivery:
+    """A line's requests, each with the switch that cancels it."""
+
+    def __init__(self, requests: Any, line_size: int) -> None:
+        self.requests = requests
+        self._line_size = line_size
+        elements = requests if isinstance(requests, list) else [requests]
+        self.switches = {
+            each["id"]: Cancellation()
+            for each in elements
+            if isinstance(each, dict) and "id" in each and is_id(each["id"])
+        }
+        self.unnamed = Cancellation()
+
+    def cancel(self) -> None:
+        """Throw every switch."""
+        for switch in (*self.switches.values(), self.unnamed):
+            switch.cancel()
+
+    def origin(self, request: Any) -> Origin:
+        """The first argument of the request's method."""
+        number = request.get("id") if isinstance(request, dict) else None
+        if not is_id(number) or number not in self.switches:
+            return Origin(None, self._line_size, self.unnamed)
+        return Origin(msgspec.json.encode(number), self._line_size, self.switches[number])
 
 
 class Service:
@@ -35,7 +72,7 @@ class Service:
         self._dispatcher = Dispatcher(backend)
         self._send = send
         self._lock = threading.Lock()
-        self._switches: dict[Any, list[Cancellation]] = {}
+        self._deliveries: set[Delivery] = set()
         self._stopped = False
 
     def methods(self) -> dict[str, Rpc]:
@@ -43,22 +80,36 @@ class Service:
         contract = {name: _Method(self, method) for name, method in METHODS.items()}
         return {**contract, "cancel": self.cancel}
 
+    def accept(self, delivery: Delivery) -> None:
+        """Let the calls of a line be cancelled from now on: before the next line is looked at."""
+        with self._lock:
+            self._deliveries.add(delivery)
+            stopped = self._stopped
+        if stopped:
+            delivery.cancel()
+
+    def finish(self, delivery: Delivery) -> None:
+        """Forget a line that has been answered."""
+        with self._lock:
+            self._deliveries.discard(delivery)
+
     def stop(self) -> None:
         """Cancel the calls in flight and those that still come."""
         with self._lock:
             self._stopped = True
-            switches = [switch for many in self._switches.values() for switch in many]
-        for switch in switches:
-            switch.cancel()
+            deliveries = list(self._deliveries)
+        for delivery in deliveries:
+            delivery.cancel()
 
     def cancel(self, _origin: Origin, /, *_positional: Any, **members: Any) -> Result:
         """Throw the switches of the calls with the id in the params; others do not matter."""
         number = members.get("id")
-        if isinstance(number, (str, int, float, type(None))):
+        if "id" in members and is_id(number):
             with self._lock:
-                switches = list(self._switches.get(number, ()))
-            for switch in switches:
-                switch.cancel()
+                deliveries = list(self._deliveries)
+            for delivery in deliveries:
+                if number in delivery.switches:
+                    delivery.switches[number].cancel()
         return Success(None)
 
     def call(self, method: AnyMethod, origin: Origin, params: dict[str, Any]) -> Result:
@@ -69,48 +120,30 @@ class Service:
         request = CODEC.convert(method.request, params["request"])
         if origin.line_size > MAX_MESSAGE_BYTES:
             CODEC.encode(request)  # measures the message, as distinct from its line (P-LIMIT-1)
-        with self._switch(origin.id) as switch:
-            context = Context(timeout=timeout, cancellation=switch)
-            try:
-                if method.streams:
-                    return self._stream(method, request, context, origin)
-                reply = self._dispatcher.unary(method, request, context)
-                return Success(msgspec.Raw(CODEC.encode(reply)))
-            except Exception as error:
-                raise as_rpc_error(error, context) from error
+        context = Context(timeout=timeout, cancellation=origin.switch)
+        try:
+            if method.streams:
+                return self._stream(method, request, context, origin)
+            reply = self._dispatcher.unary(method, request, context)
+            return Success(msgspec.Raw(CODEC.encode(reply)))
+        except Exception as error:
+            raise as_rpc_error(error, context) from error
 
     def _stream(
         self, method: AnyMethod, request: object, context: Context, origin: Origin
     ) -> Result:
         """Send each reply as an event, which belongs before the response (P-STREAM-1)."""
-        number = None if origin.id is ABSENT else msgspec.json.encode(origin.id)
         with closing(self._dispatcher.stream(method, request, context)) as events:
             for event in events:
                 data = CODEC.encode(event)
-                if number is not None:
+                if origin.id is not None:
                     self._send(
                         b'{"jsonrpc":"2.0","method":"event","params":{"id":%b,"event":%b}}'
-                        % (number, data)
+                        % (origin.id, data)
                     )
                 # A backend that does not look at its context is ended between events (P-STREAM-2).
                 context.check()
         return Success(None)
-
-    @contextmanager
-    def _switch(self, number: Any) -> Iterator[Cancellation]:
-        switch = Cancellation()
-        with self._lock:
-            self._switches.setdefault(number, []).append(switch)
-            stopped = self._stopped
-        if stopped:
-            switch.cancel()
-        try:
-            yield switch
-        finally:
-            with self._lock:
-                self._switches[number].remove(switch)
-                if not self._switches[number]:
-                    del self._switches[number]
 
 
 class _Method:
