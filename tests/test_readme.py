@@ -1,4 +1,4 @@
-"""README.md's commands, executed, print what it shows; its exit codes are the command line's."""
+"""README.md's commands, executed, print what it shows; what it and its like name is there."""
 
 import os
 import re
@@ -14,6 +14,8 @@ BLOCK = re.compile(r"^```console\n(.*?)^```$", re.M | re.S)
 TABLE = re.compile(r"^```text\n(.*?)^```$", re.M | re.S)
 COMMAND = re.compile(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", re.M)
 LINK = re.compile(r"\]\(([^)]+)\)")
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
+PLACE = re.compile(r"^\| ((?:[\w.-]+/)[\w./-]*(?:, [\w./-]+)*) \|", re.M)
 ROW = re.compile(r"^\| (\d+) \|", re.M)
 
 
@@ -62,3 +64,20 @@ def test_the_table_of_exit_codes_is_complete() -> None:
 def test_each_link_leads_to_a_file() -> None:
     missing = [link for link in LINK.findall(TEXT) if not (ROOT / link).is_file()]
     assert missing == []
+
+
+def test_each_place_in_the_tables_of_places_is_there() -> None:
+    places = [place for text in (TEXT, ARCHITECTURE) for place in PLACE.findall(text)]
+    assert len(places) > 20
+    for first, *others in (place.split(", ") for place in places):
+        paths = [ROOT / first, *((ROOT / first).parent / other for other in others)]
+        paths = [
+            p if p.exists() else ROOT / o for p, o in zip(paths, (first, *others), strict=True)
+        ]
+        assert [path for path in paths if not path.exists()] == []
+
+
+def test_the_architecture_names_each_code_of_a_plugins_failure() -> None:
+    code = "".join(path.read_text() for path in ROOT.glob("transportlab/host/*.py"))
+    named = re.findall(r"\bE-[A-Z]+(?:-[A-Z]+)*", ARCHITECTURE)
+    assert sorted(named) == sorted(set(re.findall(r'"(E-[A-Z-]+)"', code)))
