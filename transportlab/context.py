@@ -21,7 +21,8 @@ class Cancellation:
     """A switch that is thrown once. Safe to use from several threads."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        # Reentrant: a stream that is collected takes its callback back, at any allocation.
+        self._lock = threading.RLock()
         self._thrown = False
         self._callbacks: list[Callable[[], object]] = []
 

@@ -15,7 +15,8 @@ class InFlight:
     """Safe to use from several threads."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        # Reentrant: an abandoned stream may be collected, and so ended, at any allocation.
+        self._lock = threading.RLock()
         self._calls: set[Cancellation] = set()
         self._closed = False
 

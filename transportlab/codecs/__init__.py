@@ -6,6 +6,7 @@ client takes as a ProtocolViolation.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from importlib import import_module
 from typing import Any, TypeVar
@@ -19,6 +20,8 @@ from transportlab.errors import (
 )
 
 M = TypeVar("M")
+
+Pair = tuple[Callable[[], bytes], Callable[[bytes], object]]
 
 INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
 
@@ -62,6 +65,17 @@ class Codec(ABC):
     @abstractmethod
     def decode(self, kind: type[M], data: bytes | memoryview) -> M:
         """The message of that type in the bytes, or DecodeError. Size is the caller's concern."""
+
+    def pair(self, request: object, reply: type) -> "Pair":
+        """What one call needs of the codec: to write the request, to read a reply."""
+        return lambda: self.encode(request), lambda data: self.decode(reply, data)
+
+    def alone(self, request: object, reply: type) -> "Pair":
+        """The same by the codec's library alone, in its own form of a message where it has one.
+
+        For benchmarks, which hold the lab's own layers against it.
+        """
+        return self.pair(request, reply)
 
 
 def load_codec(name: str) -> Codec:

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from google.protobuf.message import DecodeError as ProtobufDecodeError
 
-from transportlab.codecs import Codec, DecodeError
+from transportlab.codecs import Codec, DecodeError, Pair
 from transportlab.codecs._pb import convert
 
 M = TypeVar("M")
@@ -37,6 +37,11 @@ class ProtobufCodec(Codec):
         except KeyError as error:
             raise DecodeError(_path_of(parsed), f"unknown enum number {error}") from error
         return message
+
+    def alone(self, request: object, reply: type) -> Pair:
+        """As in Codec. The message is made beforehand and the reply stays a protobuf message."""
+        wire, fill = _FILL[type(request)]
+        return fill(wire(), request).SerializeToString, _FROM[reply][0].FromString
 
 
 def _path_of(message: Any, path: str = "") -> str:

@@ -29,7 +29,7 @@ class FfiTransport(Transport):
         enforces_deadline=False,
         multiplexed=True,
         wire=True,
-        requires=("cffi",),
+        requires=("cffi", "google.protobuf"),
     )
 
     def connect(self, endpoint: LibraryEndpoint, *, codec: str) -> Channel:

@@ -28,8 +28,8 @@ class Calls:
     def __init__(self, library: Library, codec: int) -> None:
         self._library = library
         self._codec = codec
-        self._session = library.cronix_plugin_start()
-        if self._session == ffi.NULL:
+        self.session = library.cronix_plugin_start()
+        if self.session == ffi.NULL:
             raise TransportError("the plugin could not start a session")
         # Reentrant, as an abandoned stream may be collected, and so ended, at any allocation.
         self._lock = threading.RLock()
@@ -62,7 +62,7 @@ class Calls:
         call: Struct = ffi.new(_STRUCT)
         call.struct_size = ffi.sizeof("cronix_call")
         call.codec = self._codec
-        call.session = self._session
+        call.session = self.session
         return call
 
     def end(self, call: Struct, *, reuse: bool = False) -> None:
@@ -115,7 +115,7 @@ class Calls:
                 return
             self._stopping = True
         try:
-            self._library.cronix_plugin_stop(self._session)
+            self._library.cronix_plugin_stop(self.session)
         finally:
             self._stopped.set()
 

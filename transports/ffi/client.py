@@ -40,9 +40,11 @@ class FfiChannel(Channel):
     """One session in the library at path."""
 
     def __init__(self, path: str, codec: str) -> None:
-        library = load(path, codec)
+        library = self.library = load(path, codec)
+        self.codec = codec
         self._codec = load_codec(codec)
         self._calls = Calls(library, CODECS[codec])
+        self.session = self._calls.session
         self._call = library.cronix_plugin_call
         self._next = library.cronix_plugin_next
         self._names: dict[str, Any] = {}

@@ -96,6 +96,7 @@ class HttpChannel(Channel):
 
     def __init__(self, path: str, codec: str) -> None:
         connect(path).close()
+        self.path, self.codec = path, codec
         self._codec = load_codec(codec)
         self._framing = FRAMINGS[codec]
         self._network = Network()
