@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonrpcserver import Error, Result, Success
 
-from transports.jsonrpc.engine import MAX_CALLS, Engine, Rpc, Unparsable, parse, refuse
+from transportlab.errors import MAX_CALLS
+from transports.jsonrpc.engine import Engine, Rpc, Unparsable, parse, refuse
 
 CALLS: list[Any] = []
 

@@ -12,10 +12,9 @@ import pytest
 
 from transportlab.backend import Backend
 from transportlab.channel import Lifecycle, StdioEndpoint
-from transportlab.errors import MAX_MESSAGE_BYTES, Code, ConnectionLost
+from transportlab.errors import MAX_CALLS, MAX_MESSAGE_BYTES, Code, ConnectionLost
 from transportlab.registry import load_backend, load_transport
 from transportlab.session import PluginSession
-from transports.jsonrpc.engine import MAX_CALLS
 from transports.jsonrpc.framing import MAX_LINE_BYTES
 
 HANG_GUARD = 30.0

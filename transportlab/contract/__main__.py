@@ -3,9 +3,9 @@
 import sys
 from pathlib import Path
 
-from transportlab.contract import ffi, openapi, protobuf, samples
+from transportlab.contract import ffi, openapi, openrpc, protobuf, samples
 
-DERIVERS = (protobuf.derive, ffi.derive, samples.derive, openapi.derive)
+DERIVERS = (protobuf.derive, ffi.derive, samples.derive, openapi.derive, openrpc.derive)
 
 
 def stale() -> dict[Path, bytes]:

@@ -15,13 +15,9 @@ import msgspec
 from jsonrpcserver import Error, Result, dispatch_to_response
 from jsonrpcserver.response import to_serializable_one
 
-from transportlab.errors import Code, RpcError
-from transportlab.model import ErrorDetails
+from transportlab.errors import MAX_CALLS, too_many_calls
 from transports.jsonrpc.errors import INVALID_REQUEST, MESSAGES, PARSE_ERROR, to_wire
 from transports.jsonrpc.framing import HEADERS, names_headers
-
-MAX_CALLS = 128
-"""Most calls at once, and most elements of one batch (P-LIMIT-2)."""
 
 Rpc = Callable[..., Result]
 
@@ -94,20 +90,11 @@ def failure(error: dict[str, Any]) -> bytes:
     return _encode({"jsonrpc": "2.0", "error": error, "id": None})
 
 
-def too_many_calls(what: str) -> RpcError:
-    """What a call beyond the limit gets (P-LIMIT-2)."""
-    return RpcError(
-        Code.RESOURCE_EXHAUSTED,
-        f"{what}: there can be at most {MAX_CALLS} at once",
-        ErrorDetails("TOO_MANY_CALLS", expected=f"at most {MAX_CALLS}", action="call again later"),
-    )
-
-
 class _Refused(dict[str, Rpc]):
     """A table in which each name is a method that refuses to be called."""
 
     def __missing__(self, _name: str) -> Rpc:
-        error = to_wire(too_many_calls("too many calls"))
+        error = to_wire(too_many_calls())
         return lambda _origin, *_list, **_members: Error(**error)
 
 
@@ -117,8 +104,8 @@ def _answer(request: Any, methods: dict[str, Rpc], context: Callable[[Any], Any]
         return None if response is None else _encode(response)
     if not request:
         return failure(standard_error(INVALID_REQUEST))
-    if len(request) > MAX_CALLS:
-        return failure(to_wire(too_many_calls(f"a batch of {len(request)} calls")))
+    if len(request) > MAX_CALLS:  # P-JSONRPC-7
+        return failure(to_wire(too_many_calls()))
     each = (_dispatch(element, methods, context) for element in request)
     responses = [response for response in each if response is not None]
     return _encode(responses) if responses else None

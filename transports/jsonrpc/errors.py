@@ -1,4 +1,4 @@
-"""The table between the contract's errors and those of JSON-RPC (P-ERR-2).
+"""The table between the contract's errors and those of JSON-RPC (P-JSONRPC-5, P-JSONRPC-6).
 
     code of JSON-RPC    code of the contract
     -32700              INTERNAL         the request was no JSON
@@ -42,11 +42,16 @@ _STANDARD = {
 }
 
 
+def number_of(code: Code) -> int:
+    """The code of JSON-RPC for one of the contract."""
+    return _BASE - code
+
+
 def to_wire(error: RpcError, code: int | None = None) -> dict[str, Any]:
     """The error object of JSON-RPC; code is that of the table unless given."""
     status = error.to_status()
     return {
-        "code": _BASE - status.code if code is None else code,
+        "code": number_of(error.code) if code is None else code,
         "message": status.message,
         "data": {"code": error.code.name, "details": status.details},
     }

@@ -1,4 +1,7 @@
-"""The same call by msgspec and two pipes alone: what the lab's own layers are measured against."""
+"""The same call by msgspec and two pipes alone: what the lab's own layers are measured against.
+
+And the floor of the carriage: bytes over two pipes.
+"""
 
 import os
 from collections.abc import Callable
@@ -8,10 +11,14 @@ import msgspec
 
 from transportlab.codecs import Pair
 from transportlab.methods import AnyMethod
+from transportlab.rawecho import pipe_echo
 from transports.jsonrpc.client import JsonRpcChannel
 from transports.jsonrpc.messages import reply_decoder
 
 CHUNK = 65536
+
+floor = pipe_echo
+"""The least that stdin and stdout can cost."""
 
 
 class _Request(msgspec.Struct):

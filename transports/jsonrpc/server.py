@@ -10,7 +10,7 @@ interpreter.
 
 A thread is made when none is left to wait. There are never more than MAX_CALLS + 1, because the
 thread whose turn it is refuses what would need another (P-LIMIT-2). It also carries out
-cancellations before anybody else's turn, so that they never wait for calls (P-CANCEL-1).
+cancellations before anybody else's turn, so that they never wait for calls (P-JSONRPC-4).
 """
 
 import os
@@ -21,8 +21,8 @@ from typing import Any
 
 from transportlab.backend import Backend
 from transportlab.channel import Lifecycle, StdioEndpoint
-from transportlab.errors import ConnectionLost, message_too_large
-from transports.jsonrpc.engine import MAX_CALLS, Engine, Unparsable, failure, parse, refuse
+from transportlab.errors import MAX_CALLS, ConnectionLost, message_too_large
+from transports.jsonrpc.engine import Engine, Unparsable, failure, parse, refuse
 from transports.jsonrpc.errors import to_wire
 from transports.jsonrpc.framing import LineReader, Oversized
 from transports.jsonrpc.service import Delivery, Service

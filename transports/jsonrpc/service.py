@@ -1,7 +1,7 @@
 """The contract's methods as methods of JSON-RPC: params to requests, replies to results.
 
 A method takes {"request": ..., "timeout_us": ...}; other params are ignored (P-CODEC-5). `cancel`
-takes {"id": ...} and throws the switch of each call in flight that has this id (P-CANCEL-1).
+takes {"id": ...} and throws the switch of each call in flight that has this id (P-JSONRPC-4).
 """
 
 import threading
@@ -132,7 +132,7 @@ class Service:
     def _stream(
         self, method: AnyMethod, request: object, context: Context, origin: Origin
     ) -> Result:
-        """Send each reply as an event, which belongs before the response (P-STREAM-1)."""
+        """Send each reply as an event, which belongs before the response (P-JSONRPC-3)."""
         with closing(self._dispatcher.stream(method, request, context)) as events:
             for event in events:
                 data = CODEC.encode(event)
