@@ -60,7 +60,8 @@ class HostOptions:
     """Bounds in seconds, and what becomes of a plugin's lines on stderr.
 
     codec None is the transport's usual one. handshake bounds the wait for the line, open the
-    OpenSession call, close the CloseSession call, stop all of the ladder after it.
+    OpenSession call, close the CloseSession call, stop all of the ladder after it. on_phase is told
+    of each step with the plugin's pid, None without a process: started, line, connected, opened.
     """
 
     codec: str | None = None
@@ -70,7 +71,9 @@ class HostOptions:
     open: float = 10.0
     close: float = 1.0
     stop: float = 4.0
+    opens: bool = True
     on_line: Callable[[str], None] | None = None
+    on_phase: Callable[[str, int | None], None] | None = None
 
 
 class SupervisedChannel(Channel):
@@ -148,11 +151,17 @@ class HostSession:
                 channel = transport.connect(endpoint, codec=codec)
             except TransportError as error:
                 raise self._blame("E-CONNECT", error) from error
+            self._phase("connected")
             self.channel = SupervisedChannel(channel, lambda error: self._blame("E-CALL", error))
             self._stack.callback(channel.close)
             self.backend: Backend = RemoteBackend(self.channel)
-            self.info = self._open()
+            self.info = self._open() if options.opens else model.OpenSessionReply()
+            self._phase("opened")
             undo.pop_all()
+
+    def _phase(self, name: str) -> None:
+        if self._options.on_phase is not None:
+            self._options.on_phase(name, None if self.process is None else self.process.pid)
 
     def _endpoint(self, transport: Transport, codec: str) -> Endpoint:
         kind = transport.traits.endpoint
@@ -185,7 +194,9 @@ class HostSession:
         process = PluginProcess(name, [self._path], environment, self._options.on_line)
         self.process = process
         self._stack.callback(process.stop, self._options.stop)
+        self._phase("started")
         said = process.handshake(self._options.handshake)
+        self._phase("line")
         self._check(said, transport.name, environment.get(ENV_SOCKET, STDIO))
         if not socket:
             return StdioEndpoint(process.stdout, process.stdin)

@@ -65,10 +65,10 @@ def build(plugin: str, out: Path) -> bool:
     It is there if it was made from the same C, by the same command, for the same Python. The file
     appears whole or not at all, also when several processes build it at once.
     """
-    compiler = _compiler()
+    tools = compiler()
     code = _c_code(plugin)
     flags = [*_compile_flags(), *_link_flags()]
-    digest = hashlib.sha256("\0".join([code, sys.executable, *compiler, *flags]).encode())
+    digest = hashlib.sha256("\0".join([code, sys.executable, *tools, *flags]).encode())
     mark = f"cronix-build {digest.hexdigest()}"
     if out.is_file() and mark.encode() in out.read_bytes():
         return False
@@ -77,12 +77,13 @@ def build(plugin: str, out: Path) -> bool:
         source, made = Path(folder, "library.c"), Path(folder, "library.so")
         defines = [f"#define {name} {_c_string(value)}\n" for name, value in macros.items()]
         source.write_text("".join(defines) + code)
-        _run([*compiler, "-o", str(made), str(source), *flags])
+        _run([*tools, "-o", str(made), str(source), *flags])
         made.replace(out)
     return True
 
 
-def _compiler() -> list[str]:
+def compiler() -> list[str]:
+    """The C compiler's command; ToolMissing without it or without Python's headers."""
     command = shlex.split(os.environ.get("CC", "")) or ["cc"]
     if shutil.which(command[0]) is None:
         raise ToolMissing(f"no C compiler ({command[0]})")

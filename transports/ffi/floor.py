@@ -1,13 +1,28 @@
-"""The same call by cffi alone: what the lab's own layers are measured against."""
+"""The same call by cffi alone: what the lab's own layers are measured against.
 
-from collections.abc import Callable
+And the floor of the carriage: a C function that copies bytes.
+"""
+
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from cffi import FFI
 
 from transportlab.codecs import Pair
 from transportlab.methods import AnyMethod
+from transportlab.rawecho import Echo, Started
 from transports.ffi._abi import ffi
+from transports.ffi.build import compiler
 from transports.ffi.calls import Struct
 from transports.ffi.client import FfiChannel
 from transports.ffi.wire import CODECS
+
+ECHO = "void echo(const uint8_t *in, size_t size, uint8_t *out)"
+CODE = f"#include <stdint.h>\n#include <string.h>\n{ECHO} {{ memcpy(out, in, size); }}\n"
 
 
 def raw_call(
@@ -31,3 +46,23 @@ def raw_call(
         return reply
 
     return raw
+
+
+@contextmanager
+def floor(started: Started) -> Iterator[Echo]:  # noqa: ARG001  # a C call has no process to place
+    """The least that a C call can cost through cffi. Raises ToolMissing without a C compiler."""
+    own = FFI()
+    own.cdef(ECHO + ";")
+    with tempfile.TemporaryDirectory(prefix="tl-") as folder:
+        source, made = Path(folder, "echo.c"), Path(folder, "echo.so")
+        source.write_text(CODE)
+        command = [*compiler(), "-shared", "-fPIC", "-O2", "-o", str(made), str(source)]
+        subprocess.run(command, check=True)
+        library: Any = own.dlopen(str(made))
+
+        def echo(payload: bytes) -> bytes:
+            out = bytearray(len(payload))
+            library.echo(own.from_buffer(payload), len(payload), own.from_buffer(out))
+            return bytes(out)
+
+        yield echo

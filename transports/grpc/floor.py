@@ -1,12 +1,20 @@
-"""The same call by grpcio alone: what the lab's own layers are measured against."""
+"""The same call by grpcio alone: what the lab's own layers are measured against.
 
-from collections.abc import Callable
+And the floor of the carriage: bytes through grpcio, without a codec.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import grpc
 
 from transportlab.codecs import Pair
 from transportlab.methods import AnyMethod
+from transportlab.rawecho import Echo, Started, socket_child
 from transports.grpc.client import GrpcChannel
 from transports.grpc.wire import CODEC_KEY, OPTIONS
 
@@ -22,3 +30,31 @@ def raw_call(
     )
     metadata = ((CODEC_KEY, channel.codec),)
     return lambda: call(None, metadata=metadata)
+
+
+@contextmanager
+def floor(started: Started) -> Iterator[Echo]:
+    """The least that grpcio on a Unix socket can cost."""
+    program = "import sys; from transports.grpc.floor import serve; serve(sys.argv[1])"
+    with (
+        socket_child(program, started) as path,
+        grpc.insecure_channel(f"unix:{path}", options=OPTIONS) as connection,
+    ):
+        call: Any = connection.unary_unary("/floor/Echo")
+        yield call
+
+
+class _Handler(grpc.GenericRpcHandler):
+    def service(self, handler_call_details: Any) -> Any:
+        """Every method sends its request back, as bytes."""
+        return grpc.unary_unary_rpc_method_handler(lambda request, _: request)
+
+
+def serve(path: str) -> None:
+    """The child's side of floor(), until stdin ends."""
+    server = grpc.server(ThreadPoolExecutor(1), [_Handler()], options=OPTIONS)
+    server.add_insecure_port(f"unix:{path}")
+    server.start()
+    os.write(1, b"\n")
+    sys.stdin.read()
+    server.stop(None).wait()

@@ -1,11 +1,23 @@
-"""The same call by httpx alone: what the lab's own layers are measured against."""
+"""The same call by httpx alone: what the lab's own layers are measured against.
 
-from collections.abc import Callable
+And the floor of the carriage: bytes by the standard library's HTTP on both sides of a Unix socket.
+"""
+
+import http.client
+import os
+import socket
+import socketserver
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
 
 import httpx
 
 from transportlab.codecs import Pair, load_codec
 from transportlab.methods import AnyMethod
+from transportlab.rawecho import Echo, Started, socket_child
 from transports.http.client import HttpChannel
 
 
@@ -19,3 +31,44 @@ def raw_call(
     headers = {"Content-Type": codec.content_type}
     url = f"http://localhost{method.path}"
     return lambda: read(client.post(url, content=write(), headers=headers).content)
+
+
+@contextmanager
+def floor(started: Started) -> Iterator[Echo]:
+    """The least that HTTP/1.1 on a Unix socket can cost in Python's standard library."""
+    program = "import sys; from transports.http.floor import serve; serve(sys.argv[1])"
+    with socket_child(program, started) as path, socket.socket(socket.AF_UNIX) as peer:
+        peer.connect(path)
+        connection = http.client.HTTPConnection("localhost")
+        connection.sock = peer
+
+        def echo(payload: bytes) -> bytes:
+            connection.request("POST", "/", payload)
+            return connection.getresponse().read()
+
+        yield echo
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body in one write
+
+    def do_POST(self) -> None:
+        """Send the body back."""
+        size = int(self.headers["Content-Length"])
+        self.send_response(200)
+        self.send_header("Content-Length", str(size))
+        self.end_headers()
+        self.wfile.write(self.rfile.read(size))
+
+    def log_message(self, *_: object) -> None:
+        """Nothing: an echo has no log."""
+
+
+def serve(path: str) -> None:
+    """The child's side of floor(), until stdin ends."""
+    with socketserver.UnixStreamServer(path, _Handler) as server:
+        os.write(1, b"\n")
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        sys.stdin.read()
+        os._exit(0)  # the one connection is still open, and its thread waits on it
