@@ -94,7 +94,7 @@ def operation(function: Callable[..., int | None]) -> Callable[..., None]:
         try:
             options = HostOptions(
                 codec=codec,
-                config=_config(backend_config or []),
+                config=config_pairs(backend_config or []),
                 on_line=_print_log if log else None,
             )
             wanted = load_manifest(manifest)
@@ -148,7 +148,8 @@ def _print_log(line: str) -> None:
     typer.echo(render.clean(line), err=True)
 
 
-def _config(pairs: list[str]) -> dict[str, str]:
+def config_pairs(pairs: list[str]) -> dict[str, str]:
+    """The values of --backend-config as a mapping, or UsageError."""
     config: dict[str, str] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")

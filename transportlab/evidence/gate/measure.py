@@ -1,0 +1,107 @@
+"""The clock of the gate: one handshake, one bare spawn, and batches of both in random order.
+
+A handshake is spawn to the answer of OpenSession, by the same host code that operators use. Its
+control is a bare spawn of the interpreter that the plugin's first line names, start to exit.
+"""
+
+import math
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from transportlab.channel import EndpointKind
+from transportlab.errors import PluginError
+from transportlab.evidence.gate.decide import Batch
+from transportlab.host import HostOptions, open_backend
+from transportlab.host.process import plugin_environment
+from transportlab.registry import load_transport
+
+SPAWN_BOUND = 30.0
+"""Seconds after which a spawn that does not end is given up: a hang-guard, far above any spawn."""
+
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A build of a plugin, how it is reached, and what its OpenSession is given."""
+
+    plugin: str
+    transport: str
+    config: Mapping[str, str] = field(default_factory=dict)
+
+    def handshake(self) -> float:
+        """Seconds from the spawn to the answer of OpenSession. Raises PluginError, RpcError."""
+        if load_transport(self.transport).traits.endpoint is EndpointKind.LIBRARY:
+            return self._in_fresh_host()
+        begin = time.perf_counter()
+        session = open_backend(self.plugin, self.transport, HostOptions(config=self.config))
+        took = time.perf_counter() - begin
+        session.close()
+        return took
+
+    def _in_fresh_host(self) -> float:
+        """A library is loaded once a process: its cold start is that of a host which loads it."""
+        words = [f"{name}={value}" for name, value in self.config.items()]
+        command = [sys.executable, "-m", "transportlab.evidence.gate.opener"]
+        begin = time.perf_counter()
+        with subprocess.Popen(
+            [*command, self.plugin, self.transport, *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as host:
+            opened = host.stdout.read(1) if host.stdout else b""
+            took = time.perf_counter() - begin
+            _, said = host.communicate(timeout=SPAWN_BOUND)
+        if not opened:
+            problem = f"could not be opened: {said.decode(errors='backslashreplace').strip()}"
+            raise PluginError("E-START", problem, name=self.plugin, path=self.plugin)
+        return took
+
+
+def interpreter(plugin: str) -> str:
+    """The Python that a plugin's first line names; this one's for a program without such a line."""
+    with Path(plugin).open("rb") as file:
+        first = file.readline(4096)
+    words = os.fsdecode(first[2:]).split() if first.startswith(b"#!") else []
+    for word in words:
+        if Path(word).name.startswith("python"):
+            return shutil.which(word) or sys.executable
+    return sys.executable
+
+
+def bare_spawn(python: str) -> float:
+    """Seconds from the spawn of an interpreter that does nothing to its exit."""
+    begin = time.perf_counter()
+    subprocess.run(
+        [python, "-c", "pass"],
+        check=True,
+        env=plugin_environment(os.environ),
+        stdin=subprocess.DEVNULL,
+        timeout=SPAWN_BOUND,
+    )
+    return time.perf_counter() - begin
+
+
+def batch(clocks: Mapping[str, Clock], pairs: int, seconds: float, chance: random.Random) -> Batch:
+    """So many pairs, each in random order, or as many as begin before the seconds are over.
+
+    clocks: "head", "control" and, unless the control is to be the reference, "base". The control
+    is run twice a pair; as reference it is the geometric mean of the two.
+    """
+    end = time.monotonic() + seconds
+    logs: list[float] = []
+    controls: list[float] = []
+    turns = {**clocks, "again": clocks["control"]}
+    while len(logs) < pairs and time.monotonic() < end:
+        took = {name: math.log(turns[name]()) for name in chance.sample(sorted(turns), len(turns))}
+        bare = (took["control"] + took["again"]) / 2
+        logs.append(took["head"] - took.get("base", bare))
+        controls.append(took["control"] - took["again"])
+    return Batch(tuple(logs), tuple(controls))
