@@ -60,6 +60,10 @@ def call(id_: str, rest: str) -> str:
     return '{"jsonrpc": "2.0", "method": ' + rest + (f', "id": {id_}' if id_ else "") + "}"
 
 
+def batch(*calls: str) -> str:
+    return "[" + ", ".join(calls) + "]"
+
+
 def result(id_: Any, value: Any) -> dict[str, Any]:
     return {"jsonrpc": "2.0", "result": value, "id": id_}
 
@@ -91,18 +95,14 @@ EXAMPLES = [
     ("[1]", [INVALID]),
     ("[1,2,3]", [INVALID, INVALID, INVALID]),
     (
-        "["
-        + ", ".join(
-            [
-                call('"1"', '"sum", "params": [1,2,4]'),
-                call("", '"notify_hello", "params": [7]'),
-                call('"2"', '"subtract", "params": [42,23]'),
-                '{"foo": "boo"}',
-                call('"5"', '"foo.get", "params": {"name": "myself"}'),
-                call('"9"', '"get_data"'),
-            ]
-        )
-        + "]",
+        batch(
+            call('"1"', '"sum", "params": [1,2,4]'),
+            call("", '"notify_hello", "params": [7]'),
+            call('"2"', '"subtract", "params": [42,23]'),
+            '{"foo": "boo"}',
+            call('"5"', '"foo.get", "params": {"name": "myself"}'),
+            call('"9"', '"get_data"'),
+        ),
         [
             result("1", 7),
             result("2", 19),
@@ -111,14 +111,7 @@ EXAMPLES = [
             result("9", ["hello", 5]),
         ],
     ),
-    (
-        "["
-        + call("", '"notify_sum", "params": [1,2,4]')
-        + ","
-        + call("", '"notify_hello", "params": [7]')
-        + "]",
-        None,
-    ),
+    (batch(*[call("", f'"notify_{name}", "params": [7]') for name in ("sum", "hello")]), None),
 ]
 
 
@@ -210,17 +203,17 @@ REQUESTS = st.dictionaries(MEMBERS, st.sampled_from(["2.0", *METHODS]) | JSON)
 
 
 @given(st.lists(REQUESTS | JSON, min_size=1, max_size=4))
-def test_a_batch_is_answered_element_by_element(batch: list[Any]) -> None:
-    alone = [respond(json.dumps(each)) for each in batch if not isinstance(each, list)]
+def test_a_batch_is_answered_element_by_element(elements: list[Any]) -> None:
+    alone = [respond(json.dumps(each)) for each in elements if not isinstance(each, list)]
     alone = [each for each in alone if each is not None]
-    alone += [INVALID] * sum(isinstance(each, list) for each in batch)
-    together = respond(json.dumps(batch)) or []
+    alone += [INVALID] * sum(isinstance(each, list) for each in elements)
+    together = respond(json.dumps(elements)) or []
     assert sorted(map(json.dumps, together)) == sorted(map(json.dumps, alone))
 
 
 def test_a_method_gets_what_was_made_of_its_own_request() -> None:
     CALLS.clear()
-    respond("[" + call("5", '"update"') + "," + call("", '"update"') + "]")
+    respond(batch(call("5", '"update"'), call("", '"update"')))
     assert [json.loads(call("5", '"update"')), json.loads(call("", '"update"'))] == CALLS
 
 
@@ -238,8 +231,8 @@ def test_an_error_of_a_method_keeps_its_data() -> None:
 
 def test_a_batch_has_as_many_elements_as_there_can_be_calls_at_once() -> None:
     one = call("1", '"get_data"')
-    assert len(respond("[" + ",".join([one] * MAX_CALLS) + "]")) == MAX_CALLS
-    reply = respond("[" + ",".join([one] * (MAX_CALLS + 1)) + "]")
+    assert len(respond(batch(*[one] * MAX_CALLS))) == MAX_CALLS
+    reply = respond(batch(*[one] * (MAX_CALLS + 1)))
     assert reply["id"] is None
     assert reply["error"]["data"]["details"]["reason"] == "TOO_MANY_CALLS"
 
