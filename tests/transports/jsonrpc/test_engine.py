@@ -111,7 +111,12 @@ EXAMPLES = [
             result("9", ["hello", 5]),
         ],
     ),
-    (batch(*[call("", f'"notify_{name}", "params": [7]') for name in ("sum", "hello")]), None),
+    (
+        batch(
+            call("", '"notify_sum", "params": [1,2,4]'), call("", '"notify_hello", "params": [7]')
+        ),
+        None,
+    ),
 ]
 
 
