@@ -83,7 +83,7 @@ def test_every_proto_enum_has_its_enum() -> None:
 def test_defaults_are_protobufs_so_that_absent_means_the_same_on_every_codec() -> None:
     zeros = {str: "", int: 0, bool: False}
     for kind in messages():
-        for field, hint in zip(fields(kind), get_type_hints(kind).values(), strict=True):  # type: ignore[arg-type]  # messages() gives dataclasses
+        for field, hint in zip(fields(kind), get_type_hints(kind).values(), strict=True):
             if hint in zeros:
                 assert field.default == zeros[hint], f"{kind.__name__}.{field.name}"
 

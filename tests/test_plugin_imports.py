@@ -24,7 +24,7 @@ WIRE = {
     "h11",
 }
 HOST_ONLY = {"typer", "rich", "cronsim", "transportlab.host", "transportlab.manifest", "zoneinfo"}
-CODEC = {"protobuf": {"google.protobuf"}, "json": {"msgspec"}}
+CODEC: dict[str, set[str]] = {"protobuf": {"google.protobuf"}, "json": {"msgspec"}}
 
 WRAPPER = """#!{python}
 import atexit, sys
@@ -73,7 +73,9 @@ def test_a_plugin_imports_only_what_its_transport_needs(
 
 def foreign(transport: str, codec: str) -> set[str]:
     """Wire libraries that the plugin's side of a transport with a codec does not need."""
-    needed = set(load_transport(transport).traits.requires) - set.union(*CODEC.values())
+    needed = set(load_transport(transport).traits.requires) - {
+        name for names in CODEC.values() for name in names
+    }
     if "httpx" in needed:
         # The client's library; the plugin's side is the standard library's server.
         needed = needed - {"httpx"} | {"http.server"}

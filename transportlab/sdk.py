@@ -13,6 +13,7 @@ import sys
 from io import FileIO
 from types import FrameType
 
+from transportlab import handshake
 from transportlab.backend import Plugin
 from transportlab.channel import Endpoint, EndpointKind, SocketEndpoint, StdioEndpoint
 from transportlab.errors import LabError
@@ -64,8 +65,8 @@ def claim_stdout() -> FileIO:
 
 def handshake_line(plugin: Plugin, transport: str, codec: str, endpoint: str) -> str:
     """The one line by which a plugin reports itself, without its line end (P-HANDSHAKE-1)."""
-    words = {"transport": transport, "codec": codec, "name": plugin.name, "version": plugin.version}
-    return " ".join(["CRONIX-PLUGIN-V1", endpoint, *(f"{k}={v}" for k, v in words.items())])
+    who = {"name": plugin.name, "version": plugin.version}
+    return handshake.write(endpoint, transport=transport, codec=codec, **who)
 
 
 def run(plugin: Plugin) -> None:
@@ -94,7 +95,7 @@ def _serve(plugin: Plugin, name: str, wire: FileIO) -> None:
     endpoint: Endpoint
     if transport.traits.endpoint is EndpointKind.STDIO:
         endpoint = StdioEndpoint(FileIO(os.dup(0), "rb"), wire)
-        address, stdin = "stdio", None
+        address, stdin = handshake.STDIO, None
     else:
         endpoint = SocketEndpoint(socket)
         address, stdin = socket, 0

@@ -7,14 +7,16 @@ Any other call in `new` or `closed`, and OpenSession in `open` or `closed`, is F
 """
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 from transportlab import model
 from transportlab.backend import PROTOCOL_VERSIONS, Operations, Plugin
 from transportlab.context import Context, SessionInfo
-from transportlab.errors import Code, RpcError, invalid_argument
+from transportlab.errors import Code, RpcError, invalid_argument, unknown_method
 from transportlab.log import Log
+from transportlab.methods import METHODS
 
 
 def _refused(reason: str, message: str, details: model.ErrorDetails | None = None) -> RpcError:
@@ -119,44 +121,60 @@ class PluginSession:
         """The operations, if the session is open; gives the context its session and log."""
         context.session = self._info
         context.log = self._log
-        if self._state != "open" or self._operations is None:
-            word = "not open" if self._state == "new" else "closed"
-            raise _refused(
-                f"SESSION_{word.upper().replace(' ', '_')}",
-                f"the session is {word}",
-                model.ErrorDetails(action="call OpenSession first"),
-            )
-        return self._operations
+        if self._state == "open" and self._operations is not None:
+            return self._operations
+        new = self._state == "new"
+        raise _refused(
+            "SESSION_NOT_OPEN" if new else "SESSION_CLOSED",
+            "the session is not open" if new else "the session is closed",
+            model.ErrorDetails(action="call OpenSession first" if new else "start the plugin anew"),
+        )
+
+    def _operation(self, name: str, context: Context) -> Callable[[Any, Context], Any]:
+        """One of the operations; UNIMPLEMENTED if the plugin does not offer it (P-SESSION-3)."""
+        operations = self._open(context)
+        found: Callable[[Any, Context], Any] | None = getattr(operations, name, None)
+        if found is None or name.replace("_", "-") not in self._plugin.capabilities:
+            raise unknown_method(next(m.name for m in METHODS.values() if m.attribute == name))
+        return found
 
     def read(self, request: model.ReadRequest, context: Context) -> model.ReadReply:
         """As in Operations."""
-        return self._open(context).read(request, context)
+        reply: model.ReadReply = self._operation("read", context)(request, context)
+        return reply
 
     def plan(self, request: model.PlanRequest, context: Context) -> model.PlanReply:
         """As in Operations."""
-        return self._open(context).plan(request, context)
+        reply: model.PlanReply = self._operation("plan", context)(request, context)
+        return reply
 
     def apply(self, request: model.ApplyRequest, context: Context) -> Iterator[model.ApplyEvent]:
         """As in Operations."""
-        return self._open(context).apply(request, context)
+        events: Iterator[model.ApplyEvent] = self._operation("apply", context)(request, context)
+        return events
 
     def drift(self, request: model.DriftRequest, context: Context) -> model.DriftReply:
         """As in Operations."""
-        return self._open(context).drift(request, context)
+        reply: model.DriftReply = self._operation("drift", context)(request, context)
+        return reply
 
     def prune(self, request: model.PruneRequest, context: Context) -> model.PruneReply:
         """As in Operations."""
-        return self._open(context).prune(request, context)
+        reply: model.PruneReply = self._operation("prune", context)(request, context)
+        return reply
 
     def adopt(self, request: model.AdoptRequest, context: Context) -> model.AdoptReply:
         """As in Operations."""
-        return self._open(context).adopt(request, context)
+        reply: model.AdoptReply = self._operation("adopt", context)(request, context)
+        return reply
 
     def verify_ownership(
         self, request: model.VerifyOwnershipRequest, context: Context
     ) -> model.VerifyOwnershipReply:
         """As in Operations."""
-        return self._open(context).verify_ownership(request, context)
+        reply: model.VerifyOwnershipReply
+        reply = self._operation("verify_ownership", context)(request, context)
+        return reply
 
 
 def _versions(versions: tuple[int, ...]) -> str:

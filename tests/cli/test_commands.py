@@ -170,7 +170,7 @@ def missing(transport: str) -> str:
         (["read"], 2, ["Missing option"]),
         (["fly"], 2, ["No such command"]),
         (["read", "--bogus"], 2, ["No such option"]),
-        (["plan", "--timeout", "soon"], 2, ["soon"]),
+        (["plan", "--timeout", "soon"], 2, ["--timeout"]),
         (["plan", "--transport", "pigeon"], 2, ['unknown transport "pigeon"', "direct"]),
         (["plan", "--codec", "morse"], 2, ['no codec "morse"']),
         (["plan", "--backend-config", "novalue"], 2, ["expected NAME=VALUE"]),

@@ -324,6 +324,14 @@ def test_a_write_waits_for_the_one_before(session: HostSession) -> None:
         waiting = pool.submit(apply)
         time.sleep(0.1)
         assert not waiting.done()
+        with pytest.raises(RpcError) as caught:
+            list(events(session.backend, "!events:1", timeout=0.05))
+        assert caught.value.code is Code.DEADLINE_EXCEEDED
+        switch = Cancellation()
+        threading.Timer(0.05, switch.cancel).start()
+        with pytest.raises(RpcError) as caught:
+            list(events(session.backend, "!events:1", cancellation=switch))
+        assert caught.value.code is Code.CANCELLED
         assert session.channel.unary(READ, model.ReadRequest()) == model.ReadReply()
         stream.close()
         assert waiting.result(HANG_GUARD) == 4

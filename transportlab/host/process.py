@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from io import FileIO
 
 from transportlab.errors import PluginError, ProtocolViolation
-from transportlab.host.handshake import MAX_LINE, SHOWN, Handshake, parse
+from transportlab.handshake import MAX_LINE, SHOWN, Handshake, parse
 
 ALLOWED = ("HOME", "LANG", "LOGNAME", "PATH", "SHELL", "TMPDIR", "TZ", "USER")
 """What a plugin inherits of the host's environment, with LC_* and what ENV_ALLOW names."""

@@ -34,10 +34,9 @@ from transportlab.errors import (
     RpcError,
     TransportError,
     UsageError,
-    deadline_exceeded,
 )
+from transportlab.handshake import STDIO, Handshake
 from transportlab.host.discovery import find
-from transportlab.host.handshake import STDIO, Handshake
 from transportlab.host.process import PluginProcess, plugin_environment
 from transportlab.methods import Method
 from transportlab.registry import backend_names, load_backend, load_transport
@@ -50,6 +49,9 @@ R = TypeVar("R")
 
 MAX_SOCKET_PATH = 107
 """Bytes in sockaddr_un.sun_path on Linux, less the final NUL (P-HANDSHAKE-4)."""
+
+TURN_SECONDS = 0.02
+"""How often a write that waits for another looks at its deadline and its cancellation."""
 
 EXIT_GRACE = 0.5
 """Seconds that a broken channel waits for its plugin's end, to be able to say how it ended."""
@@ -88,11 +90,13 @@ class SupervisedChannel(Channel):
         self._writing = threading.Lock()
 
     @contextlib.contextmanager
-    def _guard(self, method: Method[Q, R], timeout: float | None) -> Iterator[None]:
-        if method.writes and not self._writing.acquire(timeout=-1 if timeout is None else timeout):
-            raise deadline_exceeded()
+    def _guard(
+        self, method: Method[Q, R], timeout: float | None, cancel: Cancellation | None
+    ) -> Iterator[float | None]:
+        """Wait for the turn of a write; yields what is left of the timeout."""
+        left = self._take_turn(timeout, cancel) if method.writes else timeout
         try:
-            yield
+            yield left
         except ChannelClosed:
             raise
         except TransportError as error:
@@ -100,6 +104,14 @@ class SupervisedChannel(Channel):
         finally:
             if method.writes:
                 self._writing.release()
+
+    def _take_turn(self, timeout: float | None, cancel: Cancellation | None) -> float | None:
+        if self._writing.acquire(blocking=False):
+            return timeout
+        waiting = Context(timeout=timeout, cancellation=cancel)
+        while not self._writing.acquire(timeout=TURN_SECONDS):
+            waiting.check()
+        return waiting.remaining()
 
     def unary(
         self,
@@ -110,8 +122,8 @@ class SupervisedChannel(Channel):
         cancel: Cancellation | None = None,
     ) -> R:
         """As in Channel; a TransportError becomes a PluginError."""
-        with self._guard(method, timeout):
-            return self.inner.unary(method, request, timeout=timeout, cancel=cancel)
+        with self._guard(method, timeout, cancel) as left:
+            return self.inner.unary(method, request, timeout=left, cancel=cancel)
 
     def stream(
         self,
@@ -122,8 +134,8 @@ class SupervisedChannel(Channel):
         cancel: Cancellation | None = None,
     ) -> Iterator[R]:
         """As in Channel; a TransportError becomes a PluginError."""
-        with self._guard(method, timeout):
-            yield from self.inner.stream(method, request, timeout=timeout, cancel=cancel)
+        with self._guard(method, timeout, cancel) as left:
+            yield from self.inner.stream(method, request, timeout=left, cancel=cancel)
 
     def close(self) -> None:
         """As in Channel."""

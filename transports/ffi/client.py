@@ -16,7 +16,6 @@ from transportlab.errors import (
     RpcError,
     cancelled,
     deadline_exceeded,
-    message_too_large,
 )
 from transportlab.methods import Method
 from transportlab.model import Status
@@ -163,7 +162,7 @@ def _throw(call: Struct) -> None:
 def _bytes(call: Struct) -> bytes:
     size = call.reply_len
     if size > MAX_MESSAGE_BYTES:
-        raise message_too_large(size)  # P-LIMIT-1
+        raise ProtocolViolation(f"a reply of {size} bytes is over the limit (P-LIMIT-1)")
     if not size:
         return b""
     if call.reply == ffi.NULL:

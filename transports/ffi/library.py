@@ -5,6 +5,7 @@ import threading
 from typing import Any
 
 from transportlab.errors import ProtocolViolation, TransportError
+from transportlab.handshake import MAX_LINE, SHOWN, parse
 from transports.ffi._abi import ffi
 from transports.ffi.wire import ABI_VERSION, ENDPOINT
 
@@ -14,13 +15,6 @@ Library = Any
 FUNCTIONS = tuple(
     f"cronix_plugin_{name}" for name in ("handshake", "start", "stop", "call", "next", "release")
 )
-
-MAGIC = "CRONIX-PLUGIN-V1"
-MAX_LINE = 4095
-"""Longest handshake line in bytes, without a line end (P-HANDSHAKE-2)."""
-
-SHOWN = 200
-"""How many bytes of a bad line an error shows."""
 
 _loading = threading.Lock()
 """The first handshake comes from one thread alone (P-FFI-1)."""
@@ -45,7 +39,8 @@ def load(path: str, codec: str) -> Library:
         said = library.cronix_plugin_handshake()
     if said == ffi.NULL:
         raise TransportError(f"{path} gave no handshake line; its reason is on stderr")
-    _check(path, ffi.string(said, MAX_LINE + 1), codec)
+    line: Any = ffi.string(said, MAX_LINE + 1)  # bytes, as the string is one of char
+    _check(path, line, codec)
     return library
 
 
@@ -57,19 +52,20 @@ def _exports(library: Library, name: str) -> bool:
     return True
 
 
-def _check(path: str, line: Any, codec: str) -> None:
-    """Whether the host can speak to the one who gave this line, which is bytes (P-HANDSHAKE-1)."""
-    shown = f"{path}: expected {MAGIC} {ENDPOINT} ..., got the line {line[:SHOWN]!r}"
-    try:
-        magic, endpoint, *words = line.decode("utf-8").split(" ")
-    except ValueError as error:  # no UTF-8, or a single word
-        raise ProtocolViolation(shown) from error
-    if len(line) > MAX_LINE or b"\n" in line or (magic, endpoint) != (MAGIC, ENDPOINT):
+def _check(path: str, line: bytes, codec: str) -> None:
+    """Whether the host can speak to the one who gave this line (P-HANDSHAKE-1)."""
+    shown = f"{path}: expected one short line with the endpoint {ENDPOINT}, got {line[:SHOWN]!r}"
+    if b"\n" in line or len(line) >= MAX_LINE:
         raise ProtocolViolation(shown)
-    said = dict(word.split("=", 1) for word in words if "=" in word)
-    if said.get("abi") != str(ABI_VERSION):
-        got = said.get("abi", "none")
+    try:
+        said = parse(line)
+    except ProtocolViolation as error:
+        raise ProtocolViolation(f"{path}: {error}") from error
+    if said.endpoint != ENDPOINT:
+        raise ProtocolViolation(shown)
+    if said.words.get("abi") != str(ABI_VERSION):
+        got = said.words.get("abi", "none")
         raise TransportError(f"{path} has ABI version {got}, this host has {ABI_VERSION}")
-    offered = said.get("codec", "").split(",")
+    offered = said.words.get("codec", "").split(",")
     if codec not in offered:
         raise TransportError(f"{path} has no codec {codec}; it has {', '.join(offered)}")

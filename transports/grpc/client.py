@@ -12,6 +12,7 @@ from transportlab.channel import Channel
 from transportlab.codecs import DecodeError, load_codec
 from transportlab.context import Cancellation
 from transportlab.errors import (
+    MAX_MESSAGE_BYTES,
     ChannelClosed,
     Code,
     ConnectionLost,
@@ -107,6 +108,8 @@ class GrpcChannel(Channel):
         return self._codec.encode(request)
 
     def _decoded(self, kind: type[R], data: bytes) -> R:
+        if len(data) > MAX_MESSAGE_BYTES:
+            raise ProtocolViolation(f"a reply of {len(data)} bytes is over the limit (P-LIMIT-1)")
         try:
             return self._codec.decode(kind, data)
         except DecodeError as error:
@@ -149,6 +152,4 @@ def _own_failure(call: grpc.Call, method: str) -> LabError:
         return unknown_method(method)
     if code in (Code.UNAVAILABLE, Code.CANCELLED):
         return ConnectionLost(f"the connection failed: {text}")
-    if code in (Code.INTERNAL, Code.UNKNOWN):
-        return ProtocolViolation(f"gRPC failed: {code.name}: {text}")
-    return RpcError(code, text)
+    return ProtocolViolation(f"gRPC failed: {code.name}: {text}")

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transportlab.errors import ProtocolViolation
-from transportlab.host.handshake import MAGIC, Handshake, parse
+from transportlab.handshake import MAGIC, Handshake, parse
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """The handshake line: CRONIX-PLUGIN-V1 <endpoint> [key=value ...] (P-HANDSHAKE).
 
-Only the parser; process.py reads the bytes and bounds the wait.
+Written by a plugin, parsed by its host. Reading the bytes and bounding the wait is the host's.
 """
 
 from collections.abc import Mapping
@@ -24,6 +24,11 @@ class Handshake:
 
     endpoint: str
     words: Mapping[str, str]
+
+
+def write(endpoint: str, **words: str) -> str:
+    """The line without its line end."""
+    return " ".join([MAGIC, endpoint, *(f"{key}={value}" for key, value in words.items())])
 
 
 def parse(line: bytes) -> Handshake:
