@@ -20,6 +20,9 @@ from transportlab.reconcile import Snapshot, order
 
 Entries = tuple[Entry, ...]
 
+MAX_LOGGED = 256
+"""How many characters of an app's name a log line has; tests send megabytes as one."""
+
 
 class LockedKeeper(Protocol):
     """Sole access to the entries: entries is what is there."""
@@ -187,7 +190,8 @@ class Logged:
 
 @contextmanager
 def _logged(rpc: str, app: str | None, context: Context) -> Iterator[dict[str, Any]]:
-    line: dict[str, Any] = {"rpc": rpc, "app": app, "count": 0, "outcome": "OK"}
+    shown = app if app is None else app[:MAX_LOGGED]
+    line: dict[str, Any] = {"rpc": rpc, "app": shown, "count": 0, "outcome": "OK"}
     try:
         yield line
     except BaseException as error:

@@ -1,0 +1,63 @@
+"""CPU placement, a factor of the experiment: where the host and its plugin run.
+
+same: both on one CPU. split: each on its own, of different cores where there are such. unpinned:
+where the scheduler puts them. A pipe's round trip differs more between these than between most
+transports, so a figure without its placement says nothing.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+SAME, SPLIT, UNPINNED = PLACEMENTS = ("same", "split", "unpinned")
+
+CPUS = Path("/sys/devices/system/cpu")
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """The CPUs of the host and of its plugin; None where the scheduler decides."""
+
+    name: str
+    host: tuple[int, ...] | None
+    plugin: tuple[int, ...] | None
+
+    def pin_host(self, pid: int = 0) -> None:
+        """Place a host process (0: this one), before it starts threads or processes."""
+        if self.host is not None:
+            os.sched_setaffinity(pid, self.host)
+
+    def pin_plugin(self, pid: int) -> None:
+        """Place a plugin process as soon as it runs, while it has one thread."""
+        if self.plugin is not None:
+            os.sched_setaffinity(pid, self.plugin)
+
+
+def placement(name: str, cpus: tuple[int, ...], core: Callable[[int], str]) -> Placement | str:
+    """The placement of that name on the available CPUs, or why there is none.
+
+    core tells the core that a CPU is part of.
+    """
+    if name == UNPINNED:
+        return Placement(name, None, None)
+    first = cpus[:1]
+    if name == SAME:
+        return Placement(name, first, first)
+    if len(cpus) == 1:
+        return "only one CPU is available"
+    apart = tuple(cpu for cpu in cpus[1:] if core(cpu) != core(first[0]))
+    return Placement(name, first, (apart or cpus[1:])[:1])
+
+
+def available_cpus() -> tuple[int, ...]:
+    """The CPUs that this process may run on."""
+    return tuple(sorted(os.sched_getaffinity(0)))
+
+
+def core_of(cpu: int) -> str:
+    """A name for the core that a CPU is part of: the CPUs that share it."""
+    try:
+        return Path(CPUS, f"cpu{cpu}", "topology/thread_siblings_list").read_text().strip()
+    except OSError:
+        return str(cpu)

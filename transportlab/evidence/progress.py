@@ -1,0 +1,77 @@
+"""How far a run is, and how long it will still take: a bar on a terminal, a line a block elsewhere.
+
+On stderr. Time left is told from what blocks of each kind have taken in this run.
+"""
+
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from statistics import mean
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+Tell = Callable[[str], None]
+"""Is told a kind of block when one begins."""
+
+
+class Clock:
+    """Learns what blocks take. todo: the kind of each block to come, in order."""
+
+    def __init__(self, todo: Sequence[str], now: Callable[[], float] = time.monotonic) -> None:
+        self._todo, self._now = list(todo), now
+        self._taken: dict[str, list[float]] = defaultdict(list)
+        self._begun: float | None = None
+        self.done = 0
+
+    def begin(self) -> None:
+        """The next block begins; the one before it has ended."""
+        now = self._now()
+        if self._begun is not None:
+            self._taken[self._todo[self.done]].append(now - self._begun)
+            self.done += 1
+        self._begun = now
+
+    def left(self) -> float | None:
+        """Seconds until the end; None as long as nothing has been learnt."""
+        known = {kind: mean(taken) for kind, taken in self._taken.items()}
+        if not known:
+            return None
+        usual = mean(known.values())
+        return sum(known.get(kind, usual) for kind in self._todo[self.done :])
+
+    def text(self) -> str:
+        """left() for people."""
+        left = self.left()
+        return "" if left is None else f"about {_duration(left)} left"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+@contextmanager
+def progress(todo: Sequence[str]) -> Iterator[Tell]:
+    """A function to be told each block as it begins, and whatever else is done by its name."""
+    clock = Clock(todo)
+    total = len(todo)
+    if not sys.stderr.isatty():
+
+        def line(what: str) -> None:
+            clock.begin()
+            print(f"{clock.done + 1}/{total} {what} {clock.text()}".rstrip(), file=sys.stderr)
+
+        yield line
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TextColumn("{task.fields[left]}"), console=Console(stderr=True)) as bar:
+        task = bar.add_task("", total=total, left="")
+
+        def advance(what: str) -> None:
+            clock.begin()
+            bar.update(task, description=what, completed=clock.done, left=clock.text())
+
+        yield advance
