@@ -15,8 +15,8 @@ from transportlab.backends.echo import PLUGIN
 from transportlab.codecs import load_codec
 from transportlab.context import Context
 from transportlab.errors import MAX_CALLS, MAX_MESSAGE_BYTES, MAX_TEXT, Code, RpcError
-from transportlab.host import HostOptions
 from transportlab.handshake import MAX_LINE
+from transportlab.host import HostOptions
 from transportlab.host.process import ALLOWED, ENV_ALLOW, LINE_BYTES
 from transportlab.host.session import MAX_SOCKET_PATH
 from transportlab.methods import METHODS, SERVICE
