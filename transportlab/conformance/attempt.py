@@ -1,0 +1,117 @@
+"""One vector in one fresh session, from the directory it gets to the check of foreign lines."""
+
+import contextlib
+import traceback
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from transportlab import __version__, model
+from transportlab.backend import PROTOCOL_VERSIONS
+from transportlab.conformance.fixture import Fixture
+from transportlab.conformance.result import Failure, Outcome, Status
+from transportlab.conformance.start import Program
+from transportlab.conformance.steps import Player
+from transportlab.conformance.values import ValueProblem
+from transportlab.conformance.vectors import Step, Vector
+from transportlab.errors import LabError, UsageError
+from transportlab.host import HostSession
+from transportlab.methods import CLOSE_SESSION, OPEN_SESSION
+
+CLOSE_SECONDS = 1.0
+"""Bound on CloseSession at the end, as the host's own default (P-STOP-1)."""
+
+SHOWN = 600
+"""Characters of a step that a failure shows."""
+
+
+EXPECTATIONS = ("expect", "outcomes")
+"""Members that a failure shows otherwise."""
+
+
+class Attempt:
+    """run() in a thread; kill() from another one, if it takes too long. outcome is there after."""
+
+    def __init__(
+        self,
+        vector: Vector,
+        program: Callable[[Mapping[str, str]], Program],
+        config: Mapping[str, str],
+    ) -> None:
+        self._vector = vector
+        self._program = program
+        self._config = config
+        self._session: HostSession | None = None
+        self.number = 0
+        self.doing = "start the plugin"
+        self.outcome = Outcome(vector, Status.HARNESS_ERROR, reason="the vector did not run")
+
+    def run(self) -> None:
+        """Set outcome, whatever happens."""
+        try:
+            self._run()
+        except Exception:  # a bug of the suite is one vector's harness error
+            self._error(traceback.format_exc(limit=-4))
+
+    def _error(self, text: str) -> None:
+        self.outcome = Outcome(self._vector, Status.HARNESS_ERROR, reason=text)
+
+    def _run(self) -> None:
+        fixture = Fixture(self._vector)
+        try:
+            program = self._program(fixture.config(self._config))
+            with program.session() as session:
+                self._session = session
+                self._play(session, fixture, program)
+        except (ValueProblem, UsageError) as error:
+            self._error(f"step {self.number}: {error}")
+        except LabError as error:
+            self._failed(str(error))
+        finally:
+            fixture.remove()
+
+    def _failed(self, problem: str) -> None:
+        failure = Failure(self.number, self.doing, problem)
+        self.outcome = Outcome(self._vector, Status.FAIL, failure=failure)
+
+    def _play(self, session: HostSession, fixture: Fixture, program: Program) -> None:
+        if self._vector.opens:
+            self.doing = "OpenSession"
+            request = model.OpenSessionRequest(__version__, PROTOCOL_VERSIONS, program.config)
+            session.channel.unary(OPEN_SESSION, request)
+        player = Player(session, fixture, program)
+        for number, step in enumerate(self._vector.steps, 1):
+            self.number = number
+            self.doing = describe(step)
+            if problem := player.play(step):
+                self._failed(problem)
+                return
+        if fixture.harmed():
+            self.doing = "look at the lines that the plugin does not own"
+            self._failed("a line that is not the plugin's has changed, gone or come")
+            return
+        self.outcome = Outcome(self._vector, Status.PASS, transcript=tuple(player.endings))
+        with contextlib.suppress(LabError):
+            session.channel.unary(CLOSE_SESSION, model.CloseSessionRequest(), timeout=CLOSE_SECONDS)
+
+    def kill(self) -> None:
+        """End the plugin, so that run() comes back; without a process close the channel."""
+        session = self._session
+        if session is None:
+            return  # its start is bounded by itself
+        if session.process is not None:
+            session.process.stop(CLOSE_SECONDS)
+        else:
+            session.channel.close()
+
+
+def describe(step: Step) -> str:
+    """A step as its vector has it, without what is as usual."""
+    members: dict[str, Any] = msgspec.to_builtins(step)
+    usual = {f.name: f for f in msgspec.structs.fields(step) if not f.required}
+    for name, member in usual.items():
+        if name in EXPECTATIONS or getattr(step, name) == member.default:
+            members.pop(name, None)
+    text = msgspec.json.encode(members).decode()
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}... ({len(text)} characters)"

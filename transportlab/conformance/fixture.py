@@ -1,0 +1,94 @@
+"""What each vector gets for itself: a fresh directory, and a crontab with lines that are not ours.
+
+After the vector the lines that the plugin does not own must be the same bytes in the same order.
+What is foreign is decided here by the format's own words, and not by the backend's parser.
+"""
+
+import hashlib
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from transportlab.conformance.vectors import Vector
+
+FOREIGN = b"""\
+# m h dom mon dow command
+MAILTO=ops@example.net
+SHELL=/bin/sh
+
+*/5 * * * *\t/usr/local/bin/collect --all  # every 5 minutes
+0 4 * * 0 /usr/bin/find /tmp -mtime +7 -delete
+@reboot /opt/app/start >/dev/null 2>&1
+# cronix is told elsewhere: trigger is its verb
+30 2 * * * /usr/bin/pg_dump -Fc app | gzip > /backup/app-$(date +\\%F).gz
+"""
+"""A crontab as people write them, in which nothing is cronix's."""
+
+_MARK = re.compile(rb"# cronix:owned app=(\S+) job=(\S+) ")
+_NOTE = b"# cronix:line-end "
+_RUNS = re.compile(rb"\strigger [a-z][a-z0-9-]*\.[a-z][a-z0-9-]*(?=\s|$)")
+
+
+class Fixture:
+    """A directory of its own for one vector, which remove() takes away."""
+
+    def __init__(self, vector: Vector) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="tl-conf-"))
+        self.file = self.folder / "crontab"
+        data = FOREIGN if vector.file is None else vector.file.data()
+        if data is not None:
+            self.file.write_bytes(data)
+        self._foreign = foreign_digest(data or b"")
+
+    def config(self, template: Mapping[str, str]) -> dict[str, str]:
+        """The config with {dir} and {file} replaced."""
+        places = {"{dir}": str(self.folder), "{file}": str(self.file)}
+        return {name: _filled(value, places) for name, value in template.items()}
+
+    def neutral(self, text: str) -> str:
+        """The text with the directory's own name replaced, so that runs compare."""
+        return text.replace(str(self.folder), "{dir}")
+
+    def harmed(self) -> bool:
+        """Whether a line that is not the plugin's has changed, gone or come."""
+        data = self.file.read_bytes() if self.file.exists() else b""
+        return foreign_digest(data) != self._foreign
+
+    def accept(self) -> None:
+        """Take the file's foreign lines as they are now: an operator has edited it."""
+        self._foreign = foreign_digest(self.file.read_bytes())
+
+    def remove(self) -> None:
+        """Take the directory away."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _filled(text: str, places: Mapping[str, str]) -> str:
+    for place, value in places.items():
+        text = text.replace(place, value)
+    return text
+
+
+def foreign_digest(data: bytes) -> str:
+    """SHA-256 over the lines of a crontab that are neither owned nor such that Adopt may own.
+
+    A mark that has lost its line is foreign too: nobody may change it. The last line's end does not
+    count, as a line that follows gives it one.
+    """
+    lines = data.split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    kept = [
+        line
+        for above, line in zip([b"", *lines], lines, strict=False)
+        if not (_RUNS.search(line) or line.startswith(_NOTE) or _owns(line, above))
+    ]
+    kept[-1:] = [line.removesuffix(b"\r") for line in kept[-1:]]
+    return hashlib.sha256(b"\n".join(kept)).hexdigest()
+
+
+def _owns(line: bytes, above: bytes) -> bool:
+    mark = _MARK.match(line)
+    return mark is not None and b"trigger %b.%b" % (mark[1], mark[2]) in above

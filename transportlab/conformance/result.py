@@ -1,0 +1,142 @@
+"""What comes out: five statuses, each with a total of its own, so that no skip counts as a pass."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from transportlab.conformance.vectors import LEVELS, Vector
+
+
+class Status(StrEnum):
+    """What became of a vector on an arm.
+
+    unsupported: the transport or the plugin declares that it has not what the vector needs. not
+    run: it could not be tried here. harness error: the suite itself failed, which says nothing of
+    the plugin.
+    """
+
+    PASS = "pass"  # noqa: S105  # a verdict, no password
+    FAIL = "fail"
+    UNSUPPORTED = "unsupported"
+    NOT_RUN = "not run"
+    HARNESS_ERROR = "harness error"
+
+
+BAD = (Status.FAIL, Status.HARNESS_ERROR)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Which step failed (from 1; 0 before the first), what it was, and expected against got.
+
+    blame: "binding" if the same vector passes without a wire, "backend" if it fails there too,
+    empty where that was not tried.
+    """
+
+    step: int
+    doing: str
+    problem: str
+    blame: str = ""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """A vector's end on one arm. transcript: its replies in plain values, for the oracle."""
+
+    vector: Vector
+    status: Status
+    reason: str = ""
+    failure: Failure | None = None
+    transcript: tuple[Any, ...] = ()
+    seconds: float = 0.0
+
+
+@dataclass(slots=True)
+class ArmResult:
+    """All outcomes on one arm, in the order of the vectors. wire: its messages become bytes."""
+
+    transport: str
+    codec: str
+    wire: bool
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f"{self.transport}-{self.codec}"
+
+    def totals(self) -> dict[str, int]:
+        """How many ended in each status, all five of them."""
+        counts = Counter(outcome.status for outcome in self.outcomes)
+        return {status.value: counts[status] for status in Status}
+
+    def bad(self) -> list[Outcome]:
+        """The failures and the harness errors."""
+        return [outcome for outcome in self.outcomes if outcome.status in BAD]
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """A vector that passes on an arm and without a wire, with replies that are not equal."""
+
+    vector: Vector
+    transport: str
+    codec: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A whole run."""
+
+    vectors: tuple[Vector, ...]
+    arms: tuple[ArmResult, ...]
+    disagreements: tuple[Disagreement, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing failed, the suite included."""
+        return not self.disagreements and not any(arm.bad() for arm in self.arms)
+
+    def evidence(self) -> dict[str, Any]:
+        """The member `conformance` of an evidence file."""
+        return {
+            "vectors": len(self.vectors),
+            "results": [
+                {
+                    "transport": arm.transport,
+                    "codec": arm.codec,
+                    "totals": arm.totals(),
+                    "failures": [o.vector.id for o in arm.bad()] + self._differing(arm),
+                }
+                for arm in self.arms
+            ],
+        }
+
+    def _differing(self, arm: ArmResult) -> list[str]:
+        return [
+            f"differential/{d.vector.id}"
+            for d in self.disagreements
+            if (d.transport, d.codec) == (arm.transport, arm.codec)
+        ]
+
+
+def ladder(arm: ArmResult) -> tuple[int, Outcome | None]:
+    """The highest level up to which nothing is bad (-1 for none), and the next bad vector."""
+    bad = sorted(arm.bad(), key=lambda outcome: outcome.vector.level)
+    if not bad:
+        tried = [o.vector.level for o in arm.outcomes if o.status is Status.PASS]
+        return max(tried, default=-1), None
+    return bad[0].vector.level - 1, bad[0]
+
+
+def level_name(level: int) -> str:
+    """A level for people."""
+    return f"{level} ({LEVELS[level]})" if level >= 0 else "none"
+
+
+def by_status(totals: Mapping[str, int]) -> str:
+    """The totals in one line, all five."""
+    return ", ".join(f"{count} {status}" for status, count in totals.items())

@@ -1,0 +1,253 @@
+"""Carries out the steps of one vector in one session, and judges how each ends.
+
+A failure is returned as text, never raised: what is raised is an error of the suite itself
+(ValueProblem, or a bug), and is reported as that.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from transportlab import model
+from transportlab.conformance.ending import Ending, judge, neutral, tally
+from transportlab.conformance.fixture import Fixture
+from transportlab.conformance.match import mismatch, shown
+from transportlab.conformance.start import Program
+from transportlab.conformance.values import CONFIG, ValueProblem, evaluate
+from transportlab.conformance.vectors import (
+    Call,
+    Edit,
+    Expect,
+    File,
+    Have,
+    Start,
+    Step,
+    Stop,
+    Together,
+)
+from transportlab.context import Cancellation
+from transportlab.errors import PluginError, RpcError, TransportError
+from transportlab.host import HostSession
+from transportlab.methods import METHODS, Method
+
+AGAIN_SECONDS = 0.02
+"""Pause between the attempts of a step that is to end as expected eventually."""
+
+NO_ATTRIBUTE = "no_such_method"
+"""What a method outside the contract is called on a Backend: nothing has it."""
+
+STOP_SECONDS = 4.0
+"""The whole ladder that stops a plugin, as the host's own default (P-STOP-1)."""
+
+
+class Player:
+    """Steps of one vector. scope holds what was saved; endings what the oracle compares."""
+
+    def __init__(self, session: HostSession, fixture: Fixture, program: Program) -> None:
+        self._session = session
+        self._fixture = fixture
+        self._program = program
+        self.scope: dict[str, Any] = {CONFIG: program.config}
+        self._files = {"start": self._bytes()}
+        self.endings: list[Any] = []
+
+    def play(self, step: Step) -> str:
+        """Carry the step out; what is wrong with how it ended, empty if nothing."""
+        return ACTS[type(step)](self, step)
+
+    # ---- calls
+
+    def call(self, step: Call) -> str:
+        """A call, again if it may take several."""
+        expect = self._expected(step.expect)
+        ending = self.ending(step)
+        while problem := judge(expect, ending):
+            if not step.eventually:
+                break
+            time.sleep(AGAIN_SECONDS)
+            ending = self.ending(step)
+        if step.save:
+            self.scope[step.save] = (
+                list(ending.events or ()) if ending.reply is None else ending.reply
+            )
+        if step.compare and not step.eventually:
+            self.endings.append(ending.plain())
+        return problem
+
+    def _expected(self, expect: Expect) -> Expect:
+        members = {name: getattr(expect, name) for name in ("reply", "events", "error")}
+        found = {n: evaluate(v, self.scope) for n, v in members.items() if v is not UNSET}
+        return msgspec.structs.replace(expect, **found) if found else expect
+
+    def ending(self, step: Call) -> Ending:
+        """Make the call and see how it ends."""
+        method = METHODS.get(step.method) or Method(  # a name outside the contract, on purpose
+            step.method, NO_ATTRIBUTE, model.ReadRequest, model.ReadReply
+        )
+        value = evaluate(step.request, self.scope)
+        request: Any = value
+        if step.raw:
+            method = replace(method, request=dict)
+        else:
+            try:
+                request = msgspec.convert(value, method.request)
+            except msgspec.ValidationError as error:
+                raise ValueProblem(f"{step.method}: no request: {error}") from error
+        events: list[Any] = []
+        streamed = (lambda: tuple(events)) if method.streams else (lambda: None)
+        try:
+            with _switch(step) as switch:
+                if method.streams:
+                    self._stream(step, method, request, switch, events)
+                    return Ending(events=streamed())
+                reply = self._session.channel.unary(
+                    method, request, timeout=step.timeout, cancel=switch
+                )
+        except RpcError as error:
+            return Ending(events=streamed(), error=self._plain_error(error))
+        except (TransportError, PluginError) as error:
+            return Ending(events=streamed(), lost=str(error))
+        return Ending(reply=self._plain(reply))
+
+    def _stream(
+        self, step: Call, method: Any, request: Any, switch: Cancellation, events: list[Any]
+    ) -> None:
+        stream: Any = self._session.channel.stream(
+            method, request, timeout=step.timeout, cancel=switch
+        )
+        if step.abandon_at_event == 0:
+            stream.close()
+            return
+        for event in stream:
+            events.append(self._plain(event))
+            if len(events) == step.cancel_at_event:
+                switch.cancel()
+            if len(events) == step.abandon_at_event:
+                stream.close()
+                return
+
+    def _plain(self, message: object) -> Any:
+        return neutral(msgspec.to_builtins(message), self._fixture.neutral)
+
+    def _plain_error(self, error: RpcError) -> Any:
+        details = msgspec.to_builtins(error.details)
+        whole = {"code": error.code.name, "message": error.message, **details}
+        return neutral(whole, self._fixture.neutral)
+
+    def have(self, step: Have) -> str:
+        """Plan and Apply."""
+        request = {"app": step.app, "jobs": step.jobs, "allow_empty": True}
+        plan = self.ending(Call("Plan", request))
+        if plan.error or plan.lost:
+            return f"Plan: expected a good end, got {plan.text()}"
+        applied = self.ending(Call("Apply", {"plan": plan.reply}))
+        if applied.error or applied.lost:
+            return f"Apply: expected a good end, got {applied.text()}"
+        return ""
+
+    def together(self, step: Together) -> str:
+        """All at once; each judged by its own expectation, or all by the outcomes."""
+        steps = [inner for inner in step.steps for _ in range(step.times)]
+        alternatives = [
+            msgspec.structs.replace(a, expect=self._expected(a.expect)) for a in step.outcomes
+        ]
+        gate = threading.Barrier(len(steps))
+
+        def run(inner: Call | Have | Stop) -> str | Ending:
+            gate.wait()
+            if alternatives and isinstance(inner, Call):
+                return self.ending(inner)
+            return self.play(inner)
+
+        before = len(self.endings)
+        with ThreadPoolExecutor(len(steps)) as pool:
+            found = list(pool.map(run, steps))
+        del self.endings[before:]  # which ended first is nothing to compare
+        problems = [item for item in found if isinstance(item, str) and item]
+        endings = [item for item in found if isinstance(item, Ending)]
+        return "; ".join(problems[:3]) or tally(alternatives, endings)
+
+    # ---- the file
+
+    def _bytes(self) -> bytes:
+        file = self._fixture.file
+        return file.read_bytes() if file.exists() else b""
+
+    def edit(self, step: Edit) -> str:
+        """As an operator with an editor."""
+        data = self._bytes()
+        old, new = (evaluate(text, self.scope).encode() for text in (step.old, step.new))
+        if data.count(old) != 1:
+            return f"the file was to hold {old!r} once; it is {shown(data)}"
+        self._fixture.file.write_bytes(data.replace(old, new))
+        self._fixture.accept()
+        return ""
+
+    def file(self, step: File) -> str:
+        """Look at the file."""
+        data = self._bytes()
+        if step.save:
+            self._files[step.save] = data
+        wanted = self._files[step.same] if step.same else data
+        if step.text is not UNSET:
+            wanted = evaluate(step.text, self.scope).encode()
+        if data != wanted:
+            return f"the file: expected {shown(wanted, 900)}, got {shown(data, 900)}"
+        lines = data.decode("utf-8", "backslashreplace").split("\n")
+        gone = [line for line in step.has if line not in lines]
+        there = [line for line in step.lacks if line in lines]
+        if gone or there:
+            return f"the file: expected the lines {gone}, and not {there}, got {shown(data, 900)}"
+        return ""
+
+    # ---- the process
+
+    def start(self, step: Start) -> str:
+        """The program once more, by hand."""
+        found = self._program.start(step.without, self._fixture.folder)
+        return mismatch(evaluate(step.expect, self.scope), found)
+
+    def stop(self, step: Stop) -> str:
+        """End stdin, and wait for the end of the process."""
+        process = self._session.process
+        if process is None:
+            raise ValueProblem("stop: there is no process; the vector needs the trait isolated")
+        process.stop(STOP_SECONDS)
+        return mismatch(step.exit, process.exit, "exit")
+
+
+ACTS: dict[type, Callable[[Player, Any], str]] = {
+    Call: Player.call,
+    Have: Player.have,
+    Edit: Player.edit,
+    File: Player.file,
+    Together: Player.together,
+    Start: Player.start,
+    Stop: Player.stop,
+}
+
+
+@contextmanager
+def _switch(step: Call) -> Iterator[Cancellation]:
+    """The call's switch, thrown before it or after some time if the step says so."""
+    switch = Cancellation()
+    if step.cancel_after is None:
+        if step.cancel_at_event == 0:
+            switch.cancel()
+        yield switch
+        return
+    timer = threading.Timer(step.cancel_after, switch.cancel)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield switch
+    finally:
+        timer.cancel()
+        timer.join()
