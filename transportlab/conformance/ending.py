@@ -70,6 +70,7 @@ def tally(alternatives: Sequence[Alternative], endings: Sequence[Ending]) -> str
 
 
 def neutral(value: Any, rename: Callable[[str], str]) -> Any:
+    """The value with each text renamed, so that what two runs say can be compared."""
     if isinstance(value, str):
         return rename(value)
     if isinstance(value, list | tuple):

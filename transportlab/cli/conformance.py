@@ -1,0 +1,133 @@
+"""The suite as a command: transportlab conformance [--transport NAME]... [--plugin PATH]."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from transportlab.cli.operations import app
+from transportlab.cli.options import EXIT_ERROR, EXIT_USAGE, ConfigOption, config_pairs
+from transportlab.cli.render import clean
+from transportlab.errors import UsageError
+
+if TYPE_CHECKING:
+    # Read when the command runs: other commands need not wait for it.
+    from transportlab.conformance.runner import Subject
+    from transportlab.conformance.writers import JsonLines
+
+Names = list[str] | None
+
+TransportsOption = Annotated[
+    Names, typer.Option("--transport", help="Over this one; again for more.", metavar="NAME")
+]
+CodecOption = Annotated[str | None, typer.Option(help="With this codec only.", metavar="NAME")]
+PluginOption = Annotated[
+    str | None,
+    typer.Option(help="Test this plugin, by path or name, instead of the lab's.", metavar="PATH"),
+]
+OffersOption = Annotated[
+    Names,
+    typer.Option(
+        "--offers", help="What else the plugin offers: crontab-file, faults.", metavar="FEATURE"
+    ),
+]
+GroupOption = Annotated[Names, typer.Option("--group", help="This group only.", metavar="GROUP")]
+VectorOption = Annotated[Names, typer.Option("--vector", help="This vector only.", metavar="ID")]
+JsonOption = Annotated[
+    Path | None, typer.Option("--json", help="Write JSON Lines, as results come.", metavar="FILE")
+]
+JunitOption = Annotated[
+    Path | None, typer.Option("--junit", help="Write JUnit XML at the end.", metavar="FILE")
+]
+TimeoutOption = Annotated[
+    float, typer.Option(help="Bound of one vector.", metavar="SECONDS", min=0.1)
+]
+
+
+@app.command()
+def conformance(  # noqa: PLR0913, PLR0917  # one parameter an option
+    transport: TransportsOption = None,
+    codec: CodecOption = None,
+    plugin: PluginOption = None,
+    backend_config: ConfigOption = None,
+    offers: OffersOption = None,
+    group: GroupOption = None,
+    vector: VectorOption = None,
+    json_file: JsonOption = None,
+    junit: JunitOption = None,
+    timeout: TimeoutOption = 10.0,
+) -> None:
+    """Hold a plugin, on every transport, to the protocol; the lab's own unless --plugin is given.
+
+    Exits with 0 if nothing failed, 1 if something did, 2 for a wrong option or no vector.
+    """
+    from transportlab.conformance import report
+    from transportlab.conformance.load import load_vectors, select
+    from transportlab.conformance.result import BAD, ArmResult, Outcome
+    from transportlab.conformance.runner import Options, run_matrix
+    from transportlab.conformance.writers import write_junit
+
+    try:
+        subject = _subject(plugin, backend_config or [], offers or [])
+        replay = _replay(plugin, backend_config or [], offers or [])
+        chosen = select(load_vectors(), group or (), vector or ())
+        with _json_lines(json_file, len(chosen)) as lines:
+
+            def tell(arm: ArmResult, outcome: Outcome) -> None:
+                if lines is not None:
+                    lines.outcome(arm, outcome)
+                if outcome.status in BAD:
+                    _print(report.outcome_text(arm, outcome, replay))
+
+            options = Options(codec, timeout, lambda arm: _print(report.totals_line(arm)), tell)
+            result = run_matrix(transport, chosen, subject, options)
+            if lines is not None:
+                lines.end(result)
+        if junit is not None:
+            write_junit(junit, result)
+    except (UsageError, OSError) as error:
+        typer.echo(f"error: {clean(str(error), keep_lines=True)}", err=True)
+        raise typer.Exit(EXIT_USAGE) from None
+    for line in report.summary(result):
+        _print(line)
+    raise typer.Exit(0 if result.ok else EXIT_ERROR)
+
+
+def _print(text: str) -> None:
+    typer.echo(clean(text, keep_lines=True))
+
+
+def _subject(plugin: str | None, config: list[str], offers: list[str]) -> "Subject":
+    from transportlab.conformance.runner import Subject
+    from transportlab.conformance.vectors import FEATURES
+
+    if plugin is None:
+        if config or offers:
+            raise UsageError("--backend-config and --offers go with --plugin")
+        return Subject()
+    for name in offers:
+        if name not in FEATURES:
+            raise UsageError(f'unknown feature "{name}"; there are {", ".join(FEATURES)}')
+    return Subject(plugin, config_pairs(config), frozenset(offers), faulty="", reference=False)
+
+
+def _replay(plugin: str | None, config: list[str], offers: list[str]) -> list[str]:
+    words = [] if plugin is None else ["--plugin", plugin]
+    for pair in config:
+        words += ["--backend-config", pair]
+    for name in offers:
+        words += ["--offers", name]
+    return words
+
+
+@contextlib.contextmanager
+def _json_lines(path: Path | None, vectors: int) -> "Iterator[JsonLines | None]":
+    from transportlab.conformance.writers import JsonLines
+
+    if path is None:
+        yield None
+        return
+    with path.open("wb") as file:
+        yield JsonLines(file, vectors)
