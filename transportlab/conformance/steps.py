@@ -69,7 +69,7 @@ class Player:
         expect = self._expected(step.expect)
         ending = self.ending(step)
         while problem := judge(expect, ending):
-            if not step.eventually:
+            if ending.lost or not step.eventually:
                 break
             time.sleep(AGAIN_SECONDS)
             ending = self.ending(step)
