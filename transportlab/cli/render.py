@@ -28,11 +28,12 @@ def clean(text: str, *, keep_lines: bool = False) -> str:
     )
 
 
-def _table(out: Console, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+def table(out: Console, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Columns under their heads, every cell escaped."""
+    shown = Table(*columns, box=None, pad_edge=False, header_style="bold")
     for row in rows:
-        table.add_row(*(Text(clean(cell)) for cell in row))
-    out.print(table)
+        shown.add_row(*(Text(clean(cell)) for cell in row))
+    out.print(shown)
 
 
 def _count(number: int, noun: str, plural: str = "") -> str:
@@ -42,7 +43,7 @@ def _count(number: int, noun: str, plural: str = "") -> str:
 def entries(out: Console, reply: model.ReadReply) -> None:
     """A table of owned entries; then the malformed markers."""
     if reply.entries:
-        _table(
+        table(
             out,
             ("JOB", "#", "SCHEDULE", "COMMAND", "HASH", "WHERE"),
             [
@@ -153,7 +154,7 @@ def adopted(out: Console, job: str, reply: model.AdoptReply, dry_run: bool) -> N
 
 def verdicts(out: Console, reply: model.VerifyOwnershipReply) -> None:
     """A table of verdicts."""
-    _table(
+    table(
         out,
         ("VERDICT", "JOB", "#", "SCHEDULE", "WHERE", "WHY"),
         [
@@ -167,13 +168,13 @@ def verdicts(out: Console, reply: model.VerifyOwnershipReply) -> None:
 
 def transports(out: Console, rows: Sequence[Mapping[str, Any]]) -> None:
     """A table of traits, a transport a column."""
-    table = Table("", *(row["name"] for row in rows), box=None, pad_edge=False, header_style="bold")
+    shown = Table("", *(row["name"] for row in rows), box=None, pad_edge=False, header_style="bold")
     for trait in rows[0]:
         if trait not in ("name", "requires", "missing"):
-            table.add_row(trait, *(_trait(row[trait]) for row in rows))
-    table.add_row("needs", *(", ".join(row["requires"]) or "-" for row in rows))
-    table.add_row("missing", *(", ".join(row["missing"]) or "-" for row in rows))
-    out.print(table)
+            shown.add_row(trait, *(_trait(row[trait]) for row in rows))
+    shown.add_row("needs", *(", ".join(row["requires"]) or "-" for row in rows))
+    shown.add_row("missing", *(", ".join(row["missing"]) or "-" for row in rows))
+    out.print(shown)
 
 
 def _trait(value: object) -> str:

@@ -5,7 +5,7 @@ denominator arm, for a suite, case, metric and placement. The verdict comes from
 from the ratio alone:
 
     not measured   no block has both sides
-    inconclusive   too few blocks for an interval; or the interval straddles the bound; or interval
+    inconclusive   too few blocks for an interval; or the interval straddles the bound; or ratio
                    and bound both lie where two copies of one arm differ (the A/A noise)
     holds          the whole interval is on the claim's side of the bound
     contradicted   the whole interval is on the other side

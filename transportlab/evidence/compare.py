@@ -37,10 +37,8 @@ class Comparison:
 
     @property
     def within_noise(self) -> bool:
-        """Whether the whole interval lies where two copies of one arm can differ."""
-        if self.noise is None:
-            return False
-        return 1 / self.noise <= self.interval.low and self.interval.high <= self.noise
+        """Whether the ratio lies where two copies of one arm can differ."""
+        return self.noise is not None and 1 / self.noise <= self.interval.ratio <= self.noise
 
 
 class Measured:
@@ -90,14 +88,9 @@ class Measured:
         return max((i for i in found if i is not None), key=lambda i: i.factor, default=None)
 
     def _noise(self, suite: str, placement: str, what: set[tuple[str, str]]) -> float | None:
-        """The noise of a ratio is that of its noisier side; unknown if one of them is."""
-        factors = []
-        for case, metric in sorted(what):
-            found = self.noise(suite, placement, case, metric)
-            if found is None or not found.known:
-                return None
-            factors.append(found.factor)
-        return max(factors)
+        """The noise of a ratio is that of its noisier side, as far as a copy was measured."""
+        found = [self.noise(suite, placement, case, metric) for case, metric in sorted(what)]
+        return max((one.factor for one in found if one is not None and one.known), default=None)
 
     def _interval(self, suite: str, placement: str, over: Side, under: Side) -> Interval | None:
         logs = []

@@ -19,9 +19,6 @@ QUANTILES = 21
 
 MEDIAN = QUANTILES // 2
 
-VARYING = frozenset({"hostname", "boot_time", "uptime", "load", "loadavg", "date"})
-"""Facts that differ from run to run of one machine."""
-
 
 class EvidenceError(LabError):
     """A file is not evidence, or files cannot be merged; says which, where and why."""
@@ -198,7 +195,7 @@ def disagreements(one: Evidence, other: Evidence) -> list[str]:
         (name, getattr(one, name), getattr(other, name))
         for name in ("commit", "dirty", "project_version", "arms", "suites")
     ]
-    names = sorted((one.facts.keys() | other.facts.keys()) - VARYING)
+    names = sorted(one.facts.keys() | other.facts.keys())
     pairs += [(f"fact {name}", one.facts.get(name), other.facts.get(name)) for name in names]
     return [f"{name}: {a!r} and {b!r}" for name, a, b in pairs if a != b]
 

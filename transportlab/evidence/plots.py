@@ -1,0 +1,156 @@
+"""The figures as SVG, the same bytes for the same evidence: letters as paths, ids salted."""
+
+from collections.abc import Callable
+from io import BytesIO
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from transportlab.evidence.axes import COLOURS, WIDTH, log_amounts, log_ratios, mark
+from transportlab.evidence.compare import Side
+from transportlab.evidence.curves import floors, lines
+from transportlab.evidence.settings import Measure
+from transportlab.evidence.view import View
+
+STYLE = {
+    "svg.hashsalt": "transportlab",
+    "svg.fonttype": "path",
+    "font.family": "DejaVu Sans",  # matplotlib brings it, so it is there everywhere
+    "font.size": 10.0,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#dddddd",
+    "axes.axisbelow": True,
+    "figure.facecolor": "white",
+}
+
+
+def figures(view: View) -> dict[str, bytes]:
+    """SVG by name; a figure with nothing in it is left out."""
+    makers: dict[str, Callable[[], Figure | None]] = {
+        "decider": lambda: decider(view),
+        "cold-start": lambda: cold_start(view),
+        "spread": lambda: spread(view),
+        "floors": lambda: floors(view),
+    }
+    for curve in view.settings.curves:
+        makers[curve.name] = lambda curve=curve: lines(view, curve)  # type: ignore[misc]  # one per curve
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        for name, value in STYLE.items():
+            mpl.rcParams[name] = value  # type: ignore[index]  # the stubs list every name
+        made = {name: make() for name, make in makers.items()}
+        return {name: _svg(figure) for name, figure in made.items() if figure is not None}
+
+
+def _svg(figure: Figure) -> bytes:
+    out = BytesIO()
+    figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
+    return out.getvalue()
+
+
+def decider(view: View) -> Figure | None:
+    """Ratios with their intervals: one panel a measure, one line an arm, 1 marked."""
+    arms = [arm.id for arm in view.arms if arm.id != view.settings.reference]
+    measures = [m for m in view.settings.decider if any(view.against(m, arm) for arm in arms)]
+    if not measures:
+        return None
+    figure = Figure(figsize=(WIDTH, 0.9 + (0.6 + 0.24 * len(arms)) * len(measures)))
+    panels = figure.subplots(len(measures), 1, sharex=True, squeeze=False)[:, 0]
+    for panel, measure in zip(panels, measures, strict=True):
+        _forest(view, panel, measure, arms)
+    log_ratios(panels[-1].xaxis)
+    panels[-1].set_xlabel(f"ratio to {view.settings.reference} (log axis); grey: A/A noise")
+    figure.tight_layout()
+    return figure
+
+
+def _forest(view: View, panel: Axes, measure: Measure, arms: list[str]) -> None:
+    placement = view.placement(measure.suite)
+    noise = view.measured.noise(measure.suite, placement, measure.case, measure.metric)
+    if noise is not None and noise.known:
+        panel.axvspan(1 / noise.factor, noise.factor, color="#cccccc", alpha=0.7, linewidth=0)
+    panel.axvline(1, color="#444444", linewidth=1)
+    for place, arm in enumerate(reversed(arms)):
+        found = view.against(measure, arm)
+        if found is None:
+            panel.text(1.03, place, "not measured", va="center", fontsize=8, color="#777777")
+            continue
+        colour, marker = mark(view, arm)
+        if found.interval.known:
+            panel.plot([found.interval.low, found.interval.high], [place, place], color=colour)
+        panel.plot([found.interval.ratio], [place], marker=marker, color=colour, markersize=6)
+    panel.set_yticks(range(len(arms)), list(reversed(arms)), fontsize=8.5)
+    panel.set_ylim(-0.6, len(arms) - 0.4)
+    panel.set_title(measure.title, loc="left", fontsize=10)
+
+
+def cold_start(view: View) -> Figure | None:
+    """Phases stacked, the reference on top; a tick where imports alone would end."""
+    wanted = view.settings.cold_start
+    placement = view.placement(wanted.suite)
+    arms = [arm.id for arm in view.arms]
+
+    def median(arm: str, case: str, metric: str) -> float:
+        found = view.measured.absolute(wanted.suite, placement, Side(arm, case, metric))
+        return 1000 * (found or 0.0)
+
+    if not any(median(arm, wanted.case, p.metric) for arm in arms for p in wanted.phases):
+        return None
+    figure = Figure(figsize=(WIDTH, 1.9 + 0.36 * len(arms)))
+    panel = figure.subplots()
+    left = np.zeros(len(arms))
+    places = np.arange(len(arms))[::-1]
+    for phase, colour in zip(wanted.phases, COLOURS, strict=False):
+        widths = np.array([median(arm, wanted.case, phase.metric) for arm in arms])
+        panel.barh(places, widths, left=left, color=colour, label=phase.title, height=0.62)
+        left += widths
+    alone = [
+        (median(arm, wanted.imports, wanted.alone), y) for arm, y in zip(arms, places, strict=True)
+    ]
+    shown = [(x, y) for x, y in alone if x]
+    if shown:
+        panel.plot(
+            *zip(*shown, strict=True), "|", color="black", markersize=15, label="imports alone"
+        )
+    _bare_line(view, panel)
+    panel.set_yticks(places, arms)
+    panel.set_xlabel("ms from the spawn, medians over processes")
+    figure.legend(loc="lower center", ncols=3, frameon=False, fontsize=8.5)
+    figure.tight_layout(rect=(0, 0.55 / figure.get_figheight(), 1, 1))
+    return figure
+
+
+def _bare_line(view: View, panel: Axes) -> None:
+    wanted = view.settings.cold_start
+    for arm in view.evidence.arms:
+        side = Side(arm.id, wanted.bare, wanted.alone)
+        bare = view.measured.absolute(wanted.suite, view.placement(wanted.suite), side)
+        if arm.role == "control" and bare is not None:
+            panel.axvline(1000 * bare, color="black", linestyle=":", label="bare interpreter")
+
+
+def spread(view: View) -> Figure | None:
+    """Every process of the decider's first two measures as a dot, on log axes."""
+    measures = [m for m in view.settings.decider[:2] if view.absolute(m, view.arms[0].id)[0]]
+    if not measures:
+        return None
+    arms = [arm.id for arm in view.arms]
+    figure = Figure(figsize=(WIDTH, 1.1 + 0.34 * len(arms)))
+    panels = figure.subplots(1, len(measures), sharey=True, squeeze=False)[0]
+    for panel, measure in zip(panels, measures, strict=True):
+        _, unit = view.absolute(measure, arms[0])
+        placement = view.placement(measure.suite)
+        for place, arm in enumerate(reversed(arms)):
+            side = Side(arm, measure.case, measure.metric)
+            values = [s.value for s in view.measured.samples(measure.suite, placement, side)]
+            offsets = place + np.linspace(-0.28, 0.28, len(values) + 2)[1:-1]
+            panel.plot(values, offsets, ".", color=mark(view, arm)[0], alpha=0.7, markersize=5)
+        log_amounts(panel.xaxis, unit)
+        panel.set_title(measure.title, loc="left", fontsize=10)
+    panels[0].set_yticks(range(len(arms)), list(reversed(arms)))
+    figure.tight_layout()
+    return figure
