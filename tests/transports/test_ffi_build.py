@@ -147,7 +147,6 @@ def _opens(library: Path, **env: str) -> subprocess.CompletedProcess[str]:
     code = """
 import os, sys
 import _cffi_backend
-os.environ["PYTHON_SAYS"] = "2.7.18 (old)"
 from transportlab import model
 from transportlab.channel import LibraryEndpoint
 from transportlab.methods import OPEN_SESSION
@@ -166,18 +165,14 @@ with load_transport("ffi").connect(LibraryEndpoint(sys.argv[1]), codec="json") a
 
 
 def test_another_version_of_python_is_refused(
-    ffi_compiler: str, ffi_echo: Path, tmp_path: Path
+    ffi_compiler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "old.c").write_text(
-        "char *getenv(const char *);\n"
-        'const char *Py_GetVersion(void) { return getenv("PYTHON_SAYS"); }\n'
-    )
-    old = str(tmp_path / "old.so")
-    command = [ffi_compiler, "-shared", "-fPIC", "-o", old, str(tmp_path / "old.c")]
-    subprocess.run(command, check=True)
-    done = _opens(ffi_echo, LD_PRELOAD=old, PYTHON_SAYS=sys.version)
-    major, minor = sys.version_info[:2]
-    assert f"built for Python {major}.{minor}.*, the host runs 2.7.18 (old)" in done.stderr
+    monkeypatch.setenv("CC", f"{ffi_compiler} '-DWANTED_PYTHON=\"9.9.\"'")
+    other = tmp_path / "cronix-backend-echo.so"
+    assert build.build(ECHO, other)
+    done = _opens(other)
+    running = ".".join(map(str, sys.version_info[:2]))
+    assert f"built for Python 9.9.*, the host runs {running}" in done.stderr
     assert "gave no handshake line" in done.stderr
 
 

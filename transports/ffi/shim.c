@@ -56,8 +56,13 @@ static int start_interpreter(void) {
     return 1;
 }
 
+/* The interpreter's version as far as it must agree; defined from outside only to test that. */
+#ifndef WANTED_PYTHON
+#define WANTED_PYTHON Py_STRINGIFY(PY_MAJOR_VERSION) "." Py_STRINGIFY(PY_MINOR_VERSION) "."
+#endif
+
 static void initialize(void) {
-    static const char wanted[] = Py_STRINGIFY(PY_MAJOR_VERSION) "." Py_STRINGIFY(PY_MINOR_VERSION) ".";
+    static const char wanted[] = WANTED_PYTHON;
 
     if (strncmp(Py_GetVersion(), wanted, sizeof wanted - 1) != 0) {
         fprintf(stderr, "the plugin is built for Python %s*, the host runs %s\n", wanted,

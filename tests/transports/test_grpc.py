@@ -1,0 +1,230 @@
+"""gRPC beside what every transport owes: foreign clients and servers, and grpcio's own errors."""
+
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from transportlab import methods, model
+from transportlab.backend import PROTOCOL_VERSIONS
+from transportlab.channel import Channel, SocketEndpoint
+from transportlab.codecs import load_codec
+from transportlab.errors import (
+    MAX_MESSAGE_BYTES,
+    ConnectionLost,
+    LabError,
+    ProtocolViolation,
+    RpcError,
+    TransportError,
+)
+from transportlab.registry import load_backend, load_transport
+from transportlab.session import PluginSession
+from transports.grpc.wire import CODEC_KEY, OPTIONS, STATUS_KEY
+
+GRPC = load_transport("grpc")
+
+
+class Life:
+    """A plugin's life in a thread of the test."""
+
+    def __init__(self) -> None:
+        self.started, self.stopped = threading.Event(), threading.Event()
+
+    def ready(self) -> None:
+        self.started.set()
+
+    def wait(self) -> None:
+        self.stopped.wait()
+
+    def stop(self) -> None:
+        self.stopped.set()
+
+
+@pytest.fixture
+def path() -> Iterator[str]:
+    with tempfile.TemporaryDirectory(prefix="tl-") as folder:
+        yield str(Path(folder, "s"))
+
+
+@pytest.fixture
+def served(path: str) -> Iterator[str]:
+    """The path of a socket behind which the echo backend is served, its session open."""
+    plugin, life = load_backend("echo"), Life()
+    assert plugin is not None
+    args = (PluginSession(plugin), SocketEndpoint(path))
+    thread = threading.Thread(
+        target=GRPC.serve, args=args, kwargs={"codec": "protobuf", "life": life}
+    )
+    thread.start()
+    assert life.started.wait(60)
+    with GRPC.connect(SocketEndpoint(path), codec="json") as channel:
+        request = model.OpenSessionRequest("1", PROTOCOL_VERSIONS, {"faults": "requests"})
+        channel.unary(methods.OPEN_SESSION, request)
+    yield path
+    life.stop()
+    thread.join(60)
+    assert not thread.is_alive()
+
+
+def raw(path: str, method: str, data: bytes, *metadata: tuple[str, str]) -> Any:
+    """A foreign client's call; gives what it raises."""
+    with grpc.insecure_channel(f"unix:{path}", options=OPTIONS) as channel:
+        call: Any = channel.unary_unary(method)
+        with pytest.raises(grpc.RpcError) as caught:
+            call(data, metadata=metadata)
+        return caught.value
+
+
+def status_of(error: Any, codec: str = "protobuf") -> model.Status:
+    trailer = dict(error.trailing_metadata())[STATUS_KEY]
+    return load_codec(codec).decode(model.Status, trailer)
+
+
+def test_reading_the_traits_needs_no_grpcio() -> None:
+    assert GRPC.traits.requires == ("grpc", "google.protobuf")
+
+
+def test_a_request_that_cannot_be_read_is_invalid_argument(served: str) -> None:
+    error = raw(served, methods.READ.path, b"\xff\xff")
+    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert status_of(error).details.reason == "UNREADABLE_REQUEST"
+    error = raw(served, methods.READ.path, b"{", (CODEC_KEY, "json"))
+    assert "not valid JSON" in status_of(error, "json").message
+
+
+def test_a_request_over_the_limit_is_refused(served: str) -> None:
+    error = raw(served, methods.READ.path, bytes(MAX_MESSAGE_BYTES + 1))
+    assert status_of(error).details.reason == "MESSAGE_TOO_LARGE"
+    error = raw(served, methods.READ.path, bytes(MAX_MESSAGE_BYTES + 2 * 1024 * 1024))
+    assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+def test_an_unknown_method_and_an_unknown_codec_are_unimplemented(served: str) -> None:
+    error = raw(served, "/cronix.backend.v1.Backend/Explode", b"")
+    assert error.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert status_of(error).message == 'unknown method "Explode"'
+    error = raw(served, methods.READ.path, b"", (CODEC_KEY, "morse"))
+    assert error.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_a_foreign_client_gets_the_text_in_grpcs_own_place(served: str) -> None:
+    request = load_codec("protobuf").encode(model.ReadRequest("!error:NOT_FOUND"))
+    error = raw(served, methods.READ.path, request)
+    assert error.code() is grpc.StatusCode.NOT_FOUND
+    assert error.details() == 'fault NOT_FOUND: "quoted" <&> é \u2028 end'
+
+
+def test_the_socket_is_the_users_alone(served: str) -> None:
+    assert Path(served).stat().st_mode & 0o077 == 0
+
+
+def test_a_socket_that_is_not_there_is_told(path: str) -> None:
+    with pytest.raises(TransportError, match="No such file"):
+        GRPC.connect(SocketEndpoint(path), codec="protobuf")
+    Path(path).touch()
+    with pytest.raises(TransportError, match="not a socket"):
+        GRPC.connect(SocketEndpoint(path), codec="protobuf")
+
+
+def test_a_socket_that_cannot_be_bound_is_told(path: str) -> None:
+    plugin = load_backend("echo")
+    assert plugin is not None
+    endpoint = SocketEndpoint(f"{path}/no/such/folder")
+    with pytest.raises(TransportError, match="cannot listen on"):
+        GRPC.serve(PluginSession(plugin), endpoint, codec="protobuf", life=Life())
+
+
+# ---- foreign servers
+
+Behaviour = Callable[[bytes, grpc.ServicerContext], Any]
+
+
+class Foreign(grpc.GenericRpcHandler):
+    """A server that is not the lab's: Read behaves as told, Apply streams as told."""
+
+    def __init__(self, behaviour: Behaviour) -> None:
+        self._behaviour = behaviour
+
+    def service(self, call: grpc.HandlerCallDetails) -> Any:
+        if call.method.endswith("Apply"):
+            return grpc.unary_stream_rpc_method_handler(self._behaviour)
+        return grpc.unary_unary_rpc_method_handler(self._behaviour)
+
+
+@pytest.fixture
+def foreign(path: str) -> Iterator[Callable[[Behaviour], Channel]]:
+    """A channel to a foreign server with that behaviour."""
+    servers: list[grpc.Server] = []
+    channels: list[Channel] = []
+
+    def start(behaviour: Behaviour) -> Channel:
+        server = grpc.server(ThreadPoolExecutor(4), options=OPTIONS)
+        server.add_generic_rpc_handlers((Foreign(behaviour),))
+        server.add_insecure_port(f"unix:{path}")
+        server.start()
+        servers.append(server)
+        channels.append(GRPC.connect(SocketEndpoint(path), codec="protobuf"))
+        return channels[-1]
+
+    yield start
+    for channel in channels:
+        channel.close()
+    for server in servers:
+        server.stop(None).wait()
+
+
+def failure(channel: Channel) -> LabError:
+    with pytest.raises(LabError) as caught:
+        channel.unary(methods.READ, model.ReadRequest())
+    return caught.value
+
+
+Start = Callable[[Behaviour], Channel]
+
+
+def test_a_reply_that_cannot_be_read_is_a_violation(foreign: Start) -> None:
+    error = failure(foreign(lambda data, call: b"\xff"))
+    assert isinstance(error, ProtocolViolation)
+
+
+def test_a_reply_over_the_limit_is_a_violation(foreign: Start) -> None:
+    error = failure(foreign(lambda data, call: bytes(MAX_MESSAGE_BYTES + 1)))
+    assert isinstance(error, ProtocolViolation)
+    assert "over the limit" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (grpc.StatusCode.UNAVAILABLE, ConnectionLost),
+        (grpc.StatusCode.CANCELLED, ConnectionLost),
+        (grpc.StatusCode.UNKNOWN, ProtocolViolation),
+        (grpc.StatusCode.NOT_FOUND, ProtocolViolation),
+        (grpc.StatusCode.UNIMPLEMENTED, RpcError),
+        (grpc.StatusCode.DEADLINE_EXCEEDED, RpcError),
+    ],
+)
+def test_an_error_without_a_status_is_grpcios_own(
+    foreign: Start, code: grpc.StatusCode, kind: type[LabError]
+) -> None:
+    def behave(data: bytes, call: grpc.ServicerContext) -> bytes:
+        call.abort(code, "as told")
+        return b""
+
+    assert type(failure(foreign(behave))) is kind
+
+
+def test_a_stream_that_breaks_off_is_an_error(foreign: Start) -> None:
+    def behave(data: bytes, call: grpc.ServicerContext) -> Iterator[bytes]:
+        yield b""
+        call.abort(grpc.StatusCode.UNAVAILABLE, "gone")
+
+    stream = foreign(behave).stream(methods.APPLY, model.ApplyRequest())
+    assert next(stream) == model.ApplyEvent()
+    with pytest.raises(ConnectionLost):
+        next(stream)
