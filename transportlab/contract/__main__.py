@@ -3,9 +3,16 @@
 import sys
 from pathlib import Path
 
-from transportlab.contract import ffi, openapi, openrpc, protobuf, samples
+from transportlab.contract import ffi, openapi, openrpc, protobuf, samples, vectors
 
-DERIVERS = (protobuf.derive, ffi.derive, samples.derive, openapi.derive, openrpc.derive)
+DERIVERS = (
+    protobuf.derive,
+    ffi.derive,
+    samples.derive,
+    openapi.derive,
+    openrpc.derive,
+    vectors.derive,
+)
 
 
 def stale() -> dict[Path, bytes]:

@@ -1,0 +1,73 @@
+"""The fresh directory of a vector, and what counts as not the plugin's."""
+
+import pytest
+
+from transportlab.conformance.fixture import FOREIGN, Fixture, foreign_digest
+from transportlab.conformance.load import load_vectors
+from transportlab.conformance.vectors import Content, Vector
+
+OWNED = b"0 3 * * * cronix trigger web.a\n# cronix:owned app=web job=a hash=a1 idx=0\n"
+
+
+def vector(file: Content | None = None) -> Vector:
+    base = load_vectors()[0]
+    return Vector("v", base.clauses, 1, "w", "c", base.steps, file=file)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        OWNED + FOREIGN,
+        FOREIGN + OWNED,
+        FOREIGN + b"9 9 * * * cronix trigger web.b\n",
+        FOREIGN.replace(b"\nMAILTO", b"\n" + OWNED + b"MAILTO"),
+        FOREIGN.removesuffix(b"\n"),
+        FOREIGN + b"# cronix:line-end (the line above had none)\n",
+    ],
+)
+def test_what_is_cronixs_does_not_count(data: bytes) -> None:
+    assert foreign_digest(data) == foreign_digest(FOREIGN)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        FOREIGN + b"# cronix:owned app=web job=a hash=a1 idx=0\n",
+        FOREIGN.replace(b"\n", b"\r\n"),
+        FOREIGN.replace(b"\t", b" "),
+        b"\n".join(reversed(FOREIGN.split(b"\n"))),
+        FOREIGN + b"\n",
+        FOREIGN.replace(b"@reboot", b"#@reboot"),
+        b"",
+    ],
+)
+def test_any_other_change_counts(data: bytes) -> None:
+    assert foreign_digest(data) != foreign_digest(FOREIGN)
+
+
+def test_a_fixture_fills_the_config_and_is_removed() -> None:
+    fixture = Fixture(vector())
+    config = fixture.config({"path": "{file}", "state": "{dir}/s", "x": "y"})
+    assert config == {"path": str(fixture.file), "state": f"{fixture.folder}/s", "x": "y"}
+    assert fixture.neutral(f"{fixture.file}: gone") == "{dir}/crontab: gone"
+    assert fixture.file.read_bytes() == FOREIGN
+    fixture.remove()
+    assert not fixture.folder.exists()
+
+
+def test_harm_is_seen_unless_an_operator_did_it() -> None:
+    fixture = Fixture(vector(Content(text="a\n", latin1="\u00ff\n")))
+    assert fixture.file.read_bytes() == b"a\n\xff\n"
+    assert not fixture.harmed()
+    fixture.file.write_bytes(b"a\n")
+    assert fixture.harmed()
+    fixture.accept()
+    assert not fixture.harmed()
+    fixture.remove()
+
+
+def test_a_file_may_be_absent() -> None:
+    fixture = Fixture(vector(Content(absent=True)))
+    assert not fixture.file.exists()
+    assert not fixture.harmed()
+    fixture.remove()

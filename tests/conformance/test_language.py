@@ -1,0 +1,106 @@
+"""Values and patterns: each generator and each operator, matching and not."""
+
+from typing import Any
+
+import pytest
+
+from transportlab.conformance.match import mismatch, shown
+from transportlab.conformance.values import ValueProblem, evaluate
+
+SCOPE = {"plan": {"ops": [{"job": "a"}]}, "config": {"path": "p"}}
+
+
+@pytest.mark.parametrize(
+    ("value", "made"),
+    [
+        ({"app": "web", "n": [1, None, True]}, {"app": "web", "n": [1, None, True]}),
+        ({}, {}),
+        ({"$ref": "plan.ops.0.job"}, "a"),
+        ([{"$ref": "plan"}], [{"ops": [{"job": "a"}]}]),
+        ({"$repeat": ["ab", 3]}, "ababab"),
+        ({"$concat": ["a", {"$char": 0xD800}]}, "a\ud800"),
+        ({"$with": [{"a": 1, "b": 2}, {"b": 3}]}, {"a": 1, "b": 3}),
+        ({"$config": {"x": "y"}}, {"path": "p", "x": "y"}),
+        ({"$count": 3}, {"$count": 3}),
+        ({"$is": {"$ref": "plan.ops.0.job"}}, {"$is": "a"}),
+    ],
+)
+def test_a_value_is_evaluated(value: object, made: object) -> None:
+    assert evaluate(value, SCOPE) == made
+
+
+def test_a_job_has_defaults_and_a_hash_for_each_schedule() -> None:
+    made = evaluate({"$job": {"name": "a", "schedules": ["x", "y"]}}, {})
+    assert made["hashes"] == ["a1", "a2"]
+    assert made["job"]["schedules"] == ["x", "y"]
+    assert made["job"]["timezone"] == "UTC"
+    assert evaluate({"$job": {"name": "a", "hashes": []}}, {})["hashes"] == []
+
+
+def test_many_jobs_have_names_of_their_own() -> None:
+    names = [desired["job"]["name"] for desired in evaluate({"$jobs": 1000}, {})]
+    assert len(set(names)) == 1000
+    assert names == sorted(names)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"$ref": "plan.nothing"},
+        {"$ref": "plan.ops.1"},
+        {"$ref": "plan.ops.x"},
+        {"$ref": 7},
+        {"$char": -1},
+        {"$repeat": "ab"},
+        {"$job": {"schedules": 3}},
+        {"$concat": [1]},
+    ],
+)
+def test_what_cannot_be_evaluated_is_a_problem_of_the_suite(value: object) -> None:
+    with pytest.raises(ValueProblem, match=r"\$"):
+        evaluate(value, SCOPE)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "good", "bad", "said"),
+    [
+        (1, 1, True, "expected 1, got True"),
+        ("a", "a", "b", "expected 'a', got 'b'"),
+        (None, None, "", "expected None"),
+        ({"a": 1}, {"a": 1, "b": 2}, {"b": 2}, 'expected a member "a"'),
+        ({"a": 1}, {"a": 1}, [1], "expected an object"),
+        ({"a": {"b": [1, 2]}}, {"a": {"b": [1, 2]}}, {"a": {"b": [1, 3]}}, "a/b/1: expected 2"),
+        ([1], [1], [1, 2], "expected 1 items, got 2"),
+        ([1], [1], "1", "expected a list"),
+        ([], [], [0], "expected 0 items"),
+        ({"$any": True}, None, ..., ""),
+        ({"$any": "str"}, "x", "", "expected str, not empty"),
+        ({"$any": "list"}, [1], {}, "expected list, not empty"),
+        ({"$is": {"a": 1}}, {"a": 1}, {"a": 1, "b": 2}, "expected exactly"),
+        ({"$match": "^a"}, "ab", "ba", "expected a text like"),
+        ({"$match": "a"}, "a", 1, "expected a text like"),
+        ({"$count": 2}, [1, 2], [1], "expected 2 of them, got 1"),
+        ({"$count": 2}, "ab", 5, "expected 2 of them, got None"),
+        ({"$has": [{"a": 1}]}, [{}, {"a": 1, "b": 2}], [{}], "expected an item"),
+        ({"$has": [1]}, [1], 1, "expected an item"),
+        ({"$lacks": [{"a": 1}]}, [{"a": 2}], [{"a": 1, "b": 2}], "expected no item"),
+        ({"$lacks": [1]}, [], 1, "expected no item"),
+        ({"$each": {"a": 1}}, [{"a": 1}, {"a": 1}], [{"a": 1}, {"a": 2}], "1/a: expected 1"),
+        ({"$each": 1}, [], {}, "expected a list"),
+        ({"$ends": [2, 3]}, [1, 2, 3], [1, 2], "end/0: expected 2, got 1"),
+        ({"$ends": [1]}, [1], 1, "end: expected a list"),
+        ({"$not": {"a": 1}}, {"a": 2}, {"a": 1}, "expected anything but"),
+        ({"$count": 1, "$has": [1]}, [1], [2], "expected an item"),
+    ],
+)
+def test_a_pattern_matches_and_says_where_it_does_not(
+    pattern: object, good: object, bad: Any, said: str
+) -> None:
+    assert mismatch(pattern, good) == ""
+    if bad is not ...:
+        assert said in mismatch(pattern, bad)
+
+
+def test_long_values_are_cut() -> None:
+    assert shown("x" * 1000).endswith("(1002 characters)")
+    assert len(shown("x" * 1000)) < 350

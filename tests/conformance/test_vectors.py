@@ -1,0 +1,147 @@
+"""The committed vectors: valid, enough, each with its clause; and what the loader refuses."""
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from transportlab.conformance.load import default_folder, load_vectors, select
+from transportlab.conformance.vectors import GROUPS, LEVELS, Have, Together
+from transportlab.contract.vectors import derive
+from transportlab.errors import UsageError
+
+ROOT = Path(__file__).resolve().parents[2]
+SCHEMA = json.loads((ROOT / "spec/conformance.schema.json").read_text())
+FILES = sorted((ROOT / "spec/conformance").glob("*.json"))
+CLAUSES = set(re.findall(r"\*\*(P-[A-Z]+-\d+)\*\*", (ROOT / "spec/PROTOCOL.md").read_text()))
+
+VECTOR: dict[str, Any] = {
+    "id": "a-vector",
+    "clauses": ["P-READ-1"],
+    "level": 1,
+    "why": "w",
+    "cause": "c",
+    "steps": [{"do": "call", "method": "Read"}],
+}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_each_file_keeps_to_the_schema(path: Path) -> None:
+    jsonschema.validate(json.loads(path.read_text()), SCHEMA)
+
+
+def test_the_schema_is_that_of_the_types() -> None:
+    for path, data in derive().items():
+        assert (ROOT / path).read_bytes() == data
+
+
+def test_there_are_all_groups_all_levels_and_many_vectors() -> None:
+    vectors = load_vectors()
+    groups = Counter(vector.group for vector in vectors)
+    assert set(groups) == set(GROUPS)
+    assert min(groups.values()) >= 5
+    assert len(vectors) >= 130
+    assert {vector.level for vector in vectors} == set(range(len(LEVELS)))
+
+
+def test_each_clause_that_a_vector_names_is_in_the_protocol() -> None:
+    assert {clause for vector in load_vectors() for clause in vector.clauses} <= CLAUSES
+
+
+def test_the_operations_clauses_are_all_tested() -> None:
+    operations = r"P-(SESSION|READ|PLAN|APPLY|DRIFT|PRUNE|ADOPT|VERIFY|CANCEL|DEADLINE|STREAM)-\d"
+    wanted = {clause for clause in CLAUSES if re.match(operations, clause)}
+    assert wanted - {c for vector in load_vectors() for c in vector.clauses} == set()
+
+
+def test_every_vector_expects_something() -> None:
+    for vector in load_vectors():
+        for step in vector.steps:
+            parts = step.steps if isinstance(step, Together) else (step,)
+            assert parts
+        last = vector.steps[-1]
+        assert not isinstance(last, Have), vector.id
+
+
+def folder(tmp_path: Path, *vectors: object, group: str = "read", name: str = "read") -> Path:
+    (tmp_path / f"{name}.json").write_text(json.dumps({"group": group, "vectors": list(vectors)}))
+    return tmp_path
+
+
+def test_a_file_is_loaded_with_its_group(tmp_path: Path) -> None:
+    [vector] = load_vectors(folder(tmp_path, VECTOR))
+    assert (vector.id, vector.group) == ("a-vector", "read")
+
+
+CALL: dict[str, Any] = VECTOR["steps"][0]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"clause": "P-READ-1"}, "unknown field `clause`"),
+        ({"clauses": []}, r"vectors\[0\].clauses"),
+        ({"clauses": ["READ-1"]}, r"clauses\[0\]"),
+        ({"id": "A Vector"}, r"vectors\[0\].id"),
+        ({"level": 5}, r"vectors\[0\].level"),
+        ({"steps": []}, r"vectors\[0\].steps"),
+        ({"steps": [{"do": "dance"}]}, "Invalid value 'dance'"),
+        ({"steps": [{**CALL, "expct": {}}]}, "unknown field `expct`"),
+        ({"steps": [{**CALL, "expect": {"replies": 1}}]}, "unknown field `replies`"),
+        ({"steps": [{**CALL, "expect": {"reply": 1, "error": {}}}]}, "only one of"),
+        ({"group": "read"}, "the group stands at the top"),
+        ({"needs": {"traits": {"fast": True}}}, "unknown trait fast; there are"),
+        ({"needs": {"features": ["wings"]}}, "unknown feature wings; there are"),
+        ({"needs": {"capabilities": ["fly"]}}, "unknown capability fly; there are"),
+        ({"file": {"text": "x"}}, "needs the feature crontab-file"),
+        ({"steps": [{"do": "file"}]}, "needs the feature crontab-file"),
+    ],
+)
+def test_what_is_no_vector_is_refused_with_its_place(
+    tmp_path: Path, change: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(UsageError, match=said) as caught:
+        load_vectors(folder(tmp_path, {**VECTOR, **change}))
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_an_unknown_group_and_no_json_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match='unknown group "reed"'):
+        load_vectors(folder(tmp_path, VECTOR, group="reed"))
+    (tmp_path / "read.json").write_bytes(b"{\xff")
+    with pytest.raises(UsageError, match=r"read\.json: not vectors"):
+        load_vectors(tmp_path)
+
+
+def test_one_id_in_two_files_is_refused(tmp_path: Path) -> None:
+    folder(tmp_path, VECTOR)
+    with pytest.raises(UsageError, match='two vectors have the id "a-vector"'):
+        load_vectors(folder(tmp_path, VECTOR, group="plan", name="plan"))
+
+
+def test_vectors_are_selected_by_group_and_by_id() -> None:
+    vectors = load_vectors()
+    assert {v.group for v in select(vectors, ["read", "prune"])} == {"read", "prune"}
+    assert [v.id for v in select(vectors, ids=["read-empty"])] == ["read-empty"]
+    assert select(vectors) == vectors
+
+
+@pytest.mark.parametrize(
+    ("groups", "ids", "said"),
+    [
+        (["raed"], [], 'unknown group "raed"; there are'),
+        ([], ["read-nothing"], 'unknown vector "read-nothing"; there are read-all-apps-in-order'),
+        (["plan"], ["read-empty"], "no vector is selected"),
+    ],
+)
+def test_a_selection_of_nothing_is_an_error(groups: list[str], ids: list[str], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        select(load_vectors(), groups, ids)
+
+
+def test_the_vectors_of_the_project_are_found() -> None:
+    assert default_folder() == ROOT / "spec" / "conformance"
