@@ -54,6 +54,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize(("transport", "codec"), reachable())
 
 
+@pytest.fixture(scope="session")
+def unmeasured() -> dict[str, str]:
+    """The environment for a process that runs long and whose coverage others have shown already."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+
+
 def children() -> set[int]:
     """The numbers of this process's children that are alive or not yet reaped."""
     found: set[int] = set()
