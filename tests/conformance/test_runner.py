@@ -1,0 +1,285 @@
+"""The runner: five statuses told apart, hangs bounded, arms chosen by traits."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from transportlab.channel import EndpointKind
+from transportlab.conformance.load import load_vectors, select
+from transportlab.conformance.result import ArmResult, Outcome, Status
+from transportlab.conformance.runner import Options, Subject, run_matrix
+from transportlab.conformance.vectors import Vector
+from transportlab.errors import UsageError
+from transportlab.registry import load_transport, transport_names
+
+READ = {"do": "call", "method": "Read", "request": {"app": "web"}}
+FAULTS = {"needs": {"features": ["faults"]}, "config": {"faults": "requests"}}
+FILE = {"features": ["crontab-file"]}
+
+Make = Callable[..., Vector]
+
+
+def one(vector: Vector, transport: str = "direct", **options: Any) -> Outcome:
+    subject = options.pop("subject", None)
+    report = run_matrix([transport], [vector], subject, Options(**options))
+    return report.arms[0].outcomes[0]
+
+
+def problem(outcome: Outcome) -> str:
+    assert outcome.status is Status.FAIL
+    assert outcome.failure is not None
+    return outcome.failure.problem
+
+
+def test_all_vectors_pass_in_this_process() -> None:
+    report = run_matrix(["direct"])
+    assert report.ok
+    totals = report.arms[0].totals()
+    assert totals["fail"] == totals["harness error"] == totals["not run"] == 0
+    assert totals["pass"] >= 120
+    assert sum(totals.values()) == len(report.vectors)
+
+
+def test_some_of_each_kind_pass_on_every_arm(transport: str, codec: str) -> None:
+    ids = [
+        "session-opens",
+        "apply-streams-each-op-and-the-end",
+        "error-of-every-code-arrives-whole",
+        "cancel-reaches-the-backend",
+        "handshake-line",
+        "what-is-no-request-is-unreadable",
+    ]
+    vectors = select(load_vectors(), ids=ids)
+    report = run_matrix([transport], vectors, options=Options(codec=codec))
+    [arm] = report.arms
+    assert [outcome.failure for outcome in arm.bad()] == []
+    assert arm.totals()["pass"] >= 4
+    assert (arm.transport, arm.codec) == (transport, codec)
+
+
+def test_a_failure_names_the_step_the_expected_and_the_got(make: Make) -> None:
+    outcome = one(make(READ, {**READ, "expect": {"reply": {"entries": [{"job": "a"}]}}}))
+    assert problem(outcome) == "entries: expected 1 items, got 0: []"
+    assert outcome.failure
+    assert outcome.failure.step == 2
+    assert outcome.failure.doing == '{"do":"call","method":"Read","request":{"app":"web"}}'
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        ({**READ, "expect": {"error": {"code": "X"}}}, "expected an error {'code': 'X'}, got a"),
+        ({**READ, "expect": {"lost": True}}, "expected a lost connection, got a good end"),
+        ({**READ, "timeout": 0}, "expected a good end, got an error {'code': 'DEADLINE_EXCEEDED'"),
+        ({"do": "call", "method": "Plan", "request": {"app": "web"}}, "EMPTY_DESIRED"),
+        ({"do": "have", "app": "web", "jobs": [{}]}, "Plan: expected a good end, got an error"),
+        ({"do": "together", "steps": [READ, {**READ, "timeout": 0}]}, "got an error"),
+    ],
+)
+def test_each_kind_of_failure_is_told(make: Make, step: dict[str, Any], said: str) -> None:
+    assert said in problem(one(make(step)))
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        ({"do": "file", "text": "x"}, "the file: expected b'x', got b'"),
+        ({"do": "file", "has": ["x"]}, "expected the lines ['x']"),
+        ({"do": "file", "lacks": ["SHELL=/bin/sh"]}, "and not ['SHELL=/bin/sh']"),
+        ({"do": "edit", "old": "nowhere", "new": ""}, "the file was to hold b'nowhere' once"),
+    ],
+)
+def test_a_file_that_is_not_as_expected_is_told(
+    make: Make, step: dict[str, Any], said: str
+) -> None:
+    assert said in problem(one(make(step, needs=FILE)))
+
+
+def test_a_file_is_kept_under_a_name(make: Make) -> None:
+    same = {"do": "file", "same": "mine"}
+    job = {"$job": {"name": "a"}}
+    have = {"do": "have", "app": "web", "jobs": [job]}
+    assert one(make({"do": "file", "save": "mine"}, same, needs=FILE)).status is Status.PASS
+    assert "the file: expected" in problem(
+        one(make({"do": "file", "save": "mine"}, have, same, needs=FILE))
+    )
+
+
+def test_outcomes_are_counted(make: Make) -> None:
+    gone = {"expect": {"error": {"code": "NOT_FOUND"}}, "at_least": 1}
+    good: dict[str, Any] = {"expect": {"reply": {"entries": []}}}
+    step = {"do": "together", "steps": [READ], "times": 4}
+    said = problem(one(make({**step, "outcomes": [gone, good]})))
+    assert said == "outcome 0: expected at least 1, got 0"
+    assert "expected one of the outcomes" in problem(one(make({**step, "outcomes": [gone]})))
+    assert one(make({**step, "outcomes": [good]})).status is Status.PASS
+
+
+HARMFUL = """
+from dataclasses import replace
+from pathlib import Path
+from transportlab.backends.crontab import PLUGIN
+from transportlab.sdk import run
+
+def create(config):
+    path = Path(config["path"])
+    path.write_bytes(path.read_bytes().replace(b"SHELL=/bin/sh", b"SHELL=/bin/bash"))
+    return PLUGIN.create(config)
+
+run(replace(PLUGIN, create=create))
+"""
+
+
+def test_a_line_that_is_not_the_plugins_is_watched(
+    make: Make, script: Callable[[str], str]
+) -> None:
+    config = {"path": "{file}"}
+    subject = Subject(script(HARMFUL), config, frozenset(), faulty="", reference=False)
+    outcome = one(make(READ), "http", subject=subject, codec="json")
+    assert problem(outcome) == "a line that is not the plugin's has changed, gone or come"
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        {"do": "call", "method": "Read", "request": {"$ref": "nowhere"}},
+        {"do": "call", "method": "Plan", "request": {"jobs": 7}},
+        {"do": "stop"},
+    ],
+)
+def test_a_vector_that_makes_no_sense_is_a_harness_error(make: Make, step: dict[str, Any]) -> None:
+    outcome = one(make(step))
+    assert outcome.status is Status.HARNESS_ERROR
+    assert "step 1: " in outcome.reason
+
+
+def test_a_bug_of_the_suite_is_a_harness_error_with_its_place(make: Make) -> None:
+    outcome = one(make({**READ, "expect": {"reply": {"$nothing": 1}}}))
+    assert outcome.status is Status.HARNESS_ERROR
+    assert "KeyError" in outcome.reason
+
+
+def test_a_hang_is_a_failure_that_says_so_and_the_next_vector_runs(make: Make) -> None:
+    hang = make({"do": "call", "method": "Read", "request": {"app": "!block:60"}}, **FAULTS)
+    vectors = [hang, make(READ, id="next")]
+    report = run_matrix(["http"], vectors, options=Options(codec="json", timeout=2.0))
+    first, second = report.arms[0].outcomes
+    assert problem(first) == "no end within 2 s; the session was killed"
+    assert first.failure
+    assert first.failure.step == 1
+    assert second.status is Status.PASS
+
+
+def test_a_hang_in_this_process_ends_when_the_backend_looks(make: Make) -> None:
+    hang = make({"do": "call", "method": "Read", "request": {"app": "!sleep:60"}}, **FAULTS)
+    assert "no end within 1 s" in problem(one(hang, timeout=1.0))
+
+
+@pytest.mark.parametrize(
+    ("needs", "said"),
+    [
+        ({"traits": {"wire": True}}, "needs trait wire"),
+        ({"codecs": ["json"]}, "needs codec json"),
+        ({"capabilities": ["adopt"]}, ""),
+    ],
+)
+def test_what_an_arm_does_not_have_is_unsupported(
+    make: Make, needs: dict[str, Any], said: str
+) -> None:
+    outcome = one(make(READ, needs=needs))
+    assert outcome.status is (Status.UNSUPPORTED if said else Status.PASS)
+    assert outcome.reason.startswith(said)
+
+
+READ_ONLY = """
+from dataclasses import replace
+from transportlab.backends.echo import PLUGIN
+from transportlab.sdk import run
+run(replace(PLUGIN, capabilities=("read",)))
+"""
+
+
+def test_a_foreign_plugin_is_tested_for_what_it_declares(
+    make: Make, script: Callable[[str], str]
+) -> None:
+    have = {"do": "have", "app": "web", "jobs": [{"$job": {"name": "a"}}]}
+    vectors = [make(READ), make(have, READ, id="writes"), make(READ, id="faulty", **FAULTS)]
+    subject = Subject(script(READ_ONLY), {}, frozenset(), faulty="", reference=False)
+    report = run_matrix(["http"], vectors, subject, Options(codec="json"))
+    found = {o.vector.id: (o.status.value, o.reason) for o in report.arms[0].outcomes}
+    assert found == {
+        "a-vector": ("pass", ""),
+        "writes": ("unsupported", "needs capability apply, capability plan"),
+        "faulty": ("unsupported", "needs feature faults"),
+    }
+    assert report.ok
+
+
+def test_a_foreign_plugin_is_reached_only_as_its_kind_of_file_can_be(
+    make: Make, script: Callable[[str], str]
+) -> None:
+    subject = Subject(script(READ_ONLY), {}, frozenset(), faulty="", reference=False)
+    for name in transport_names():
+        if load_transport(name).traits.endpoint in (EndpointKind.OBJECT, EndpointKind.LIBRARY):
+            outcome = one(make(READ), name, subject=subject)
+            assert outcome.status is Status.UNSUPPORTED
+            assert outcome.reason.startswith("the plugin is a ")
+    library = Subject("/nowhere/x.so", {}, frozenset(), faulty="", reference=False)
+    assert one(make(READ), "http", subject=library).reason == "the plugin is a library"
+
+
+def test_a_plugin_that_opens_no_session_fails_at_the_first_level_alone(
+    make: Make, script: Callable[[str], str]
+) -> None:
+    subject = Subject(script("raise SystemExit(3)"), {}, frozenset(), faulty="", reference=False)
+    vectors = [make(READ, level=0), make(READ, id="later", level=2)]
+    report = run_matrix(["http"], vectors, subject, Options(codec="json"))
+    first, later = report.arms[0].outcomes
+    assert "ended before its handshake" in problem(first)
+    assert later.status is Status.NOT_RUN
+    assert later.reason.startswith("no session opens: ")
+
+
+def test_an_arm_whose_library_is_missing_is_not_run(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    outcome = one(make(READ), "http")
+    assert (outcome.status, outcome.reason) == (Status.NOT_RUN, "httpx is not installed")
+
+
+def test_an_arm_whose_plugin_was_not_built_is_not_run(
+    make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("sysconfig.get_path", lambda name: str(tmp_path))
+    library = [
+        name
+        for name in transport_names()
+        if load_transport(name).traits.endpoint is EndpointKind.LIBRARY
+    ]
+    for name in library:
+        outcome = one(make(READ), name)
+        assert outcome.status is Status.NOT_RUN
+        assert "was not built" in outcome.reason
+
+
+def test_no_vector_and_no_arm_are_errors(make: Make) -> None:
+    with pytest.raises(UsageError, match="no vector is selected"):
+        run_matrix(["direct"], [])
+    with pytest.raises(UsageError, match='no transport among those has the codec "xml"'):
+        run_matrix(None, [make(READ)], options=Options(codec="xml"))
+    with pytest.raises(UsageError, match='unknown transport "pigeon"'):
+        run_matrix(["pigeon"], [make(READ)])
+
+
+def test_results_are_told_as_they_come(make: Make) -> None:
+    told: list[str] = []
+
+    def on_result(arm: ArmResult, outcome: Outcome) -> None:
+        told.append(f"{len(arm.outcomes)} {outcome.vector.id}")
+
+    options = Options(on_result=on_result, on_arm=lambda arm: told.append(arm.name))
+    run_matrix(["direct"], [make(READ), make(READ, id="b")], options=options)
+    assert told == ["1 a-vector", "2 b", "direct-none"]
