@@ -9,6 +9,7 @@ import socket
 import socketserver
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
@@ -24,13 +25,18 @@ from transports.http.client import HttpChannel
 def raw_call(
     channel: HttpChannel, method: AnyMethod, _request: object, pair: Pair
 ) -> Callable[[], object]:
-    """A function that makes the call, on a connection of its own to the same plugin."""
+    """A function that makes the call, on a connection of its own that goes when it does."""
     codec = load_codec(channel.codec)
     write, read = pair
     client = httpx.Client(transport=httpx.HTTPTransport(uds=channel.path), trust_env=False)
     headers = {"Content-Type": codec.content_type}
     url = f"http://localhost{method.path}"
-    return lambda: read(client.post(url, content=write(), headers=headers).content)
+
+    def call() -> object:
+        return read(client.post(url, content=write(), headers=headers).content)
+
+    weakref.finalize(call, client.close)
+    return call
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""Raw echoes: the least that each carriage can cost."""

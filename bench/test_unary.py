@@ -1,0 +1,20 @@
+"""One call at a time: each RPC with one reply, Read and Plan at four sizes."""
+
+from typing import Any
+
+from bench.opened import run_of
+from transportlab.evidence.measure import timed
+from transportlab.evidence.suites.unary import cases
+
+
+def test_unary(benchmark: Any, transport: str, codec: str) -> None:
+    """pytest-benchmark times Read of ten jobs; the medians of all cases are in extra_info."""
+    run = run_of(transport, codec)
+    with run.open("echo", {"faults": "requests"}) as opened:
+        calls = cases(opened)
+        medians = {}
+        for case, call in calls.items():
+            taken = sorted(timed(call, run.effort))
+            medians[case] = taken[len(taken) // 2]
+        benchmark.extra_info["medians"] = medians
+        benchmark.pedantic(calls["Read/10"], rounds=200, warmup_rounds=20)
