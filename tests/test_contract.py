@@ -2,6 +2,7 @@
 
 from dataclasses import fields, is_dataclass
 from enum import EnumMeta
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -11,6 +12,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from transportlab import model
 from transportlab.backend import Backend
 from transportlab.codecs._pb import backend_pb2
+from transportlab.contract import __main__ as command
 from transportlab.contract.__main__ import stale
 from transportlab.contract.protobuf import enums, messages, proto_prefix
 from transportlab.methods import METHODS, SERVICE
@@ -108,3 +110,16 @@ def test_methods_are_those_of_the_backend_protocol() -> None:
 
 def test_derived_files_are_current() -> None:
     assert not stale(), "run `python -m transportlab.contract`"
+
+
+def test_the_command_names_what_is_stale_and_writes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = Path("derived.txt")
+    monkeypatch.setattr(command, "DERIVERS", (lambda: {file: b"wanted"},))
+    monkeypatch.setattr("transportlab.contract.protobuf.ROOT", tmp_path)
+    assert command.main(["--check"]) == 1
+    assert capsys.readouterr().out == "stale: derived.txt\n"
+    assert command.main([]) == 0
+    assert (tmp_path / file).read_bytes() == b"wanted"
+    assert command.main(["--check"]) == 0

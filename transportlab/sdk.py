@@ -115,6 +115,7 @@ def _serve(plugin: Plugin, name: str, wire: FileIO) -> None:
 
 def _remove(socket: str) -> None:
     """Remove the socket and, should the host be gone, its private directory (P-STOP-4)."""
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):  # a server may have removed its socket itself
         os.unlink(socket)
+    with contextlib.suppress(OSError):
         os.rmdir(os.path.dirname(socket))

@@ -161,6 +161,45 @@ def missing(transport: str) -> str:
     return "libraries" if traits.endpoint is EndpointKind.LIBRARY and not library.exists() else ""
 
 
+def test_what_has_changed_is_shown_as_a_diff_for_people(
+    call: Call, crontab: Path, tmp_path: Path
+) -> None:
+    call("apply", manifest=DOZEN)
+    manifest = json.loads(Path(DOZEN).read_text())
+    first, second, *rest = sorted(manifest["jobs"], key=lambda job: job["name"])
+    second.pop("schedules", None)
+    second["schedule"] = "7 7 7 7 *"
+    file = tmp_path / "changed.json"
+    file.write_text(json.dumps({**manifest, "jobs": [second, *rest]}))
+    app = manifest["app"]
+    plan = call("plan", manifest=str(file)).out
+    assert f"- delete {app}.{first['name']}" in plan
+    assert f"~ update {app}.{second['name']}" in plan
+    assert "    + [0] 7 7 7 7 * cronix" in plan
+    assert "Plan: 1 to update, 1 to delete; 10 unchanged." in plan
+    drift = call("drift", manifest=str(file)).out
+    assert f"modified {app}.{second['name']} [0]" in drift
+    assert f"orphan {app}.{first['name']} [0]" in drift
+    verify = call("verify-ownership", manifest=str(file)).out
+    assert "abandoned" in verify
+    assert "owned" in verify
+    assert "Applied: 0 created, 1 updated, 1 deleted" in call("apply", manifest=str(file)).out
+
+
+def test_a_failed_apply_names_what_was_done_and_what_was_not(tmp_path: Path) -> None:
+    options = ["--manifest", DOZEN, "--backend", "echo", "--transport", TRANSPORT]
+    done = run("apply", *options, "--backend-config", "faults=Apply=error:DATA_LOSS")
+    assert done.code == 1
+    for line in (
+        "DATA_LOSS",
+        "applied: a1, a2",
+        "failed: f1",
+        "unattempted: u1",
+        "expected e, got g",
+    ):
+        assert line in done.err
+
+
 # ---- errors
 
 
