@@ -117,6 +117,11 @@ def test_an_unknown_group_and_no_json_are_refused(tmp_path: Path) -> None:
         load_vectors(tmp_path)
 
 
+def test_a_folder_without_vectors_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no vectors there"):
+        load_vectors(tmp_path)
+
+
 def test_one_id_in_two_files_is_refused(tmp_path: Path) -> None:
     folder(tmp_path, VECTOR)
     with pytest.raises(UsageError, match='two vectors have the id "a-vector"'):

@@ -15,7 +15,7 @@ class Ending:
     """How a call ended, in plain values. Without error and lost it ended well."""
 
     reply: Any = None
-    events: tuple[Any, ...] | None = None
+    events: list[Any] | None = None
     error: Mapping[str, Any] | None = None
     lost: str = ""
 
@@ -23,7 +23,7 @@ class Ending:
         """The members that apply; a lost connection without its text, which names processes."""
         members = {"reply": self.reply, "error": self.error, "lost": bool(self.lost) or None}
         if self.events is not None:
-            members["events"] = list(self.events)
+            members["events"] = self.events
         return {name: value for name, value in members.items() if value is not None}
 
     def text(self) -> str:
@@ -49,7 +49,7 @@ def judge(expect: Expect, ending: Ending) -> str:
     elif expect.reply is not UNSET:
         problem = mismatch(expect.reply, ending.reply)
     if not problem and expect.events is not UNSET:
-        problem = mismatch(expect.events, list(ending.events or ()), "events")
+        problem = mismatch(expect.events, ending.events or [], "events")
     return problem
 
 

@@ -27,6 +27,8 @@ def load_vectors(folder: Path | None = None) -> tuple[Vector, ...]:
     """
     folder = folder or default_folder()
     files = [_load_file(path) for path in sorted(folder.glob("*.json"))]
+    if not files:
+        raise UsageError(f"{folder}: no vectors there")
     files.sort(key=lambda file: GROUPS.index(file.group))
     found: dict[str, Vector] = {}
     for file in files:

@@ -88,50 +88,29 @@ class Player:
 
     def ending(self, step: Call) -> Ending:
         """Make the call and see how it ends."""
-        method = METHODS.get(step.method) or Method(  # a name outside the contract, on purpose
-            step.method, NO_ATTRIBUTE, model.ReadRequest, model.ReadReply
-        )
-        value = evaluate(step.request, self.scope)
-        request: Any = value
-        if step.raw:
-            method = replace(method, request=dict)
-        else:
-            try:
-                request = msgspec.convert(value, method.request)
-            except msgspec.ValidationError as error:
-                raise ValueProblem(f"{step.method}: no request: {error}") from error
-        events: list[Any] = []
-        streamed = (lambda: tuple(events)) if method.streams else (lambda: None)
+        method, request = _message(step, evaluate(step.request, self.scope))
+        events: list[Any] | None = [] if method.streams else None
         try:
             with _switch(step) as switch:
-                if method.streams:
-                    self._stream(step, method, request, switch, events)
-                    return Ending(events=streamed())
-                reply = self._session.channel.unary(
+                if events is None:
+                    reply = self._session.channel.unary(
+                        method, request, timeout=step.timeout, cancel=switch
+                    )
+                    return Ending(reply=self._plain(reply))
+                stream: Any = self._session.channel.stream(
                     method, request, timeout=step.timeout, cancel=switch
                 )
+                for event in stream:
+                    events.append(self._plain(event))
+                    if len(events) == step.cancel_at_event:
+                        switch.cancel()
+                    if len(events) == step.abandon_at_event:
+                        stream.close()
+            return Ending(events=events)
         except RpcError as error:
-            return Ending(events=streamed(), error=self._plain_error(error))
+            return Ending(events=events, error=self._plain_error(error))
         except (TransportError, PluginError) as error:
-            return Ending(events=streamed(), lost=str(error))
-        return Ending(reply=self._plain(reply))
-
-    def _stream(
-        self, step: Call, method: Any, request: Any, switch: Cancellation, events: list[Any]
-    ) -> None:
-        stream: Any = self._session.channel.stream(
-            method, request, timeout=step.timeout, cancel=switch
-        )
-        if step.abandon_at_event == 0:
-            stream.close()
-            return
-        for event in stream:
-            events.append(self._plain(event))
-            if len(events) == step.cancel_at_event:
-                switch.cancel()
-            if len(events) == step.abandon_at_event:
-                stream.close()
-                return
+            return Ending(events=events, lost=str(error))
 
     def _plain(self, message: object) -> Any:
         return neutral(msgspec.to_builtins(message), self._fixture.neutral)
@@ -232,6 +211,19 @@ ACTS: dict[type, Callable[[Player, Any], str]] = {
     Start: Player.start,
     Stop: Player.stop,
 }
+
+
+def _message(step: Call, value: Any) -> tuple[Any, Any]:
+    """The method and the request of a call, made of the value that the vector has for it."""
+    method: Any = METHODS.get(step.method) or Method(  # a name outside the contract, on purpose
+        step.method, NO_ATTRIBUTE, model.ReadRequest, model.ReadReply
+    )
+    if step.raw:
+        return replace(method, request=dict), value
+    try:
+        return method, msgspec.convert(value, method.request)
+    except msgspec.ValidationError as error:
+        raise ValueProblem(f"{step.method}: no request: {error}") from error
 
 
 @contextmanager

@@ -72,7 +72,7 @@ class Call(Struct, frozen=True, forbid_unknown_fields=True, tag="call", tag_fiel
     timeout: float | None = None
     cancel_after: Seconds | None = None
     cancel_at_event: Count | None = None
-    abandon_at_event: Count | None = None
+    abandon_at_event: Annotated[int, Meta(ge=1)] | None = None
     eventually: bool = False
     compare: bool = True
     expect: Expect = Expect()
