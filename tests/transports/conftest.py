@@ -2,17 +2,18 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from transportlab.backend import Backend
-from transportlab.channel import SocketEndpoint, StdioEndpoint
+from transportlab.channel import Channel, SocketEndpoint, StdioEndpoint
 from transportlab.registry import load_transport
 
 HANG_GUARD = 30.0
@@ -189,3 +190,33 @@ def ffi_stubborn(ffi_compiler: str, tmp_path_factory: pytest.TempPathFactory) ->
         patch.syspath_prepend(str(FFI_SOURCES))
         assert build("stubborn_plugin:PLUGIN", out)
         yield out
+
+
+Script = Callable[[socket.socket], None]
+
+
+@pytest.fixture
+def scripted_http(socket_path: str) -> Iterator[Callable[..., Channel]]:
+    """scripted_http(script, ...) gives a channel to a server that does one script a connection."""
+    with socket.socket(socket.AF_UNIX) as listener, ExitStack() as stack:
+        listener.bind(socket_path)
+        listener.listen()
+        listener.settimeout(HANG_GUARD)
+
+        def begin(*scripts: Script) -> Channel:
+            thread = threading.Thread(target=_play, args=(listener, scripts))
+            thread.start()
+            stack.callback(thread.join, HANG_GUARD)
+            endpoint = SocketEndpoint(socket_path)
+            return stack.enter_context(load_transport("http").connect(endpoint, codec="json"))
+
+        yield begin
+
+
+def _play(listener: socket.socket, scripts: tuple[Script, ...]) -> None:
+    listener.accept()[0].close()  # connect() only looks whether somebody answers
+    for script in scripts:
+        sock, _ = listener.accept()
+        sock.settimeout(HANG_GUARD)
+        with sock, suppress(BrokenPipeError, ConnectionResetError):
+            script(sock)

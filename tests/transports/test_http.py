@@ -45,6 +45,12 @@ class Odd:
         if request.app == "wait":
             self.entered.release()
             self.release.wait(HANG_GUARD)
+        if request.app == "attentive":
+            self.entered.release()
+            try:
+                context.wait(HANG_GUARD)
+            finally:
+                self.closed.set()
         return ReadReply()
 
     def apply(self, request: ApplyRequest, context: Context) -> Iterator[ApplyEvent]:
@@ -105,13 +111,6 @@ def apply(channel: Channel, app: str, **how: Any) -> Iterator[ApplyEvent]:
     return channel.stream(APPLY, ApplyRequest(PlanReply(app)), **how)
 
 
-def cancelled_calls(channel: Channel, wanted: int) -> None:
-    end = time.monotonic() + HANG_GUARD
-    while read(channel, "!cancelled").entries[0].index < wanted:
-        assert time.monotonic() < end, "the backend never saw the cancellation"
-        time.sleep(0.005)
-
-
 @pytest.mark.parametrize("code", Code)
 def test_each_code_arrives_with_message_and_details_to_the_letter(
     channel: Channel, code: Code
@@ -119,12 +118,8 @@ def test_each_code_arrives_with_message_and_details_to_the_letter(
     for call in (read, lambda channel, app: list(apply(channel, app))):
         with pytest.raises(RpcError) as caught:
             call(channel, f"!error:{code.name}")
-        error = caught.value
-        assert (error.code, error.message, error.details) == (
-            code,
-            MESSAGE.format(code.name),
-            DETAILS,
-        )
+        assert (caught.value.code, caught.value.details) == (code, DETAILS)
+        assert caught.value.message == MESSAGE.format(code.name)
 
 
 def test_an_error_after_events_arrives_after_them(odd_channel: Channel) -> None:
@@ -136,18 +131,10 @@ def test_an_error_after_events_arrives_after_them(odd_channel: Channel) -> None:
     assert caught.value.details == DETAILS
 
 
-def test_a_stream_brings_its_events_in_order_and_ends(channel: Channel) -> None:
+def test_a_stream_brings_its_events_in_order_and_then_ends(channel: Channel) -> None:
     events = list(apply(channel, "!events:300"))
     assert [event.op_index for event in events[:-1]] == list(range(300))
     assert events[-1].kind is model.ApplyEventKind.FINISHED
-
-
-def test_an_event_arrives_before_the_next_is_made(odd_channel: Channel, odd: Odd) -> None:
-    stream = apply(odd_channel, "")
-    assert [next(stream).op_index, next(stream).op_index] == [0, 1]
-    assert not odd.closed.is_set()
-    odd.release.set()
-    assert next(stream).op_index == 2
 
 
 def test_an_abandoned_stream_closes_the_backends_iterator_and_the_channel_goes_on(
@@ -161,20 +148,30 @@ def test_an_abandoned_stream_closes_the_backends_iterator_and_the_channel_goes_o
     assert read(odd_channel, "") == ReadReply()
 
 
-def test_cancelling_ends_the_call_and_reaches_the_backend(channel: Channel) -> None:
-    for call in (
-        lambda switch: read(channel, "!sleep:60", cancel=switch),
-        lambda switch: list(apply(channel, "!events:2:60", cancel=switch)),
-    ):
-        switch = Cancellation()
-        threading.Timer(0.05, switch.cancel).start()
-        with pytest.raises(RpcError) as caught:
-            call(switch)
-        assert (caught.value.code, caught.value.message) == (
-            Code.CANCELLED,
-            "the call was cancelled",
-        )
-    cancelled_calls(channel, 2)
+def test_cancelling_ends_a_call_and_reaches_the_backend(odd_channel: Channel, odd: Odd) -> None:
+    switch = Cancellation()
+    with ThreadPoolExecutor(1) as pool:
+        call = pool.submit(read, odd_channel, "attentive", cancel=switch)
+        assert odd.entered.acquire(timeout=HANG_GUARD)
+        switch.cancel()
+        error = call.exception(HANG_GUARD)
+    assert isinstance(error, RpcError)
+    assert (error.code, error.message) == (Code.CANCELLED, "the call was cancelled")
+    assert odd.closed.wait(HANG_GUARD)
+
+
+def test_cancelling_ends_a_stream_and_reaches_the_backend(channel: Channel) -> None:
+    switch = Cancellation()
+    stream = apply(channel, "!events:2:60", cancel=switch)
+    assert next(stream).op_index == 0
+    threading.Timer(0.05, switch.cancel).start()
+    with pytest.raises(RpcError) as caught:
+        next(stream)
+    assert caught.value.code is Code.CANCELLED
+    end = time.monotonic() + HANG_GUARD
+    while read(channel, "!cancelled").entries[0].index < 1:
+        assert time.monotonic() < end, "the backend never saw the cancellation"
+        time.sleep(0.005)
 
 
 def test_a_deadline_holds_against_a_backend_that_ignores_it(odd_channel: Channel, odd: Odd) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from transportlab.backend import Backend
 from transportlab.channel import Lifecycle, SocketEndpoint
-from transportlab.context import Context
+from transportlab.context import Cancellation, Context
 from transportlab.errors import (
     MAX_MESSAGE_BYTES,
     Code,
@@ -24,6 +24,7 @@ from transportlab.errors import (
 from transportlab.methods import DRIFT, READ
 from transportlab.model import DriftReply, DriftRequest, Entry, ReadReply, ReadRequest
 from transportlab.registry import load_transport
+from transports.http.server import Running
 
 Serve = Callable[[str, Backend, str], Callable[[], None]]
 
@@ -156,6 +157,13 @@ def test_stopping_does_not_wait_for_a_backend_that_does_not_listen(
         with pytest.raises(ConnectionLost):
             call.result(HANG_GUARD)
         backend.release.set()
+
+
+def test_a_call_that_comes_while_the_server_stops_is_cancelled() -> None:
+    running, switch = Running(), Cancellation()
+    running.stop(0)
+    with running.call(switch):
+        assert switch.cancelled
 
 
 def test_stopping_ends_idle_connections(serve_http: Serve, socket_path: str) -> None:

@@ -37,6 +37,9 @@ Q = TypeVar("Q")
 R = TypeVar("R")
 
 OK = 200
+OWN_CONNECTION = "own_connection"
+"""Extension of a request that is to have a connection for itself."""
+
 IDLE_SECONDS = 30.0
 """How long a connection that nobody uses is kept: each is a thread of the plugin."""
 
@@ -48,44 +51,50 @@ def _url(path: str) -> httpx.URL:
 
 
 class _Body(httpx.SyncByteStream):
-    """httpcore's body of a response as httpx wants it."""
+    """httpcore's body of a response as httpx wants it; closes the response's own connection too."""
 
-    def __init__(self, stream: Any) -> None:
+    def __init__(self, stream: Any, connection: httpcore.HTTPConnection | None) -> None:
         self._stream = stream
+        self._connection = connection
 
     def __iter__(self) -> Iterator[bytes]:
         yield from self._stream
 
     def close(self) -> None:
         self._stream.close()
+        if self._connection is not None:
+            self._connection.close()
 
 
 class _Transport(httpx.BaseTransport):
-    """httpx over a pool whose connections are the network's."""
+    """httpx over connections that are the network's: a pool, and one for each stream.
+
+    A stream that nobody holds any more may be collected, and so closed, at any allocation; then
+    this very thread may be holding the pool's lock.
+    """
 
     def __init__(self, path: str, network: Network) -> None:
+        self._path = path
+        self._network = network
         # No bound on connections: the plugin's on calls is what counts (P-LIMIT-2).
         self._pool = httpcore.ConnectionPool(
             max_connections=None, keepalive_expiry=IDLE_SECONDS, uds=path, network_backend=network
         )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        url = request.url
-        target = httpcore.URL(
-            scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
-        )
-        response = self._pool.handle_request(
+        target = httpcore.URL(str(request.url))
+        own = None
+        if request.extensions.get(OWN_CONNECTION):
+            own = httpcore.HTTPConnection(
+                target.origin, uds=self._path, network_backend=self._network
+            )
+        response = (own or self._pool).handle_request(
             httpcore.Request(
                 request.method, target, headers=request.headers.raw, content=request.stream
             )
         )
-        body = _Body(response.stream)
-        return httpx.Response(
-            response.status,
-            headers=response.headers,
-            stream=body,
-            extensions=response.extensions,
-        )
+        stream = _Body(response.stream, own)
+        return httpx.Response(response.status, headers=response.headers, stream=stream)
 
     def close(self) -> None:
         self._pool.close()
@@ -114,7 +123,7 @@ class HttpChannel(Channel):
     ) -> R:
         """As in Channel."""
         with self._call(timeout, cancel) as call, self._network.working_for(call):
-            response = self._send(method.path, self._codec.encode(request), call)
+            response = self._send(method, self._codec.encode(request), call)
             with closing(response):
                 _check(response, self._codec.content_type, call)
                 data = _body(response)
@@ -131,9 +140,9 @@ class HttpChannel(Channel):
         """As in Channel."""
         with self._call(timeout, cancel) as call:
             with self._network.working_for(call):
-                response = self._send(method.path, self._codec.encode(request), call)
-            # Closing a response that has not ended closes its connection, which cancels the call
-            # on the plugin's side (P-STREAM-2).
+                response = self._send(method, self._codec.encode(request), call)
+            # Closing the response closes its connection, which cancels the call on the plugin's
+            # side if it has not ended (P-STREAM-2).
             with closing(response):
                 with self._network.working_for(call):
                     _check(response, self._framing.content_type, call)
@@ -191,13 +200,19 @@ class HttpChannel(Channel):
             return error
         return ProtocolViolation(f"{error}; the reply begins {call.received!r}")
 
-    def _send(self, path: str, data: bytes, call: Call) -> httpx.Response:
+    def _send(self, method: Method[Any, Any], data: bytes, call: Call) -> httpx.Response:
         """Send a request and read the head of its response."""
         headers = {"Content-Type": self._codec.content_type}
         if call.deadline is not None:
             left = min((call.deadline - time.monotonic()) * 1e6, MAX_TIMEOUT_US)
             headers[TIMEOUT_HEADER] = str(max(1, int(left)))
-        request = httpx.Request("POST", _url(path), headers=headers, content=data)
+        request = httpx.Request(
+            "POST",
+            _url(method.path),
+            headers=headers,
+            content=data,
+            extensions={OWN_CONNECTION: method.streams},
+        )
         return self._client.send(request, stream=True)
 
     def close(self) -> None:
