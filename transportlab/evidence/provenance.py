@@ -1,5 +1,6 @@
 """Where the figures come from: the run, the machine, what was left out, what may be wrong."""
 
+import math
 from typing import Any
 
 from transportlab.evidence.evidence import ConformanceResult
@@ -71,15 +72,26 @@ def not_run(view: View) -> list[str]:
 def facts(view: View) -> list[str]:
     """The facts as recorded; *not visible* is what the machine did not show."""
     rows = [[name, _one_line(value)] for name, value in sorted(view.evidence.facts.items())]
-    loads = [block.before.get("load1") for block in view.evidence.blocks]
-    steals = [block.after.get("steal") for block in view.evidence.blocks]
-    rows += [["load before a block", _range(loads)], ["steal after a block", _range(steals)]]
+    blocks = view.evidence.blocks
+    stolen = [_number(b.after, "steal") - _number(b.before, "steal") for b in blocks]
+    beside = {
+        "load before a block": [_number(block.before, "load1") for block in blocks],
+        "CPU pressure after a block, %": [_number(block.after, "pressure_cpu") for block in blocks],
+        "seconds stolen during a block": stolen,
+    }
+    rows += [[name, _range(values)] for name, values in beside.items()]
     return table(["fact", "value"], rows)
 
 
-def _range(values: list[Any]) -> str:
-    known = sorted(value for value in values if isinstance(value, int | float))
-    return f"{known[0]:g} to {known[-1]:g}" if known else "not visible"
+def _number(load: dict[str, Any], name: str) -> float:
+    """A figure of a block's load; not a number if it is not visible."""
+    value = load.get(name)
+    return float(value) if isinstance(value, int | float) else math.nan
+
+
+def _range(values: list[float]) -> str:
+    known = sorted(value for value in values if math.isfinite(value))
+    return f"{known[0]:.3g} to {known[-1]:.3g}" if known else "not visible"
 
 
 def threats(view: View) -> list[str]:

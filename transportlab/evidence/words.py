@@ -29,6 +29,7 @@ def digits(value: float) -> str:
     """Three significant digits, never in powers of ten."""
     if value <= 0 or not math.isfinite(value):
         return f"{value:g}"
+    value = float(f"{value:.3g}")  # before the places are counted: 0.9999 is 1.00
     places = max(0, 2 - math.floor(math.log10(value)))
     return f"{value:,.{places}f}"
 

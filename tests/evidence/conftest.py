@@ -1,0 +1,136 @@
+"""Evidence whose true ratios are known: a seeded generator of valid files."""
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+TRUE = {
+    "grpc-protobuf": 1.0,
+    "jsonrpc-json": 0.5,
+    "http-json": 1.6,
+    "ffi-protobuf": 0.2,
+    "grpc-json": 0.9,
+}
+"""Every arm's true time over the reference's, in every suite."""
+
+BASE = {"s": 0.01, "B": 4e7, "1/s": 2000.0}
+
+# (suite, placement, case, metric, unit, kind)
+MEASURES = [
+    *(
+        ("handshake", "unpinned", "cold-start", metric, "s", "value")
+        for metric in ("spawn", "line", "connected", "opened", "first-read", "ready", "total")
+    ),
+    ("handshake", "unpinned", "cold-start", "cpu-host", "s", "value"),
+    ("handshake", "unpinned", "cold-start", "cpu-plugin", "s", "value"),
+    ("handshake", "unpinned", "cold-start", "rss-plugin", "B", "value"),
+    ("handshake", "unpinned", "imports", "total", "s", "value"),
+    ("session", "unpinned", "dozen", "total", "s", "value"),
+    *(
+        ("unary", place, f"{rpc}/{size}", "latency", "s", "quantiles")
+        for place in ("same", "split")
+        for rpc in ("Read", "Plan")
+        for size in (1, 10, 256)
+    ),
+    *(("carriage", "split", f"bytes/{n}", "latency", "s", "quantiles") for n in (0, 64, 1048576)),
+    *(("carriage", "split", f"floor/{n}", "latency", "s", "quantiles") for n in (0, 64, 1048576)),
+    ("concurrency", "split", "in-flight/16", "rate", "1/s", "value"),
+]
+
+
+def _values(kind: str, centre: float, chance: Random) -> list[float]:
+    if kind == "value":
+        return [centre]
+    spread = sorted(centre * math.exp(chance.gauss(0, 0.1)) for _ in range(20))
+    return (
+        [*spread[:10], centre, *spread[10:]]
+        if spread[9] <= centre <= spread[10]
+        else ([centre * (0.8 + 0.02 * step) for step in range(21)])
+    )
+
+
+def synthesize(
+    seed: int = 1, blocks: int = 10, spread: float = 0.05, true: dict[str, float] = TRUE
+) -> dict[str, Any]:
+    """A complete file. spread: of a process's log time, beside what its whole block shares."""
+    chance = Random(seed)
+    arms = [
+        {"id": name, "transport": name.split("-")[0], "codec": name.split("-")[1], "role": "arm"}
+        for name in true
+    ]
+    arms.append({"id": "grpc-protobuf#2", "transport": "grpc", "codec": "protobuf", "role": "aa"})
+    arms.append({"id": "control", "transport": "", "codec": "", "role": "control"})
+    made: list[dict[str, Any]] = []
+    for suite, placement in sorted({measure[:2] for measure in MEASURES}):
+        for number in range(blocks):
+            moment = chance.gauss(0, 0.5)  # what all arms of a block share
+            samples = []
+            for arm in [*true, "grpc-protobuf#2"]:
+                for of, at, case, metric, unit, kind in MEASURES:
+                    if (of, at) != (suite, placement):
+                        continue
+                    size = BASE[unit] * true[arm.removesuffix("#2")]
+                    centre = size * math.exp(moment + chance.gauss(0, spread))
+                    values = _values(kind, centre, chance)
+                    samples.append(
+                        {
+                            "arm": arm, "case": case, "metric": metric, "unit": unit,
+                            "n": 1 if kind == "value" else 500, "values": values, "kind": kind,
+                        }
+                    )  # fmt: skip
+            if suite == "handshake":
+                samples.append(
+                    {
+                        "arm": "control", "case": "bare-spawn", "metric": "total", "unit": "s",
+                        "n": 1, "values": [0.012], "kind": "value",
+                    }
+                )  # fmt: skip
+            order = chance.sample([arm["id"] for arm in arms], len(arms))
+            load = {"load1": 0.5, "steal": 1.0 + number, "pressure_cpu": 2.5}
+            made.append(
+                {
+                    "suite": suite, "number": number, "placement": placement, "order": order,
+                    "before": load, "after": {**load, "steal": 1.25 + number}, "samples": samples,
+                }
+            )  # fmt: skip
+    suites = {suite: {"question": f"How is {suite}?", "unit": "s"} for suite, *_ in MEASURES}
+    return {
+        "format": 1, "profile": "quick", "seed": seed, "complete": True, "dirty": False,
+        "started": f"2026-01-01T00:{seed % 60:02}:00+00:00", "ended": "2026-01-01T02:00:00+00:00",
+        "commit": "0123456789abcdef", "project_version": "0.1.0", "suites": suites,
+        "facts": {"cpu": {"model": "A CPU", "flags": ["x", "y"]}, "kernel": "Linux | 6"},
+        "arms": arms, "blocks": made,
+        "not_run": [{"what": "ffi-json", "why": "no libraries were built (no C compiler)"}],
+        "conformance": {
+            "vectors": 3,
+            "results": [
+                {
+                    "transport": "grpc", "codec": "protobuf", "failures": ["read/one"],
+                    "totals": {"pass": 1, "fail": 1, "unsupported": 1},
+                },
+                {"transport": "ffi", "codec": "protobuf", "totals": {"pass": 3}, "failures": []},
+            ],
+        },
+    }  # fmt: skip
+
+
+@pytest.fixture(name="synthesize")
+def _synthesize() -> Callable[..., dict[str, Any]]:
+    return synthesize
+
+
+@pytest.fixture
+def write_evidence(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a file of evidence, a synthetic one unless it is given."""
+
+    def write(found: dict[str, Any] | None = None, name: str = "evidence.json") -> Path:
+        path = tmp_path / name
+        path.write_text(json.dumps(found or synthesize()))
+        return path
+
+    return write
