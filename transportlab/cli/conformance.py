@@ -14,7 +14,7 @@ from transportlab.errors import UsageError
 
 if TYPE_CHECKING:
     # Read when the command runs: other commands need not wait for it.
-    from transportlab.conformance.runner import Subject
+    from transportlab.conformance.runner import Options, Subject
     from transportlab.conformance.writers import JsonLines
 
 Names = list[str] | None
@@ -63,10 +63,9 @@ def conformance(  # noqa: PLR0913, PLR0917  # one parameter an option
 
     Exits with 0 if nothing failed, 1 if something did, 2 for a wrong option or no vector.
     """
-    from transportlab.conformance import report
     from transportlab.conformance.load import load_vectors, select
-    from transportlab.conformance.result import BAD, ArmResult, Outcome
-    from transportlab.conformance.runner import Options, run_matrix
+    from transportlab.conformance.report import summary
+    from transportlab.conformance.runner import run_matrix
     from transportlab.conformance.writers import write_junit
 
     try:
@@ -74,14 +73,7 @@ def conformance(  # noqa: PLR0913, PLR0917  # one parameter an option
         replay = _replay(plugin, backend_config or [], offers or [])
         chosen = select(load_vectors(), group or (), vector or ())
         with _json_lines(json_file, len(chosen)) as lines:
-
-            def tell(arm: ArmResult, outcome: Outcome) -> None:
-                if lines is not None:
-                    lines.outcome(arm, outcome)
-                if outcome.status in BAD:
-                    _print(report.outcome_text(arm, outcome, replay))
-
-            options = Options(codec, timeout, lambda arm: _print(report.totals_line(arm)), tell)
+            options = _options(codec, timeout, replay, lines)
             result = run_matrix(transport, chosen, subject, options)
             if lines is not None:
                 lines.end(result)
@@ -90,9 +82,26 @@ def conformance(  # noqa: PLR0913, PLR0917  # one parameter an option
     except (UsageError, OSError) as error:
         typer.echo(f"error: {clean(str(error), keep_lines=True)}", err=True)
         raise typer.Exit(EXIT_USAGE) from None
-    for line in report.summary(result):
+    for line in summary(result):
         _print(line)
     raise typer.Exit(0 if result.ok else EXIT_ERROR)
+
+
+def _options(
+    codec: str | None, timeout: float, replay: list[str], lines: "JsonLines | None"
+) -> "Options":
+    """What tells each result as it comes: to the file all, to the person what is bad."""
+    from transportlab.conformance.report import outcome_text, totals_line
+    from transportlab.conformance.result import BAD, ArmResult, Outcome
+    from transportlab.conformance.runner import Options
+
+    def tell(arm: ArmResult, outcome: Outcome) -> None:
+        if lines is not None:
+            lines.outcome(arm, outcome)
+        if outcome.status in BAD:
+            _print(outcome_text(arm, outcome, replay))
+
+    return Options(codec, timeout, lambda arm: _print(totals_line(arm)), tell)
 
 
 def _print(text: str) -> None:

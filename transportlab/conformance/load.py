@@ -13,9 +13,9 @@ from transportlab.conformance.vectors import FEATURES, GROUPS, Edit, File, Vecto
 from transportlab.errors import UsageError
 
 
-def default_folder() -> Path:
+def default_folder(module: Path = Path(__file__)) -> Path:
     """Where the vectors are: beside this module once installed, else in the project's spec."""
-    here = Path(__file__).resolve()
+    here = module.resolve()
     installed = here.parent / "spec"
     return installed if installed.is_dir() else here.parents[2] / "spec" / "conformance"
 
