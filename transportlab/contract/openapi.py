@@ -14,7 +14,7 @@ import yaml
 from transportlab.backend import PROTOCOL_VERSIONS, Backend
 from transportlab.contract.schema import components, reference
 from transportlab.errors import MAX_CALLS, MAX_MESSAGE_BYTES, Code
-from transportlab.methods import METHODS, AnyMethod
+from transportlab.methods import METHODS, SERVICE, AnyMethod
 from transportlab.model import ErrorDetails, Status
 from transports.http.handler import CODECS
 from transports.http.wire import (
@@ -47,7 +47,12 @@ The backend protocol over HTTP/1.1 on a private Unix socket; PROTOCOL.md says wh
 is cancelled by closing its connection. At most {MAX_CALLS} calls are carried out at once. The code
 in a problem document decides what an error is, not its HTTP status.
 
-    curl --unix-socket PATH -H 'Content-Type: {JSON}' -d '{{}}' http://localhost{METHODS["Read"].path}
+By hand, with a plugin that serves on the socket s (the handshake says how to start one):
+
+    url=http://localhost/{SERVICE}
+    post() {{ curl -N --unix-socket s -H 'Content-Type: {JSON}' -d "$2" "$url/$1"; }}
+    post OpenSession '{{"protocol_versions":[1]}}'
+    post Read '{{}}'
 """
 
 
