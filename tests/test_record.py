@@ -1,0 +1,222 @@
+"""The record (spec/OPEN_QUESTIONS.md, spec/DECISIONS.md) has its form, and cites what there is.
+
+What a sentence says of speed rests on a claim, what it says of behaviour on a clause or a vector;
+`[open]` marks what nothing holds. A claim that does not hold on the committed evidence is cited
+with its verdict.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from datetime import date
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from transportlab.cli.reading import COMMITTED
+from transportlab.conformance.load import load_vectors
+from transportlab.evidence.claims import Verdict, judge, load_claims
+from transportlab.evidence.compare import Measured
+from transportlab.evidence.evidence import merge
+from transportlab.registry import load_transport, transport_names
+
+SPEC = Path(__file__).resolve().parents[1] / "spec"
+DOCUMENTS = ("OPEN_QUESTIONS.md", "DECISIONS.md")
+TEXTS = {name: (SPEC / name).read_text() for name in DOCUMENTS}
+QUESTIONS, DECISIONS = TEXTS.values()
+
+FIELDS = {
+    "Q": ("Raised", "Phase", "Context", "Options", "Currently leaning"),
+    "D": ("Date", "Status", "Resolves", "Decision", "Rationale", "Alternatives considered"),
+}
+TOPICS = (
+    "The .proto",
+    "Handshake",
+    "Discovery",
+    "Version negotiation",
+    "Is the protocol number tied to cronix's version?",
+    "Conformance",
+    "Is Adopt part of the bar?",
+    "Trust",
+    "Errors and panics",
+    "Where plugins are found",
+    "gRPC against HTTP, stdio JSON-RPC and FFI",
+    "Objections to gRPC",
+    "Config and credentials",
+    "A crash in the middle of an apply",
+    "What would change the answer",
+    "What is not known",
+)
+WIDTH = 74
+
+CLAIM = re.compile(r"\[(C-[A-Z0-9-]+)(?:: (inconclusive|contradicted|not measured))?\]")
+CLAUSE = re.compile(r"\[(P-[A-Z]+-\d+)\]")
+VECTOR = re.compile(r"\[V: ([a-z0-9-]+)\]")
+OPEN = "[open]"
+CITATION = re.compile(r"\[(?:[CPV](?=[-:])|open)[^\]]*\]")
+
+ENTRY = re.compile(r"^## ([QD])-(\d{3}): (.+)$", re.M)
+FIELD = re.compile(r"^([A-Z][a-z]+(?: [a-z]+)?):(?: |$)", re.M)
+SENTENCE_END = re.compile(r"(?<=[.?])\s+(?=[A-Z`$])")
+ITEM = re.compile(r"^\s*(?:-|\d+\.) ", re.M)
+VERB = re.compile(r"\b(?:MUST|SHOULD|MAY)\b")
+COMPARISON = re.compile(
+    r"\b(?:faster|fastest|slower|slowest|sooner|cheaper|lighter|less (?:memory|time)"
+    r"|latency|cold starts?|floors?)\b"
+)
+FIGURE = re.compile(r"\d\s?(?:%|[nuµm]s\b|[KMG]i?B\b|x\b|times\b|calls\b)")
+
+
+def sentences(text: str) -> list[str]:
+    """What stands below the head of a document, by paragraph, item and sentence."""
+    body = text.partition("\n---\n")[2]
+    blocks = [part for block in body.split("\n\n") for part in split_items(block)]
+    return [s for block in blocks for s in SENTENCE_END.split(" ".join(block.split())) if s]
+
+
+def split_items(block: str) -> list[str]:
+    ends = [0, *(match.start() for match in ITEM.finditer(block)), len(block)]
+    return [block[a:b] for a, b in pairwise(ends)]
+
+
+def misquoted(
+    citations: Iterable[tuple[str, str]], verdicts: Mapping[str, Verdict]
+) -> list[tuple[str, str, str]]:
+    """Claims whose verdict is not the one they are cited with (empty: holds), with both."""
+    return [
+        (claim, said or "holds", verdicts[claim])
+        for claim, said in citations
+        if claim in verdicts and verdicts[claim] != (said or "holds")
+    ]
+
+
+def committed() -> dict[str, Verdict]:
+    """The verdict of each claim on the committed evidence; none before there is any."""
+    files = sorted(COMMITTED.glob("*.json"))
+    if not files:
+        return {}
+    return {one.claim.id: one.verdict for one in judge(load_claims(), Measured(merge(files)))}
+
+
+def slug(heading: str) -> str:
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_each_entry_has_the_fields_of_its_kind_in_order(name: str) -> None:
+    [_, *parts] = ENTRY.split(TEXTS[name])
+    entries = list(zip(parts[0::4], parts[3::4], strict=True))
+    assert entries
+    for kind, text in entries:
+        found = tuple(n for n in FIELD.findall(text) if n in FIELDS[kind])
+        assert found == FIELDS[kind]
+        day = re.search(r"^(?:Raised|Date): (.+)$", text, re.M)
+        assert day
+        date.fromisoformat(day[1])
+
+
+def test_the_question_and_its_proposed_decision_lead_to_each_other() -> None:
+    anchors = {f"./{n}#{slug(' '.join(h[1:]))}" for n in DOCUMENTS for h in headings(n)}
+    links = set(re.findall(r"\]\((\./[^)]+)\)", QUESTIONS + DECISIONS))
+    assert links == anchors
+    assert "\nStatus: Proposed\n" in DECISIONS
+    assert [h[1] for n in DOCUMENTS for h in headings(n)] == ["Q-002:", "D-038:"]
+
+
+def headings(name: str) -> list[tuple[str, str, str]]:
+    return [("##", f"{m[1]}-{m[2]}:", m[3]) for m in ENTRY.finditer(TEXTS[name])]
+
+
+def test_the_question_holds_every_topic() -> None:
+    assert tuple(re.findall(r"^### (.+)$", QUESTIONS, re.M)) == TOPICS
+
+
+def test_each_alternative_says_why_it_is_not_taken() -> None:
+    items = split_items(DECISIONS.partition("\nAlternatives considered:\n")[2])[1:]
+    assert len(items) > 5
+    assert [item for item in items if not re.search(r"\b(?:Rejected|Deferred): ", item)] == []
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_lines_are_short_but_for_links(name: str) -> None:
+    lines = [line for line in TEXTS[name].splitlines() if "](./" not in line]
+    assert [line for line in lines if len(line) > WIDTH] == []
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_everything_that_is_cited_exists(name: str) -> None:
+    text = TEXTS[name].partition("\n---\n")[2]
+    known = {claim.id for claim in load_claims()}
+    clauses = set(re.findall(r"\*\*(P-[A-Z]+-\d+)\*\*", (SPEC / "PROTOCOL.md").read_text()))
+    vectors = {vector.id for vector in load_vectors()}
+    assert {claim for claim, _ in CLAIM.findall(text)} <= known
+    assert set(CLAUSE.findall(text)) <= clauses
+    assert set(VECTOR.findall(text)) <= vectors
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_each_citation_is_of_a_form_that_is_looked_up(name: str) -> None:
+    found = CITATION.findall(" ".join(TEXTS[name].partition("\n---\n")[2].split()))
+    assert len(found) > 20
+    forms = (CLAIM, CLAUSE, VECTOR)
+    assert [c for c in found if c != OPEN and not any(f.fullmatch(c) for f in forms)] == []
+
+
+def test_each_claim_is_cited_with_its_verdict_on_the_committed_evidence() -> None:
+    assert misquoted(CLAIM.findall(QUESTIONS + DECISIONS), committed()) == []
+
+
+def test_a_claim_cited_with_another_verdict_than_its_own_is_found() -> None:
+    cited = CLAIM.findall("A [C-A]. B [C-B: inconclusive]. C [C-C]. D [C-D: not measured].")
+    verdicts = {
+        "C-A": Verdict.CONTRADICTED,
+        "C-B": Verdict.HOLDS,
+        "C-C": Verdict.HOLDS,
+        "C-D": Verdict.NOT_MEASURED,
+    }
+    assert misquoted(cited, verdicts) == [
+        ("C-A", "holds", "contradicted"),
+        ("C-B", "inconclusive", "holds"),
+    ]
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_each_sentence_that_compares_cites_a_claim(name: str) -> None:
+    compared = [s for s in sentences(TEXTS[name]) if COMPARISON.search(s)]
+    assert len(compared) > 5
+    assert [s for s in compared if not CLAIM.search(s) and OPEN not in s] == []
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_each_sentence_that_binds_cites_a_clause_or_a_vector(name: str) -> None:
+    binding = [s for s in sentences(TEXTS[name]) if VERB.search(s)]
+    assert len(binding) > 5
+    held = (CLAUSE, VECTOR)
+    assert [s for s in binding if OPEN not in s and not any(h.search(s) for h in held)] == []
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_no_measured_figure_stands_in_the_record(name: str) -> None:
+    assert [s for s in sentences(TEXTS[name]) if FIGURE.search(s)] == []
+
+
+def test_a_plugin_whose_sum_differs_from_its_pin_is_run_as_the_record_admits(
+    tmp_path: Path,
+) -> None:
+    [statement] = [s for s in sentences(QUESTIONS) if "enforces none" in s]
+    assert statement.endswith(f"is run {OPEN}.")
+    manifest = json.loads((SPEC / "manifests" / "one-job.json").read_bytes())
+    manifest["plugins"] = {"echo": {"sha256": "0" * 64}}
+    path = tmp_path / "pinned.json"
+    path.write_text(json.dumps(manifest))
+    transport = next(n for n in transport_names() if load_transport(n).traits.isolated)
+    command = Path(sys.executable).with_name("transportlab")
+    done = subprocess.run(
+        [command, "plan", "--manifest", path, "--backend", "echo", "--transport", transport],
+        check=False, capture_output=True, env={**os.environ, "NO_COLOR": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0
