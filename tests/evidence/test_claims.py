@@ -182,3 +182,14 @@ def test_what_lacks_a_copy_has_no_noise_and_zero_is_no_ratio(
     assert not compared.within_noise
     zero = [Side(arm, "cold-start", "cpu-host") for arm in ("jsonrpc-json", "grpc-protobuf")]
     assert measured.compare("handshake", "unpinned", *zero) is None
+
+
+def test_reproduce_without_committed_evidence_asks_for_some(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write_evidence: Callable[..., Path]
+) -> None:
+    from transportlab.cli import reading
+
+    monkeypatch.setattr(reading, "COMMITTED", tmp_path / "nothing")
+    result = reproduce(write_evidence())
+    assert result.exit_code == 2
+    assert "give --against" in result.output

@@ -221,7 +221,7 @@ def test_a_missing_library_is_one_clear_error(
         (75.0, "s", "75.0 s"),
         (0.0, "s", "0 ns"),
         (1536.0, "B", "1.50 KiB"),
-        (12345.0, "1/s", "12,345 /s"),
+        (12345.0, "1/s", "12,300 /s"),
     ],
 )
 def test_amounts_have_three_digits_and_a_unit(value: float, unit: str, shown: str) -> None:
