@@ -1,0 +1,81 @@
+"""A disk that is full and one that is read-only, real ones, through the whole command."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+COMMAND = str(Path(sys.executable).with_name("transportlab"))
+MANIFEST = Path(__file__).resolve().parents[2] / "spec" / "manifests" / "jobs-256.json"
+OLD = "0 6 * * * /usr/local/bin/backup\n"
+
+# A file system of 16 KiB in a mount namespace of its own, which goes with the process.
+SCRIPT = """
+set -e
+mount -t tmpfs -o size=16k tmpfs "$1"
+printf '{old}' > "$1/crontab"
+{then}
+status=0
+"$2" apply --manifest "$3" --backend crontab --transport "$4" \\
+    --backend-config "path=$1/crontab" || status=$?
+echo "status $status"
+ls "$1"
+cat "$1/crontab"
+"""
+
+
+def namespace() -> list[str]:
+    """The command that gives a process a mount namespace; skips where nobody may have one."""
+    found = shutil.which("unshare")
+    wanted = [found or "unshare", "--user", "--map-root-user", "--mount"]
+    allowed = (
+        found and not subprocess.run([*wanted, "true"], capture_output=True, check=False).returncode
+    )
+    if not allowed:
+        pytest.skip("not run: this machine gives no mount namespace")
+    return wanted
+
+
+def apply(folder: Path, transport: str, then: str = "") -> "subprocess.CompletedProcess[str]":
+    script = SCRIPT.format(old=OLD.replace("\n", "\\n"), then=then)
+    arguments = ["sh", str(folder), COMMAND, str(MANIFEST), transport]
+    # What measures coverage would write to the same small disk.
+    env = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+    return subprocess.run(
+        [*namespace(), "sh", "-c", script, *arguments],
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("transport", ["direct", "jsonrpc"])
+def test_a_full_disk_keeps_what_is_there_and_says_how_far_it_came(
+    tmp_path: Path, transport: str
+) -> None:
+    done = apply(tmp_path, transport)
+    status, names, *lines = done.stdout.splitlines()
+    assert status == "status 1", done.stderr
+    assert "RESOURCE_EXHAUSTED" in done.stderr
+    assert "applied: " in done.stderr
+    assert "unattempted: " in done.stderr
+    assert names == "crontab"
+    assert lines[0] + "\n" == OLD
+    # Each entry is there whole: a schedule line and the marker below it.
+    assert len(lines) > 2
+    assert all("cronix trigger" in line for line in lines[1::2])
+    assert all("cronix:owned" in line for line in lines[2::2])
+    assert len(lines) % 2
+
+
+def test_a_read_only_disk_is_told_and_left_alone(tmp_path: Path) -> None:
+    done = apply(tmp_path, "direct", 'mount -o remount,ro "$1"')
+    status, names, *lines = done.stdout.splitlines()
+    assert status == "status 1", done.stderr
+    assert "READ_ONLY" in done.stderr or "read-only" in done.stderr.lower()
+    assert str(tmp_path) in done.stderr
+    assert (names, lines) == ("crontab", [OLD.strip()])
