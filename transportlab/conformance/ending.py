@@ -10,6 +10,9 @@ from transportlab.conformance.match import mismatch, shown
 from transportlab.conformance.vectors import Alternative, Expect
 
 
+LOST = "a lost connection"
+
+
 @dataclass(frozen=True, slots=True)
 class Ending:
     """How a call ended, in plain values. Without error and lost it ended well."""
@@ -29,7 +32,7 @@ class Ending:
     def text(self) -> str:
         """For people."""
         if self.lost:
-            return f"a lost connection ({self.lost})"
+            return f"{LOST} ({self.lost})"
         if self.error is not None:
             return f"an error {shown({k: v for k, v in self.error.items() if v})}"
         return f"a good end with {shown(self.reply if self.events is None else self.events)}"

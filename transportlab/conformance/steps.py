@@ -16,7 +16,7 @@ import msgspec
 from msgspec import UNSET
 
 from transportlab import model
-from transportlab.conformance.ending import Ending, judge, neutral, tally
+from transportlab.conformance.ending import LOST, Ending, judge, neutral, tally
 from transportlab.conformance.fixture import Fixture
 from transportlab.conformance.match import mismatch, shown
 from transportlab.conformance.start import Program
@@ -121,7 +121,12 @@ class Player:
         return neutral(whole, self._fixture.neutral)
 
     def have(self, step: Have) -> str:
-        """Plan and Apply."""
+        """Plan and Apply, again if it may take several."""
+        while (problem := self._have(step)) and step.eventually and LOST not in problem:
+            time.sleep(AGAIN_SECONDS)
+        return problem
+
+    def _have(self, step: Have) -> str:
         request = {"app": step.app, "jobs": step.jobs, "allow_empty": True}
         plan = self.ending(Call("Plan", request))
         if plan.error or plan.lost:

@@ -79,10 +79,14 @@ class Call(Struct, frozen=True, forbid_unknown_fields=True, tag="call", tag_fiel
 
 
 class Have(Struct, frozen=True, forbid_unknown_fields=True, tag="have", tag_field="do"):
-    """Plan and Apply, so that the app has these jobs; both must end well."""
+    """Plan and Apply, so that the app has these jobs; both must end well.
+
+    eventually: again until they do, as a host plans again where another call may still write.
+    """
 
     app: str
     jobs: Any
+    eventually: bool = False
 
 
 class Edit(Struct, frozen=True, forbid_unknown_fields=True, tag="edit", tag_field="do"):
