@@ -7,9 +7,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: evidence test check install derived libraries clean
+.PHONY: evidence bench test check install derived libraries clean
 
+# PROFILE=full takes about half an hour, quick at most four minutes.
 evidence: install
+	$(BIN)/transportlab evidence --profile $(or $(PROFILE),quick) --out out/evidence.json
+	$(BIN)/transportlab report out/evidence.json --out out/REPORT.md
+
+bench: install
 	$(BIN)/python -m pytest bench --benchmark-only --benchmark-json=out/benchmarks.json \
 	    --benchmark-columns=min,median,iqr,rounds --benchmark-sort=name
 

@@ -1,6 +1,7 @@
 """The command that measures."""
 
 import shlex
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -33,6 +34,8 @@ def evidence(
     """
     from transportlab.evidence.run import EvidenceRun, Options
 
+    # What ends a run from outside is to leave no measuring process behind, as an interrupt does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     suites = tuple(suite or ())
     try:
         EvidenceRun(Options(profile, out, seed, suites, resume)).go()

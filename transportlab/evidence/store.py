@@ -66,7 +66,7 @@ def resume(path: Path, fresh: dict[str, Any]) -> Store:
         complete = found["complete"]
     except OSError as error:
         raise StoreError(f"{path} cannot be read: {error.strerror}") from error
-    except (msgspec.DecodeError, KeyError, AttributeError) as error:
+    except (msgspec.DecodeError, KeyError, AttributeError, TypeError) as error:
         raise StoreError(f"{path} is not an evidence file: {error!r}") from error
     if complete:
         raise StoreError(f"{path} is complete: there is nothing to go on with")
