@@ -9,7 +9,6 @@ from msgspec import UNSET
 from transportlab.conformance.match import mismatch, shown
 from transportlab.conformance.vectors import Alternative, Expect
 
-
 LOST = "a lost connection"
 
 
