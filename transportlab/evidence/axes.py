@@ -17,7 +17,7 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#0
 MARKERS = "osD^vPX*"
 
 _SHORT = 50
-"""A log axis shorter than this factor has ticks at 1, 2 and 5, as it may hold no or one power of ten."""
+"""A log axis shorter than this factor has ticks at 1, 2 and 5: it may hold no power of ten."""
 
 
 def mark(view: View, arm: str) -> tuple[str, str]:
