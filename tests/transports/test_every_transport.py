@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -143,10 +143,10 @@ def test_a_deadline_holds_against_a_backend_that_ignores_it(
 
 
 def test_cancelling_reaches_the_backend(backend: Backend) -> None:
-    calls = (
+    calls: list[Callable[[Cancellation], object]] = [
         lambda switch: read(backend, "!sleep:60", cancellation=switch),
         lambda switch: list(events(backend, "!events:2:60", cancellation=switch)),
-    )
+    ]
     for number, call in enumerate(calls):
         delay = 0.02
         # A call that is cancelled before it has reached the backend is nothing to see there.
