@@ -15,6 +15,7 @@ evidence: install
 	$(BIN)/transportlab report out/evidence.json --out out/REPORT.md
 
 bench: install
+	@mkdir -p out
 	$(BIN)/python -m pytest bench --benchmark-only --benchmark-json=out/benchmarks.json \
 	    --benchmark-columns=min,median,iqr,rounds --benchmark-sort=name
 
