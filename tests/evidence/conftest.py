@@ -20,6 +20,17 @@ TRUE = {
 
 BASE = {"s": 0.01, "B": 4e7, "1/s": 2000.0}
 
+HIDDEN = "not visible"
+FACTS = {
+    "cpu": {"model": "A CPU", "flags": ["x", "y"]}, "kernel": "Linux | 6", "topology": HIDDEN,
+    "hypervisor": HIDDEN, "cgroup_cpu_max": HIDDEN, "governor": HIDDEN, "turbo": HIDDEN,
+    "cpuidle_driver": HIDDEN, "clock_source": "tsc", "mitigations": HIDDEN,
+    "python": {"version": "3.11"}, "protobuf_backend": "upb", "versions": {"grpcio": "1.0"},
+    "source_sha256": "0" * 64, "placements": {}, "message_bytes": {},
+    "effort": {"seconds": 0.02, "least": 3, "most": 1000, "largest": 65536},
+}  # fmt: skip
+NONE = dict.fromkeys(("pass", "fail", "unsupported", "not run", "harness error"), 0)
+
 # (suite, placement, case, metric, unit, kind)
 MEASURES = [
     *(
@@ -95,6 +106,7 @@ def synthesize(
             made.append(
                 {
                     "suite": suite, "number": number, "placement": placement, "order": order,
+                    "affinity": {},
                     "before": load, "after": {**load, "steal": 1.25 + number}, "samples": samples,
                 }
             )  # fmt: skip
@@ -102,8 +114,8 @@ def synthesize(
     return {
         "format": 1, "profile": "quick", "seed": seed, "complete": True, "dirty": False,
         "started": f"2026-01-01T00:{seed % 60:02}:00+00:00", "ended": "2026-01-01T02:00:00+00:00",
-        "commit": "0123456789abcdef", "project_version": "0.1.0", "suites": suites,
-        "facts": {"cpu": {"model": "A CPU", "flags": ["x", "y"]}, "kernel": "Linux | 6"},
+        "commit": "0123456789" * 4, "project_version": "0.1.0", "suites": suites,
+        "facts": dict(FACTS),
         "arms": arms, "blocks": made,
         "not_run": [{"what": "ffi-json", "why": "no libraries were built (no C compiler)"}],
         "conformance": {
@@ -111,9 +123,10 @@ def synthesize(
             "results": [
                 {
                     "transport": "grpc", "codec": "protobuf", "failures": ["read/one"],
-                    "totals": {"pass": 1, "fail": 1, "unsupported": 1},
+                    "totals": {**NONE, "pass": 1, "fail": 1, "unsupported": 1},
                 },
-                {"transport": "ffi", "codec": "protobuf", "totals": {"pass": 3}, "failures": []},
+                {"transport": "ffi", "codec": "protobuf",
+                "totals": {**NONE, "pass": 3}, "failures": []},
             ],
         },
     }  # fmt: skip

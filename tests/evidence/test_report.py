@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
+import jsonschema
 import pytest
 from typer.testing import CliRunner
 
@@ -18,6 +19,13 @@ from transportlab.evidence.words import amount, digits, listed, table
 
 Synthesize = Callable[..., dict[str, Any]]
 Write = Callable[..., Path]
+
+
+SCHEMA = Path(__file__).resolve().parents[2] / "spec" / "evidence.schema.json"
+
+
+def test_synthetic_evidence_is_valid(synthesize: Synthesize) -> None:
+    jsonschema.validate(synthesize(blocks=1), json.loads(SCHEMA.read_text()))
 
 
 def files(folder: Path) -> dict[str, bytes]:
