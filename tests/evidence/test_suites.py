@@ -1,5 +1,7 @@
 """The measuring functions themselves: they do the work that they time, and notice if it is not."""
 
+import os
+import signal
 import threading
 import time
 
@@ -26,7 +28,7 @@ from transportlab.evidence.suites import (
     unary,
 )
 from transportlab.evidence.worker import Job
-from transportlab.evidence.workload import SIZES, app, fill, jobs, messages
+from transportlab.evidence.workload import SIZES, app, fill, jobs, messagesfrom transportlab.registry import load_transport
 
 HERE = Placement(UNPINNED, None, None)
 SHORT = Effort(0.001, 2, 5, 1024)
@@ -194,6 +196,16 @@ def test_a_measuring_process_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch
     job = Job(("unary",), CONTROL_ARM, HERE, SHORT, (), 0.0)
     with pytest.raises(MeasureError, match=r"no result within 0\.01 s"):
         run_job(job)
+
+
+def test_an_interrupted_measuring_process_stops_its_plugin_and_ends() -> None:
+    (arm, *_) = (a for a in transport_arms()[0] if load_transport(a.transport).traits.isolated)
+    job = Job(("unary",), arm, HERE, Effort(30.0, 2, 10**6), (), 0.0)
+    timer = threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        run_job(job)
+    timer.join()
 
 
 def test_a_process_that_did_not_run_where_it_should_is_no_sample() -> None:
