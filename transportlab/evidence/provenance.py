@@ -45,7 +45,7 @@ def conformance(view: View) -> list[str]:
         for one in sorted(found.results, key=lambda one: (one.transport, one.codec))
     ]
     return [
-        f"{found.vectors} vectors over each arm below. *Unsupported*: the transport's traits say so.",
+        f"{found.vectors} vectors over each arm below. *Unsupported*: its traits say so.",
         "",
         *table(["arm", *STATUSES], rows),
         *_failures(found.results),
