@@ -28,7 +28,8 @@ from transportlab.evidence.suites import (
     unary,
 )
 from transportlab.evidence.worker import Job
-from transportlab.evidence.workload import SIZES, app, fill, jobs, messagesfrom transportlab.registry import load_transport
+from transportlab.evidence.workload import SIZES, app, fill, jobs, messages
+from transportlab.registry import load_transport
 
 HERE = Placement(UNPINNED, None, None)
 SHORT = Effort(0.001, 2, 5, 1024)
