@@ -9,7 +9,7 @@ READY := $(VENV)/ready
 
 .PHONY: evidence bench test check install derived libraries clean
 
-# PROFILE=full takes about half an hour, quick at most four minutes.
+# quick is for a look, at most four minutes; PROFILE=full is for the record, about 25.
 evidence: install
 	$(BIN)/transportlab evidence --profile $(or $(PROFILE),quick) --out out/evidence.json
 	$(BIN)/transportlab report out/evidence.json --out out/REPORT.md

@@ -47,6 +47,10 @@ def test_a_sample_tells_how_many_calls_are_behind_it() -> None:
     assert one("x", "rss-host", 2048, BYTES).values == [2048.0]
 
 
+def test_what_was_seen_once_is_one_value() -> None:
+    assert many("bytes/16777216", "latency", [0.25]) == one("bytes/16777216", "latency", 0.25)
+
+
 def test_a_slow_call_is_made_the_least_number_of_times() -> None:
     calls: list[None] = []
 

@@ -52,7 +52,12 @@ def one(case: str, metric: str, value: float, unit: str = SECONDS, n: int = 1) -
 
 
 def many(case: str, metric: str, values: Sequence[float], unit: str = SECONDS) -> Sample:
-    """A sample of something that a process shows again and again: its quantiles."""
+    """A sample of something that a process shows again and again: its quantiles.
+
+    Something that there was the time to see once is one value.
+    """
+    if len(values) == 1:
+        return one(case, metric, values[0], unit)
     return Sample(case, metric, unit, len(values), quantiles(values), QUANTILE_KIND)
 
 
