@@ -133,12 +133,18 @@ def test_an_abandoned_stream_ends_its_connection_and_the_next_call_has_another(
 
 
 def test_a_connection_that_the_server_has_closed_is_not_used_again(scripted_http: Scripted) -> None:
+    closed = threading.Semaphore(0)
+
     def answers_once(sock: socket.socket) -> None:
         sock.recv(65536)
         sock.sendall(OK)
+        sock.shutdown(socket.SHUT_RDWR)
+        closed.release()
 
     channel = scripted_http(answers_once, answers_once, answers_once)
-    assert [read(channel) for _ in range(3)] == [ReadReply()] * 3
+    for _ in range(3):
+        assert read(channel) == ReadReply()
+        assert closed.acquire(timeout=HANG_GUARD)
 
 
 @pytest.fixture
