@@ -7,6 +7,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
+# Tests wait for processes much of their time, so two processors have room for one worker more.
+WORKERS ?= 3
+
 .PHONY: evidence bench test check install derived libraries clean
 
 # quick is for a look, at most four minutes; PROFILE=full is for the record, about 25.
@@ -21,7 +24,7 @@ bench: install
 
 test: install check
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n auto
+	$(BIN)/coverage run -m pytest -n $(WORKERS)
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
 

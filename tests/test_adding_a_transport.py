@@ -27,12 +27,13 @@ def toy(tmp_path_factory: pytest.TempPathFactory, unmeasured: dict[str, str]) ->
 
 def test_the_documents_transport_passes_the_tests_of_every_transport(toy: dict[str, str]) -> None:
     shared = ["tests/test_spine.py", "tests/transports/test_every_transport.py"]
-    command = [sys.executable, "-m", "pytest", "-q", "-k", "toy", *shared]
+    # The whole story with both codecs; the rest with one, as the codecs are not the toy's.
+    command = [sys.executable, "-m", "pytest", "-q", "-k", "toy-json or (spine and toy)", *shared]
     done = subprocess.run(command, cwd=ROOT, env=toy, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-4000:]
     passed = re.search(r"(\d+) passed", done.stdout)
     assert passed is not None
-    assert int(passed[1]) > 80
+    assert int(passed[1]) > 50
     assert "failed" not in done.stdout
 
 
