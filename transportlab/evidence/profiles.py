@@ -5,8 +5,10 @@ rather than fewer blocks: a case gets hundredths of a second. What a group is me
 where. Round trips depend on the placement, so the steady suites have all of their blocks on each
 pinned one and, in full, some unpinned; a start and a whole apply are what an operator sees, who
 pins nothing, so all or most of their blocks are unpinned. Codecs have one process, for which there
-is nothing to split, and little noise. Two idle cores of a virtual machine take about 25 minutes for
-full and three and a half for quick, conformance included; full is then some 8 MB.
+is nothing to split, and little noise. The largest payloads are for full alone.
+
+Two idle cores of a virtual machine take about 25 minutes for full and three and a half for quick,
+conformance included; the file of full has some 8 MB.
 """
 
 from collections.abc import Mapping
@@ -46,7 +48,7 @@ PROFILES = {
             "codec": {SAME: 5},
             "steady": {SAME: 5, SPLIT: 5},
         },
-        Effort(0.008, 3, 1000, 4 << 20),
+        Effort(0.006, 3, 1000, 1 << 18),
         every_codec=False,
     ),
     "full": Profile(

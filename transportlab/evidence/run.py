@@ -25,6 +25,7 @@ from transportlab.evidence.progress import progress
 from transportlab.evidence.schedule import Planned, schedule
 from transportlab.evidence.store import Store, resume
 from transportlab.evidence.suites import GROUPS, SUITES, load_suite
+from transportlab.evidence.suites.carriage import SIZES as PAYLOADS
 from transportlab.evidence.suites.codec import sizes
 from transportlab.evidence.suites.session import MANIFEST
 from transportlab.evidence.worker import Job, Result
@@ -60,6 +61,9 @@ class EvidenceRun:
         self._conformance = not options.suites
         self._not_run: list[tuple[str, str]] = []
         self._arms = self._all_arms(options.only)
+        if "carriage" in self._suites and self._profile.effort.largest < max(PAYLOADS):
+            beyond = f"carriage beyond {self._profile.effort.largest} bytes"
+            self._not_run.append((beyond, "the profile full has it"))
         self._placements = self._all_placements()
         self._modules: dict[str, tuple[str, ...]] = {}
         fresh = self._document(options)
