@@ -12,7 +12,7 @@ WORKERS ?= 3
 
 .PHONY: evidence bench test check install derived libraries clean
 
-# quick is for a look, at most four minutes; PROFILE=full is for the record, about 25.
+# quick is for a look and made for less than four minutes; PROFILE=full, for the record, for 25.
 evidence: install
 	$(BIN)/transportlab evidence --profile $(or $(PROFILE),quick) --out out/evidence.json
 	$(BIN)/transportlab report out/evidence.json --out out/REPORT.md
