@@ -8,16 +8,14 @@ import contextlib
 import os
 import shutil
 import tempfile
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
 from transportlab import __version__, model
 from transportlab.backend import PROTOCOL_VERSIONS, Backend
 from transportlab.channel import (
-    Channel,
     Endpoint,
     EndpointKind,
     LibraryEndpoint,
@@ -26,9 +24,8 @@ from transportlab.channel import (
     StdioEndpoint,
     Transport,
 )
-from transportlab.context import Cancellation, Context
+from transportlab.context import Context
 from transportlab.errors import (
-    ChannelClosed,
     LabError,
     PluginError,
     RpcError,
@@ -38,20 +35,14 @@ from transportlab.errors import (
 from transportlab.handshake import STDIO, Handshake
 from transportlab.host.discovery import find
 from transportlab.host.process import PluginProcess, plugin_environment
-from transportlab.methods import Method
+from transportlab.host.supervised import SupervisedChannel
 from transportlab.registry import backend_names, load_backend, load_transport
 from transportlab.remote import RemoteBackend
 from transportlab.sdk import ENV_CODEC, ENV_SOCKET, ENV_TRANSPORT
 from transportlab.session import PluginSession
 
-Q = TypeVar("Q")
-R = TypeVar("R")
-
 MAX_SOCKET_PATH = 107
 """Bytes in sockaddr_un.sun_path on Linux, less the final NUL (P-HANDSHAKE-4)."""
-
-TURN_SECONDS = 0.02
-"""How often a write that waits for another looks at its deadline and its cancellation."""
 
 EXIT_GRACE = 0.5
 """Seconds that a broken channel waits for its plugin's end, to be able to say how it ended."""
@@ -76,70 +67,6 @@ class HostOptions:
     opens: bool = True
     on_line: Callable[[str], None] | None = None
     on_phase: Callable[[str, int | None], None] | None = None
-
-
-class SupervisedChannel(Channel):
-    """A plugin's channel with its process beside it.
-
-    Writes run one at a time, and a channel that fails says what became of the plugin.
-    """
-
-    def __init__(self, channel: Channel, blame: Callable[[TransportError], LabError]) -> None:
-        self.inner = channel
-        self._blame = blame
-        self._writing = threading.Lock()
-
-    @contextlib.contextmanager
-    def _guard(
-        self, method: Method[Q, R], timeout: float | None, cancel: Cancellation | None
-    ) -> Iterator[float | None]:
-        """Wait for the turn of a write; yields what is left of the timeout."""
-        left = self._take_turn(timeout, cancel) if method.writes else timeout
-        try:
-            yield left
-        except ChannelClosed:
-            raise
-        except TransportError as error:
-            raise self._blame(error) from error
-        finally:
-            if method.writes:
-                self._writing.release()
-
-    def _take_turn(self, timeout: float | None, cancel: Cancellation | None) -> float | None:
-        if self._writing.acquire(blocking=False):
-            return timeout
-        waiting = Context(timeout=timeout, cancellation=cancel)
-        while not self._writing.acquire(timeout=TURN_SECONDS):
-            waiting.check()
-        return waiting.remaining()
-
-    def unary(
-        self,
-        method: Method[Q, R],
-        request: Q,
-        *,
-        timeout: float | None = None,
-        cancel: Cancellation | None = None,
-    ) -> R:
-        """As in Channel; a TransportError becomes a PluginError."""
-        with self._guard(method, timeout, cancel) as left:
-            return self.inner.unary(method, request, timeout=left, cancel=cancel)
-
-    def stream(
-        self,
-        method: Method[Q, R],
-        request: Q,
-        *,
-        timeout: float | None = None,
-        cancel: Cancellation | None = None,
-    ) -> Iterator[R]:
-        """As in Channel; a TransportError becomes a PluginError."""
-        with self._guard(method, timeout, cancel) as left:
-            yield from self.inner.stream(method, request, timeout=left, cancel=cancel)
-
-    def close(self) -> None:
-        """As in Channel."""
-        self.inner.close()
 
 
 class HostSession:
