@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from sysconfig import get_path
 from typing import Any
@@ -218,7 +219,8 @@ def test_conformance_is_a_part_of_a_run_of_all_suites(
         chosen.extend(arm.id for arm in arms)
         return told
 
-    monkeypatch.setattr("transportlab.evidence.conform.conformance", conformance)
+    # Where run.py finds it, also where another test has had the package imported anew.
+    monkeypatch.setattr(import_module("transportlab.evidence.conform"), "conformance", conformance)
     monkeypatch.setattr(EvidenceRun, "_is_done", lambda *_: True)  # nothing but the matrix
     found = measured(tmp_path / "e.json", only=few_arms()[:1])
     assert found["conformance"] == told
