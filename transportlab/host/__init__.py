@@ -3,6 +3,7 @@
 `open_backend` is the way in; the modules are its steps, in the order of the protocol.
 """
 
-from transportlab.host.session import HostOptions, HostSession, open_backend
+from transportlab.host.options import HostOptions
+from transportlab.host.session import HostSession, open_backend
 
 __all__ = ["HostOptions", "HostSession", "open_backend"]

@@ -5,11 +5,6 @@ shared library, or a program with a socket or with its stdin and stdout.
 """
 
 import contextlib
-import os
-import shutil
-import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
@@ -20,8 +15,6 @@ from transportlab.channel import (
     EndpointKind,
     LibraryEndpoint,
     ObjectEndpoint,
-    SocketEndpoint,
-    StdioEndpoint,
     Transport,
 )
 from transportlab.context import Context
@@ -32,41 +25,17 @@ from transportlab.errors import (
     TransportError,
     UsageError,
 )
-from transportlab.handshake import STDIO, Handshake
 from transportlab.host.discovery import find
-from transportlab.host.process import PluginProcess, plugin_environment
+from transportlab.host.launch import Launch
+from transportlab.host.options import HostOptions
+from transportlab.host.process import PluginProcess
 from transportlab.host.supervised import SupervisedChannel
 from transportlab.registry import backend_names, load_backend, load_transport
 from transportlab.remote import RemoteBackend
-from transportlab.sdk import ENV_CODEC, ENV_SOCKET, ENV_TRANSPORT
 from transportlab.session import PluginSession
-
-MAX_SOCKET_PATH = 107
-"""Bytes in sockaddr_un.sun_path on Linux, less the final NUL (P-HANDSHAKE-4)."""
 
 EXIT_GRACE = 0.5
 """Seconds that a broken channel waits for its plugin's end, to be able to say how it ended."""
-
-
-@dataclass(frozen=True, slots=True)
-class HostOptions:
-    """Bounds in seconds, and what becomes of a plugin's lines on stderr.
-
-    codec None is the transport's usual one. handshake bounds the wait for the line, open the
-    OpenSession call, close the CloseSession call, stop all of the ladder after it. on_phase is told
-    of each step with the plugin's pid, None without a process: started, line, connected, opened.
-    """
-
-    codec: str | None = None
-    config: Mapping[str, str] = field(default_factory=dict)
-    required_capabilities: tuple[str, ...] = ()
-    handshake: float = 5.0
-    open: float = 10.0
-    close: float = 1.0
-    stop: float = 4.0
-    opens: bool = True
-    on_line: Callable[[str], None] | None = None
-    on_phase: Callable[[str, int | None], None] | None = None
 
 
 class HostSession:
@@ -99,8 +68,7 @@ class HostSession:
             undo.pop_all()
 
     def _phase(self, name: str) -> None:
-        if self._options.on_phase is not None:
-            self._options.on_phase(name, None if self.process is None else self.process.pid)
+        self._options.phase(name, None if self.process is None else self.process.pid)
 
     def _endpoint(self, transport: Transport, codec: str) -> Endpoint:
         kind = transport.traits.endpoint
@@ -111,7 +79,9 @@ class HostSession:
         self.shadowed = tuple(str(path) for path in found.shadowed)
         if kind is EndpointKind.LIBRARY:
             return LibraryEndpoint(self._path)
-        return self._start(found.name, transport, codec)
+        launch = Launch(found.name, self._path, transport, codec, self._options)
+        self.process, endpoint = launch.start(self._stack)
+        return endpoint
 
     def _object(self) -> Endpoint:
         plugin = load_backend(self._name)
@@ -123,55 +93,6 @@ class HostSession:
                 action="a plugin needs a transport that reaches it",
             )
         return ObjectEndpoint(PluginSession(plugin))
-
-    def _start(self, name: str, transport: Transport, codec: str) -> Endpoint:
-        socket = transport.traits.endpoint is EndpointKind.SOCKET
-        environment = plugin_environment(os.environ)
-        environment |= {ENV_TRANSPORT: transport.name, ENV_CODEC: codec}
-        if socket:
-            environment[ENV_SOCKET] = self._socket_path()
-        process = PluginProcess(name, [self._path], environment, self._options.on_line)
-        self.process = process
-        self._stack.callback(process.stop, self._options.stop)
-        self._phase("started")
-        said = process.handshake(self._options.handshake)
-        self._phase("line")
-        self._check(said, transport.name, environment.get(ENV_SOCKET, STDIO))
-        if not socket:
-            return StdioEndpoint(process.stdout, process.stdin)
-        process.drain_stdout()
-        return SocketEndpoint(said.endpoint)
-
-    def _socket_path(self) -> str:
-        """A path in a private directory (0700) that lives as long as the session (P-START-1)."""
-        folder = tempfile.mkdtemp(prefix="cronix-")
-        if len(os.fsencode(folder)) + 2 > MAX_SOCKET_PATH:
-            os.rmdir(folder)
-            folder = tempfile.mkdtemp(prefix="cronix-", dir="/tmp")  # TMPDIR is too long
-        self._stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        return os.path.join(folder, "s")
-
-    def _check(self, said: Handshake, transport: str, endpoint: str) -> None:
-        process = self.process
-        if process is None:
-            raise UsageError("a handshake belongs to a process")
-        spoken = said.words.get("transport", transport)
-        if spoken != transport:
-            raise process.error(
-                "E-TRANSPORT",
-                "the plugin speaks another transport",
-                expected=transport,
-                got=spoken,
-                action=f"use --transport {spoken}",
-            )
-        if said.endpoint != endpoint:
-            raise process.error(
-                "E-ENDPOINT",
-                "the plugin serves at another endpoint than the host gave it",
-                expected=endpoint,
-                got=said.endpoint,
-                action="report this to the plugin's author",
-            )
 
     def _open(self) -> model.OpenSessionReply:
         options = self._options

@@ -1,0 +1,30 @@
+"""What an operator decides of a session: its bounds, its configuration, and who is told what."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class HostOptions:
+    """Bounds in seconds, and what becomes of a plugin's lines on stderr.
+
+    codec None is the transport's usual one. handshake bounds the wait for the line, open the
+    OpenSession call, close the CloseSession call, stop all of the ladder after it. on_phase is told
+    of each step with the plugin's pid, None without a process: started, line, connected, opened.
+    """
+
+    codec: str | None = None
+    config: Mapping[str, str] = field(default_factory=dict)
+    required_capabilities: tuple[str, ...] = ()
+    handshake: float = 5.0
+    open: float = 10.0
+    close: float = 1.0
+    stop: float = 4.0
+    opens: bool = True
+    on_line: Callable[[str], None] | None = None
+    on_phase: Callable[[str, int | None], None] | None = None
+
+    def phase(self, name: str, pid: int | None) -> None:
+        """Tell whoever asked to be told of the steps."""
+        if self.on_phase is not None:
+            self.on_phase(name, pid)
