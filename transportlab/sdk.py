@@ -10,12 +10,19 @@ import os
 import select
 import signal
 import sys
+from collections.abc import Callable
 from io import FileIO
 from types import FrameType
 
 from transportlab import handshake
-from transportlab.backend import Plugin
-from transportlab.channel import Endpoint, EndpointKind, SocketEndpoint, StdioEndpoint
+from transportlab.backend import Backend, Plugin
+from transportlab.channel import (
+    Endpoint,
+    EndpointKind,
+    SocketEndpoint,
+    StdioEndpoint,
+    Transport,
+)
 from transportlab.errors import LabError
 from transportlab.registry import load_transport
 from transportlab.session import PluginSession
@@ -65,31 +72,42 @@ def claim_stdout() -> FileIO:
 
 def handshake_line(plugin: Plugin, transport: str, codec: str, endpoint: str) -> str:
     """The one line by which a plugin reports itself, without its line end (P-HANDSHAKE-1)."""
-    who = {"name": plugin.name, "version": plugin.version}
+    return _line(plugin.name, plugin.version, transport, codec, endpoint)
+
+
+def _line(name: str, version: str, transport: str, codec: str, endpoint: str) -> str:
+    who = {"name": name} | ({"version": version} if version else {})
     return handshake.write(endpoint, transport=transport, codec=codec, **who)
 
 
 def run(plugin: Plugin) -> None:
     """Serve the plugin to the host that started this process, then exit. Does not return."""
+    run_backend(plugin.name, plugin.version, lambda _codec: PluginSession(plugin))
+
+
+def run_backend(name: str, version: str, make: Callable[[str], Backend]) -> None:
+    """As run(), for the backend that make(codec) makes; version may not be known, and empty."""
     try:
-        name = os.environ[ENV_TRANSPORT]
+        transport = os.environ[ENV_TRANSPORT]
     except KeyError:
+        who = " ".join(filter(None, (f"cronix-backend-{name}", version)))
         sys.exit(
-            f"cronix-backend-{plugin.name} {plugin.version} is a plugin: a host starts it and sets"
-            f" {ENV_TRANSPORT}. Try: transportlab read --backend {plugin.name} --help"
+            f"{who} is a plugin: a host starts it and sets"
+            f" {ENV_TRANSPORT}. Try: transportlab read --backend {name} --help"
         )
     wire = claim_stdout()
     try:
-        _serve(plugin, name, wire)
+        _serve(name, version, load_transport(transport), make, wire)
     except LabError as error:
-        sys.exit(f"cronix-backend-{plugin.name}: {error}")
+        sys.exit(f"cronix-backend-{name}: {error}")
     sys.stderr.flush()
     # Threads may still sit in calls that nobody waits for; the interpreter must not wait for them.
     sys.exit(0)
 
 
-def _serve(plugin: Plugin, name: str, wire: FileIO) -> None:
-    transport = load_transport(name)
+def _serve(
+    name: str, version: str, transport: Transport, make: Callable[[str], Backend], wire: FileIO
+) -> None:
     codec = os.environ.get(ENV_CODEC) or transport.traits.codecs[0]
     socket = os.environ.get(ENV_SOCKET, "")
     endpoint: Endpoint
@@ -99,7 +117,8 @@ def _serve(plugin: Plugin, name: str, wire: FileIO) -> None:
     else:
         endpoint = SocketEndpoint(socket)
         address, stdin = socket, 0
-    life = ProcessLife(handshake_line(plugin, name, codec, address), wire, stdin)
+    backend = make(codec)
+    life = ProcessLife(_line(name, version, transport.name, codec, address), wire, stdin)
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         life.stop()
@@ -107,7 +126,7 @@ def _serve(plugin: Plugin, name: str, wire: FileIO) -> None:
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGINT, on_signal)
     try:
-        transport.serve(PluginSession(plugin), endpoint, codec=codec, life=life)
+        transport.serve(backend, endpoint, codec=codec, life=life)
     finally:
         if stdin is not None:
             _remove(socket)
