@@ -117,6 +117,9 @@ class SessionInfo:
     protocol_version: int
 
 
+_NO_LOG = Log("")
+
+
 class Context:
     """A call's surroundings, on either side of a channel.
 
@@ -136,7 +139,7 @@ class Context:
         self.deadline = None if timeout is None else time.monotonic() + timeout
         self.cancellation = cancellation
         self.session = session
-        self.log = log or Log("")
+        self.log = _NO_LOG if log is None else log
 
     def remaining(self) -> float | None:
         """Seconds until the deadline, negative once it has passed, None without one."""
