@@ -7,6 +7,7 @@ has been done. Whether the program may run at all is decided before this.
 import contextlib
 import os
 import shutil
+import sys
 import tempfile
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from transportlab.channel import (
     Transport,
 )
 from transportlab.handshake import STDIO, Handshake
+from transportlab.host.discovery import LIBRARY_SUFFIX
 from transportlab.host.options import HostOptions
 from transportlab.host.process import PluginProcess, plugin_environment
 from transportlab.sdk import ENV_CODEC, ENV_SOCKET, ENV_TRANSPORT
@@ -46,7 +48,9 @@ class Launch:
         environment |= {ENV_TRANSPORT: self.transport.name, ENV_CODEC: self.codec}
         if socket:
             environment[ENV_SOCKET] = socket_path(undo)
-        process = PluginProcess(self.name, [self.path], environment, self.options.on_line)
+        process = PluginProcess(
+            self.name, self._command(), environment, self.options.on_line, path=self.path
+        )
         undo.callback(process.stop, self.options.stop)
         self.options.phase("started", process.pid)
         said = process.handshake(self.options.handshake)
@@ -56,6 +60,12 @@ class Launch:
             return process, StdioEndpoint(process.stdout, process.stdin)
         process.drain_stdout()
         return process, SocketEndpoint(said.endpoint)
+
+    def _command(self) -> list[str]:
+        """A program as it is; a library in a worker, which only this host's code goes into (-P)."""
+        if not self.path.endswith(LIBRARY_SUFFIX):
+            return [self.path]
+        return [sys.executable, "-P", "-m", "transportlab.worker", self.path]
 
     def _check(self, process: PluginProcess, said: Handshake, endpoint: str) -> None:
         spoken = said.words.get("transport", self.transport.name)

@@ -39,7 +39,10 @@ def plugin_environment(host: Mapping[str, str]) -> dict[str, str]:
 
 
 class PluginProcess:
-    """A running plugin program. stop() must be called; it may be called twice."""
+    """A running plugin program. stop() must be called; it may be called twice.
+
+    path is what errors show as the plugin's, where that is not the command's first word.
+    """
 
     def __init__(
         self,
@@ -47,9 +50,11 @@ class PluginProcess:
         command: Sequence[str],
         environment: Mapping[str, str],
         on_line: Callable[[str], None] | None = None,
+        *,
+        path: str = "",
     ) -> None:
         self.name = name
-        self.path = command[0]
+        self.path = path or command[0]
         self.version = ""
         self._tail: deque[str] = deque(maxlen=STDERR_LINES)
         self._on_line = on_line

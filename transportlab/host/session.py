@@ -1,7 +1,8 @@
 """A backend's session as a host holds it, whatever the transport: open_backend() to close().
 
 Which way a backend is reached is read from the transport's traits: an object in this process, a
-shared library, or a program with a socket or with its stdin and stdout.
+shared library, or a program with a socket or with its stdin and stdout. A library that is given by
+its path over a program's transport runs in a worker, a program of the host's own.
 """
 
 import contextlib
@@ -25,7 +26,7 @@ from transportlab.errors import (
     TransportError,
     UsageError,
 )
-from transportlab.host.discovery import find
+from transportlab.host.discovery import LIBRARY_SUFFIX, find
 from transportlab.host.launch import Launch
 from transportlab.host.options import HostOptions
 from transportlab.host.process import PluginProcess
@@ -74,7 +75,8 @@ class HostSession:
         kind = transport.traits.endpoint
         if kind is EndpointKind.OBJECT:
             return self._object()
-        found = find(self._name, library=kind is EndpointKind.LIBRARY)
+        library = kind is EndpointKind.LIBRARY or self._name.endswith(LIBRARY_SUFFIX)
+        found = find(self._name, library=library)
         self._path = str(found.path)
         self.shadowed = tuple(str(path) for path in found.shadowed)
         if kind is EndpointKind.LIBRARY:
