@@ -1,10 +1,13 @@
 """Where plugins are found: three directories, and last the lab's own (P-DISCOVERY).
 
-PATH is not searched: what runs as a backend is put in a place that is meant for it.
+PATH is not searched: what runs as a backend is put in a place that is meant for it. What is found
+is a path that looks as if it could run; whether these bytes may run is decided elsewhere.
 """
 
+import errno
 import os
 import re
+import stat
 import sysconfig
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +18,16 @@ from transportlab.errors import PluginError
 PREFIX = "cronix-backend-"
 LIBRARY_SUFFIX = ".so"
 
+NOWHERE = "a link that leads nowhere"
+
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,62}\Z")
+_KINDS = {
+    stat.S_IFDIR: "a directory",
+    stat.S_IFIFO: "a fifo",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a character device",
+    stat.S_IFBLK: "a block device",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,67 +43,170 @@ def directories(environment: Mapping[str, str]) -> list[Path]:
     """The directories that are searched, first match wins; the last holds the lab's own plugins."""
     own = environment.get("CRONIX_PLUGIN_DIR")
     home = environment.get("HOME")
-    places = [Path(own)] if own else []
+    places = [Path(own).absolute()] if own else []
     places += [Path(home, ".cronix", "plugins")] if home else []
     places += [Path("/usr/local/share/cronix/plugins"), Path(sysconfig.get_path("scripts"))]
-    return places
+    return list(dict.fromkeys(places))
 
 
 def find(backend: str, *, library: bool, environment: Mapping[str, str] | None = None) -> Found:
     """The file of a backend, by its name or (if it holds a slash) by its path.
 
-    Raises PluginError E-NOT-FOUND, E-NOT-A-FILE, E-NOT-EXECUTABLE.
+    Raises PluginError: E-NOT-FOUND, E-BAD-NAME, E-DIRECTORY, and what check() raises.
     """
     if os.sep in backend:
-        path = Path(backend)
-        return Found(_name_of(path), _checked(_name_of(path), path, library))
+        path = Path(backend).absolute()
+        check(path, library=library)
+        return Found(name_of(path), path)
     if not _NAME.match(backend):
-        raise PluginError(
-            "E-NOT-FOUND",
-            "not a backend's name",
-            name=backend,
-            expected="a lower-case letter, then letters, digits, hyphens; or a path with a slash",
-            got=repr(backend),
-        )
+        raise bad_name(backend, "")
     places = directories(os.environ if environment is None else environment)
     file = PREFIX + backend + (LIBRARY_SUFFIX if library else "")
-    found = [place / file for place in places if os.path.lexists(place / file)]
+    found: list[Path] = []
+    for place in places:
+        try:
+            if holds(place, file):
+                found.append(place / file)
+        except OSError as error:
+            if not found:  # the first match might be in there (P-DISCOVERY-2)
+                raise _directory(backend, place, reason(error)) from error
     if not found:
-        raise PluginError(
-            "E-NOT-FOUND",
-            f"no file {file} in {', '.join(str(place) for place in places)}",
-            name=backend,
-            action="install the plugin there, set CRONIX_PLUGIN_DIR, or give its path",
-        )
-    return Found(backend, _checked(backend, found[0], library), tuple(found[1:]))
+        raise _nowhere(backend, file, places)
+    check(found[0], library=library)
+    return Found(backend, found[0], tuple(found[1:]))
 
 
-def _name_of(path: Path) -> str:
+def name_of(path: Path) -> str:
+    """The backend's name as its file's name tells it."""
     return path.name.removesuffix(LIBRARY_SUFFIX).removeprefix(PREFIX)
 
 
-def _checked(name: str, path: Path, library: bool) -> Path:
-    if not path.exists():
-        broken = path.is_symlink()
+def is_name(name: str) -> bool:
+    """Whether a backend may be called so (P-DISCOVERY-1)."""
+    return _NAME.match(name) is not None
+
+
+def holds(place: Path, file: str) -> bool:
+    """Whether the directory has a file of that name, whatever it is; OSError if nobody can tell."""
+    try:
+        os.lstat(place / file)
+    except FileNotFoundError:
+        if place.is_symlink() and not place.exists():
+            raise OSError(errno.ENOENT, NOWHERE) from None
+        return False
+    return True
+
+
+def check(path: Path, *, library: bool) -> None:
+    """Whether the file could run, as far as its inode tells.
+
+    Raises PluginError: E-NOT-FOUND, E-BROKEN-LINK, E-DIRECTORY, E-NOT-A-FILE, E-NOT-EXECUTABLE,
+    E-NOT-READABLE.
+    """
+    name = name_of(path)
+    mode = _mode(name, path)
+    if not stat.S_ISREG(mode):
         raise PluginError(
-            "E-NOT-FOUND",
-            "a link that leads nowhere" if broken else "no such file",
+            "E-NOT-A-FILE",
+            f"not a regular file but {_kind(mode)}",
             name=name,
             path=str(path),
-            action="check the path",
+            expected="a regular file, or a link to one",
+            got=_kind(mode),
+            action="put the plugin's own file there",
         )
-    if not path.is_file():
+    code, right, flag = (
+        ("E-NOT-READABLE", os.R_OK, "r") if library else ("E-NOT-EXECUTABLE", os.X_OK, "x")
+    )
+    if not os.access(path, right, effective_ids=True):
+        word = "readable" if library else "executable"
         raise PluginError(
-            "E-NOT-A-FILE", "not a regular file", name=name, path=str(path), action="check the path"
-        )
-    if not library and not os.access(path, os.X_OK):
-        raise PluginError(
-            "E-NOT-EXECUTABLE",
-            "not executable",
+            code,
+            f"not {word} by this user",
             name=name,
             path=str(path),
-            expected="a file with its execute bit set",
-            got=f"mode {path.stat().st_mode & 0o7777:04o}",
-            action=f"chmod +x {path}",
+            expected=f"a file that is {word}",
+            got=f"mode {stat.S_IMODE(mode):04o}",
+            action=f"chmod +{flag} {path}",
         )
-    return path.absolute()
+
+
+def _mode(name: str, path: Path) -> int:
+    """The mode of what the path leads to, or a PluginError that says where it leads instead."""
+    try:
+        return path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if not path.is_symlink():
+            raise PluginError(
+                "E-NOT-FOUND", _absent(path), name=name, path=str(path), action="check the path"
+            ) from error
+        raise _broken(name, path, NOWHERE) from error
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise _broken(name, path, "a link that leads in a circle") from error
+        raise _directory(name, path, reason(error)) from error
+    except ValueError as error:  # a NUL in the path
+        raise bad_name(str(path), str(error)) from error
+
+
+def _absent(path: Path) -> str:
+    """That the file is not there, with the first directory on the way that is not there either."""
+    for parent in reversed(path.parents):
+        if not parent.is_dir():
+            link = (
+                f"{parent} is {NOWHERE}"
+                if parent.is_symlink()
+                else f"there is no directory {parent}"
+            )
+            return f"no such file: {link}"
+    return "no such file"
+
+
+def _broken(name: str, path: Path, problem: str) -> PluginError:
+    target = path.readlink() if path.is_symlink() else "a link on the way to it"
+    action = "remove the link, or install what it leads to"
+    return PluginError("E-BROKEN-LINK", problem, name, str(path), got=str(target), action=action)
+
+
+def _directory(name: str, place: Path, problem: str) -> PluginError:
+    return PluginError(
+        "E-DIRECTORY",
+        f"cannot be looked for in {place}: {problem}",
+        name=name,
+        path=str(place),
+        expected="a directory that this user may search",
+        got=problem,
+        action="give this user the right to read it, or take it out of the way",
+    )
+
+
+def bad_name(name: str, problem: str) -> PluginError:
+    """The error for what cannot be a backend's name."""
+    return PluginError(
+        "E-BAD-NAME",
+        problem or "not a backend's name",
+        name=name,
+        expected="a lower-case letter, then at most 62 of a-z, 0-9, '-'; or a path with a slash",
+        got=repr(name),
+        action="`transportlab plugins list` shows the names that there are",
+    )
+
+
+def _nowhere(name: str, file: str, places: list[Path]) -> PluginError:
+    other = PREFIX + name + ("" if file.endswith(LIBRARY_SUFFIX) else LIBRARY_SUFFIX)
+    near = [place / other for place in places if os.path.isfile(place / other)]
+    action = "install the plugin there, set CRONIX_PLUGIN_DIR, or give its path"
+    if near:
+        kinds = ("program", "library") if file.endswith(LIBRARY_SUFFIX) else ("library", "program")
+        action = f"{near[0]} is there, a {kinds[0]}; this transport needs a {kinds[1]}; {action}"
+    where = ", ".join(map(str, places))
+    return PluginError("E-NOT-FOUND", f"no file {file} in {where}", name=name, action=action)
+
+
+def reason(error: OSError) -> str:
+    """What the system says is wrong."""
+    return error.strerror or str(error)
+
+
+def _kind(mode: int) -> str:
+    return _KINDS.get(stat.S_IFMT(mode), "a file")
