@@ -3,10 +3,11 @@
 import sys
 from pathlib import Path
 
-from transportlab.contract import ffi, openapi, openrpc, protobuf, samples, vectors
+from transportlab.contract import ffi, int32, openapi, openrpc, protobuf, samples, vectors
 
 DERIVERS = (
     protobuf.derive,
+    int32.derive,
     ffi.derive,
     samples.derive,
     openapi.derive,
