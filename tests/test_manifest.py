@@ -10,7 +10,6 @@ import pytest
 from transportlab.errors import ManifestError
 from transportlab.manifest import (
     Manifest,
-    PluginPin,
     canonical_bytes,
     load_manifest,
     parse_manifest,
@@ -24,6 +23,7 @@ from transportlab.model import (
     Policy,
     Retries,
 )
+from transportlab.pin import PluginPin
 
 PIN = "0123456789abcdef" * 4
 URL = "https://shop.internal/a"
@@ -109,7 +109,13 @@ def test_jobs_are_sorted_by_name() -> None:
 def test_plugins_are_pinned_by_name() -> None:
     assert parse(document({}, plugins={})).plugins == {}
     pinned = parse(document({}, plugins={"z": {"sha256": PIN}, "crontab": {"sha256": PIN}}))
-    assert pinned.plugins == {"crontab": PluginPin(PIN), "z": PluginPin(PIN)}
+    assert pinned.plugins == {"crontab": PluginPin((PIN,)), "z": PluginPin((PIN,))}
+
+
+def test_a_plugin_may_be_pinned_to_one_of_several_sums() -> None:
+    sums = [PIN, PIN[::-1]]
+    pinned = parse(document({}, plugins={"crontab": {"sha256": sums}}))
+    assert pinned.plugins == {"crontab": PluginPin(tuple(sums))}
 
 
 def test_canonical_bytes_are_compact_and_in_the_order_of_cronix() -> None:

@@ -86,11 +86,18 @@ TOO_LONG = 2**53 + 1
         ("plugins/Cron", {"sha256": PIN}, f'{NAME}"Cron"'),
         ("plugins/cron", PIN, "expected an object, got "),
         ("plugins/cron/sha256", PIN.upper(), "expected 64 lower-case hex digits, got "),
+        ("plugins/cron/sha256", 7, "expected a string, got 7"),
+        ("plugins/cron/sha256", [], "expected an array of 1 to 64 items, got 0"),
     ],
 )
 def test_a_value_outside_its_rule_is_named(path: str, value: object, message: str) -> None:
     (problem,) = problems(changed(path, value))
     assert problem.startswith(f"{path}: {message}")
+
+
+def test_each_of_several_sums_is_checked() -> None:
+    (problem,) = problems(changed("plugins/cron/sha256", [PIN, PIN[1:]]))
+    assert problem.startswith("plugins/cron/sha256/1: expected 64 lower-case hex digits, got ")
 
 
 @pytest.mark.parametrize("value", [None, [], "x", 1, True])

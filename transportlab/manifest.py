@@ -31,12 +31,24 @@ from transportlab.model import (
     Policy,
     Retries,
 )
-from transportlab.shapes import Report, array, integer, mapping, record, text, unique, word
+from transportlab.pin import PluginPin
+from transportlab.shapes import (
+    Report,
+    array,
+    integer,
+    mapping,
+    one_or_several,
+    record,
+    text,
+    unique,
+    word,
+)
 
 VERSION = 1
 MAX_JOBS = 256
 MAX_SCHEDULES = 64
 MAX_SECRET_REFS = 8
+MAX_SUMS = 64
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 MAX_SECONDS = 2**31 - 1
 """Bound of seconds that have no other: the contract's integers are int32 (P-CODEC-2)."""
@@ -45,13 +57,6 @@ DEFAULT_RETRIES = Retries(max_attempts=3, min_seconds=1, max_seconds=60)
 DEFAULT_POLICY = Policy(Concurrency.FORBID, ConcurrencyScope.HOST, 60, DEFAULT_RETRIES)
 DEFAULT_REQUEST = HttpRequest(method="POST")
 DEFAULT_JOB = Job(timezone="UTC", policy=DEFAULT_POLICY)
-
-
-@dataclass(frozen=True, slots=True)
-class PluginPin:
-    """The bytes that a plugin must consist of: their SHA-256, 64 lower-case hex digits."""
-
-    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +192,11 @@ _JOB = record(
 )
 _PLUGINS = mapping(
     fields.name_problem,
-    record(PluginPin, {"sha256": text(fields.sha256_problem)}, required=("sha256",)),
+    record(
+        PluginPin,
+        {"sha256": one_or_several(text(fields.sha256_problem), MAX_SUMS)},
+        required=("sha256",),
+    ),
 )
 _MANIFEST = record(
     _manifest,

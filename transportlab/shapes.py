@@ -129,6 +129,20 @@ def array(item: Reader, low: int, high: int) -> Reader:
     return read
 
 
+def one_or_several(item: Reader, high: int) -> Reader:
+    """One item, or an array of 1 to high; returned as a tuple in either case."""
+    several = array(item, 1, high)
+
+    def read(value: object, path: str, report: Report) -> Any:
+        return (
+            several(value, path, report)
+            if isinstance(value, list)
+            else (item(value, path, report),)
+        )
+
+    return read
+
+
 def mapping(name: Finder, item: Reader) -> Reader:
     """An object with members of one kind, returned as a dict sorted by name."""
 
