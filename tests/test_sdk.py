@@ -10,6 +10,7 @@ import pytest
 
 from transportlab.channel import EndpointKind
 from transportlab.registry import load_transport, transport_names
+from transportlab.secret import new_secret, secret_line
 
 PLUGIN = str(Path(sys.executable).with_name("cronix-backend-echo"))
 SOCKETS = [n for n in transport_names() if load_transport(n).traits.endpoint is EndpointKind.SOCKET]
@@ -19,7 +20,7 @@ def start(**environment: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [PLUGIN],
         env={**os.environ, **environment},
-        input="",
+        input=f"{'0' * 64}\n",
         capture_output=True,
         text=True,
         check=False,
@@ -66,7 +67,10 @@ def test_sigterm_ends_a_plugin_cleanly_and_takes_its_socket_along(
     with subprocess.Popen(
         [PLUGIN], env={**os.environ, **names}, stdin=pipe, stdout=pipe, stderr=pipe
     ) as plugin:
+        assert plugin.stdin is not None
         assert plugin.stdout is not None
+        plugin.stdin.write(secret_line(new_secret()))
+        plugin.stdin.flush()
         line = plugin.stdout.readline()
         assert line.startswith(f"CRONIX-PLUGIN-V1 {path} transport={transport} ".encode())
         assert path.is_socket()

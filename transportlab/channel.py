@@ -5,7 +5,7 @@ Nothing here knows a transport by name. What one can and cannot do is data, in i
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from io import FileIO
 from types import TracebackType
@@ -53,9 +53,14 @@ class Traits:
 
 @dataclass(frozen=True, slots=True)
 class SocketEndpoint:
-    """A Unix socket by its path, at most 107 bytes long on Linux (P-HANDSHAKE-4)."""
+    """A Unix socket by its path, at most 107 bytes long on Linux (P-HANDSHAKE-4).
+
+    secret is what each call must have (P-AUTH-2). Where it is empty, as for a test that serves in
+    its own process, a call must have none.
+    """
 
     path: str
+    secret: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

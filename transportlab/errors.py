@@ -130,6 +130,19 @@ def too_many_calls() -> RpcError:
     )
 
 
+def unauthenticated() -> RpcError:
+    """What a call raises that does not have the secret of the plugin's launch (P-AUTH-2)."""
+    return RpcError(
+        Code.UNAUTHENTICATED,
+        "the call does not have the secret of this launch",
+        ErrorDetails(
+            "SECRET",
+            expected="the secret that the plugin's host gave it",
+            action="only the host that started a plugin can call it",
+        ),
+    )
+
+
 def invalid_argument(
     path: str, problem: str, *, reason: str = "INVALID", expected: str = "", got: str = ""
 ) -> RpcError:

@@ -5,6 +5,7 @@ then belongs to the transport, so it is moved away from everything that prints b
 backend's code runs (P-HANDSHAKE-6). The end of stdin means that the host is gone (P-STOP-2).
 """
 
+import atexit
 import contextlib
 import os
 import select
@@ -13,6 +14,7 @@ import sys
 from collections.abc import Callable
 from io import FileIO
 from types import FrameType
+from typing import NoReturn
 
 from transportlab import handshake
 from transportlab.backend import Backend, Plugin
@@ -25,6 +27,7 @@ from transportlab.channel import (
 )
 from transportlab.errors import LabError
 from transportlab.registry import load_transport
+from transportlab.secret import SecretError, read_secret
 from transportlab.session import PluginSession
 
 ENV_TRANSPORT = "CRONIX_PLUGIN_TRANSPORT"
@@ -95,14 +98,27 @@ def run_backend(name: str, version: str, make: Callable[[str], Backend]) -> None
             f"{who} is a plugin: a host starts it and sets"
             f" {ENV_TRANSPORT}. Try: transportlab read --backend {name} --help"
         )
+    host = os.getppid()
     wire = claim_stdout()
     try:
         _serve(name, version, load_transport(transport), make, wire)
     except LabError as error:
         sys.exit(f"cronix-backend-{name}: {error}")
-    sys.stderr.flush()
-    # Threads may still sit in calls that nobody waits for; the interpreter must not wait for them.
-    sys.exit(0)
+    _leave(host)
+
+
+def _leave(host: int) -> NoReturn:
+    """Exit with status 0. Does not wait for threads: a call may never end (P-STOP-2).
+
+    If the host has gone, nobody else ends what is left of this process's group (P-STOP-3).
+    """
+    with contextlib.suppress(OSError):  # nobody may read them any more
+        sys.stdout.flush()
+        sys.stderr.flush()
+    atexit._run_exitfuncs()
+    if os.getppid() != host and os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
+    os._exit(0)
 
 
 def _serve(
@@ -115,7 +131,7 @@ def _serve(
         endpoint = StdioEndpoint(FileIO(os.dup(0), "rb"), wire)
         address, stdin = handshake.STDIO, None
     else:
-        endpoint = SocketEndpoint(socket)
+        endpoint = _socket_endpoint(socket)
         address, stdin = socket, 0
     backend = make(codec)
     life = ProcessLife(_line(name, version, transport.name, codec, address), wire, stdin)
@@ -130,6 +146,15 @@ def _serve(
     finally:
         if stdin is not None:
             _remove(socket)
+
+
+def _socket_endpoint(path: str) -> SocketEndpoint:
+    """The socket with the secret that the host writes to stdin; without it the host has gone."""
+    try:
+        return SocketEndpoint(path, read_secret(0))
+    except SecretError:
+        _remove(path)
+        raise
 
 
 def _remove(socket: str) -> None:

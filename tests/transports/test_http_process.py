@@ -16,6 +16,7 @@ from transportlab.context import Context
 from transportlab.model import ReadReply, ReadRequest
 from transportlab.registry import load_transport
 from transportlab.remote import RemoteBackend
+from transportlab.secret import new_secret, secret_line
 
 HTTP = load_transport("http")
 HANG_GUARD = 30.0
@@ -68,10 +69,12 @@ def test_a_plugin_process_serves_and_leaves_nothing(socket_path: str, codec: str
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None
+        process.stdin.write(secret_line(secret := new_secret()))
+        process.stdin.flush()
         words = process.stdout.readline().decode().split()
         assert words[:2] == ["CRONIX-PLUGIN-V1", socket_path]
         assert {"transport=http", f"codec={codec}"} <= set(words)
-        with HTTP.connect(SocketEndpoint(socket_path), codec=codec) as channel:
+        with HTTP.connect(SocketEndpoint(socket_path, secret), codec=codec) as channel:
             backend = RemoteBackend(channel)
             request = model.OpenSessionRequest("1", (1,), {"faults": "requests"})
             assert backend.open_session(request, Context()).plugin_name == "echo"

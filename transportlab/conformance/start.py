@@ -10,8 +10,10 @@ from transportlab.channel import EndpointKind, Transport
 from transportlab.errors import PluginError
 from transportlab.host import HostOptions, HostSession
 from transportlab.host.discovery import find
+from transportlab.host.launch import give_secret
 from transportlab.host.process import PluginProcess, plugin_environment
 from transportlab.sdk import ENV_CODEC, ENV_SOCKET, ENV_TRANSPORT
+from transportlab.secret import new_secret
 
 HANDSHAKE_SECONDS = 5.0
 """The protocol's own bound (P-HANDSHAKE-3)."""
@@ -54,6 +56,8 @@ class Program:
         lines: list[str] = []
         path = str(find(self.plugin, library=False).path)
         process = PluginProcess("plugin", [path], environment, lines.append)
+        if ENV_SOCKET in environment:
+            give_secret(process, new_secret())
         said: dict[str, Any] = {"problem": "", "endpoint": "", "words": {}}
         try:
             found = process.handshake(HANDSHAKE_SECONDS)

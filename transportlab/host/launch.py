@@ -23,6 +23,7 @@ from transportlab.host.discovery import LIBRARY_SUFFIX
 from transportlab.host.options import HostOptions
 from transportlab.host.process import PluginProcess, plugin_environment
 from transportlab.sdk import ENV_CODEC, ENV_SOCKET, ENV_TRANSPORT
+from transportlab.secret import new_secret, secret_line
 
 MAX_SOCKET_PATH = 107
 """Bytes in sockaddr_un.sun_path on Linux, less the final NUL (P-HANDSHAKE-4)."""
@@ -52,6 +53,9 @@ class Launch:
             self.name, self._command(), environment, self.options.on_line, path=self.path
         )
         undo.callback(process.stop, self.options.stop)
+        secret = new_secret() if socket else ""
+        if socket:
+            give_secret(process, secret)
         self.options.phase("started", process.pid)
         said = process.handshake(self.options.handshake)
         self.options.phase("line", process.pid)
@@ -59,7 +63,7 @@ class Launch:
         if not socket:
             return process, StdioEndpoint(process.stdout, process.stdin)
         process.drain_stdout()
-        return process, SocketEndpoint(said.endpoint)
+        return process, SocketEndpoint(said.endpoint, secret)
 
     def _command(self) -> list[str]:
         """A program as it is; a library in a worker, which only this host's code goes into (-P)."""
@@ -85,6 +89,12 @@ class Launch:
                 got=said.endpoint,
                 action="report this to the plugin's author",
             )
+
+
+def give_secret(process: PluginProcess, secret: str) -> None:
+    """The one line on a plugin's stdin (P-AUTH-1); it always fits into the pipe."""
+    with contextlib.suppress(BrokenPipeError):  # a plugin that has ended is told by its handshake
+        process.stdin.write(secret_line(secret))
 
 
 def socket_path(undo: contextlib.ExitStack) -> str:

@@ -31,7 +31,7 @@ class GrpcTransport(Transport):
         """As in Transport. grpcio connects at the first call, which then raises ConnectionLost."""
         from transports.grpc.client import GrpcChannel
 
-        return GrpcChannel(endpoint.path, codec)
+        return GrpcChannel(endpoint, codec)
 
     def serve(
         self, backend: Backend, endpoint: SocketEndpoint, *, codec: str, life: Lifecycle
@@ -39,7 +39,7 @@ class GrpcTransport(Transport):
         """As in Transport. The codec is the one to have ready; each call names its own."""
         from transports.grpc.server import serve
 
-        serve(backend, endpoint.path, codec, life)
+        serve(backend, endpoint, codec, life)
 
 
 TRANSPORT = GrpcTransport()

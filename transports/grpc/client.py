@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import grpc
 
-from transportlab.channel import Channel
+from transportlab.channel import Channel, SocketEndpoint
 from transportlab.codecs import DecodeError, load_codec
 from transportlab.context import Cancellation
 from transportlab.errors import (
@@ -26,25 +26,26 @@ from transportlab.errors import (
 )
 from transportlab.methods import Method
 from transportlab.model import Status
-from transports.grpc.wire import CODEC_KEY, OPTIONS, STATUS_KEY
+from transports.grpc.wire import OPTIONS, STATUS_KEY, metadata
 
 Q = TypeVar("Q")
 R = TypeVar("R")
 
 
 class GrpcChannel(Channel):
-    """One HTTP/2 connection to the socket at path."""
+    """One HTTP/2 connection to the socket. metadata is what each call has with it."""
 
-    def __init__(self, path: str, codec: str) -> None:
+    def __init__(self, endpoint: SocketEndpoint, codec: str) -> None:
+        path = endpoint.path
         try:
             is_socket = stat.S_ISSOCK(os.stat(path).st_mode)
         except OSError as error:
             raise TransportError(f"cannot connect to {path}: {error.strerror}") from error
         if not is_socket:
             raise TransportError(f"cannot connect to {path}: not a socket")
-        self.path, self.codec = path, codec
+        self.path = path
         self._codec = load_codec(codec)
-        self._metadata = None if codec == "protobuf" else ((CODEC_KEY, codec),)
+        self.metadata = metadata(codec, endpoint.secret)
         self._channel = grpc.insecure_channel(f"unix:{path}", options=OPTIONS)
         self._callables: dict[str, Any] = {}
         self._closed = threading.Event()
@@ -64,9 +65,9 @@ class GrpcChannel(Channel):
             call = self._callables[method.name] = self._channel.unary_unary(method.path)
         try:
             if cancel is None:
-                reply = call(data, timeout, self._metadata)
+                reply = call(data, timeout, self.metadata)
             else:
-                reply = _cancellable(call.future(data, timeout, self._metadata), cancel)
+                reply = _cancellable(call.future(data, timeout, self.metadata), cancel)
         except (grpc.RpcError, grpc.FutureCancelledError, ValueError) as error:
             raise self._translated(error, method.name, cancel) from error
         return self._decoded(method.reply, reply)
@@ -83,7 +84,7 @@ class GrpcChannel(Channel):
         data = self._prepare(request, timeout, cancel)
         try:
             begin: Any = self._channel.unary_stream(method.path)
-            call = begin(data, timeout, self._metadata)
+            call = begin(data, timeout, self.metadata)
             forget = None if cancel is None else cancel.on_cancel(call.cancel)
             try:
                 for reply in call:

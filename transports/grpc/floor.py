@@ -16,7 +16,7 @@ from transportlab.codecs import Pair
 from transportlab.methods import AnyMethod
 from transportlab.rawecho import Echo, Started, socket_child
 from transports.grpc.client import GrpcChannel
-from transports.grpc.wire import CODEC_KEY, OPTIONS
+from transports.grpc.wire import OPTIONS
 
 
 def raw_call(
@@ -28,8 +28,7 @@ def raw_call(
     call: Any = connection.unary_unary(
         method.path, request_serializer=lambda _: write(), response_deserializer=read
     )
-    metadata = ((CODEC_KEY, channel.codec),)
-    return lambda: call(None, metadata=metadata)
+    return lambda: call(None, metadata=channel.metadata)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import grpc
 
 from transportlab.backend import Backend
-from transportlab.channel import Lifecycle
+from transportlab.channel import Lifecycle, SocketEndpoint
 from transportlab.codecs import Codec, DecodeError, load_codec
 from transportlab.context import Cancellation, Context
 from transportlab.dispatch import Dispatcher
@@ -18,10 +18,12 @@ from transportlab.errors import (
     RpcError,
     TransportError,
     message_too_large,
+    unauthenticated,
     unknown_method,
 )
 from transportlab.methods import METHODS, AnyMethod
-from transports.grpc.wire import CODEC_KEY, OPTIONS, STATUS_KEY
+from transportlab.secret import check_secret
+from transports.grpc.wire import CODEC_KEY, OPTIONS, SECRET_KEY, STATUS_KEY
 
 _STATUS = {code.value[0]: code for code in grpc.StatusCode}
 
@@ -32,20 +34,31 @@ STOP_SECONDS = 1.0
 class _Handlers(grpc.GenericRpcHandler):
     """Finds the handler of a call by its path and its codec."""
 
-    def __init__(self, dispatcher: Dispatcher, codec: str) -> None:
+    def __init__(self, dispatcher: Dispatcher, codec: str, secret: str) -> None:
         self._dispatcher = dispatcher
         self._codecs = {codec: load_codec(codec)}
+        self._secret = secret
 
     def service(self, call: grpc.HandlerCallDetails) -> "grpc.RpcMethodHandler[bytes, bytes]":
-        name = next((v for k, v in call.invocation_metadata if k == CODEC_KEY), "protobuf")
-        if name not in self._codecs:
-            if name not in ("protobuf", "json"):
-                return None  # type: ignore[return-value]  # what grpcio answers with UNIMPLEMENTED
-            self._codecs[name] = load_codec(name)
-        handler = _Call(self._dispatcher, self._codecs[name], call.method)
+        metadata = call.invocation_metadata
+        name = next((v for k, v in metadata if k == CODEC_KEY), "protobuf")
+        spoken = "json" if name == "json" else "protobuf"
+        handler = _Call(self._dispatcher, self._codec(spoken), call.method)
+        try:
+            check_secret([str(v) for k, v in metadata if k == SECRET_KEY], self._secret)
+        except RpcError:
+            return grpc.unary_unary_rpc_method_handler(handler.refuse)
+        if name != spoken:
+            return None  # type: ignore[return-value]  # what grpcio answers with UNIMPLEMENTED
         if handler.method is not None and handler.method.streams:
             return grpc.unary_stream_rpc_method_handler(handler.stream)
         return grpc.unary_unary_rpc_method_handler(handler.unary)
+
+    def _codec(self, name: str) -> Codec:
+        codec = self._codecs.get(name)
+        if codec is None:
+            codec = self._codecs[name] = load_codec(name)
+        return codec
 
 
 class _Call:
@@ -63,6 +76,10 @@ class _Call:
             return self._codec.encode(self._dispatcher.unary(method, request, context))
         except RpcError as error:
             self._fail(error, call)
+
+    def refuse(self, _data: bytes, call: grpc.ServicerContext) -> bytes:
+        """The end of a call without the secret; its request is not looked at (P-AUTH-2)."""
+        self._fail(unauthenticated(), call)
 
     def stream(self, data: bytes, call: grpc.ServicerContext) -> Iterator[bytes]:
         try:
@@ -93,12 +110,12 @@ class _Call:
         call.abort(_STATUS[status.code], status.message)
 
 
-def serve(backend: Backend, path: str, codec: str, life: Lifecycle) -> None:
-    """Serve on the Unix socket at path until life.wait() returns."""
+def serve(backend: Backend, endpoint: SocketEndpoint, codec: str, life: Lifecycle) -> None:
+    """Serve on the Unix socket until life.wait() returns."""
     # More workers than calls at once, so that the refusal of one too many has a thread to run on.
     server = grpc.server(ThreadPoolExecutor(MAX_CALLS + 8), options=OPTIONS)
-    server.add_generic_rpc_handlers((_Handlers(Dispatcher(backend), codec),))
-    _bind(server.add_insecure_port, path)
+    server.add_generic_rpc_handlers((_Handlers(Dispatcher(backend), codec, endpoint.secret),))
+    _bind(server.add_insecure_port, endpoint.path)
     server.start()
     life.ready()
     life.wait()

@@ -5,6 +5,9 @@ from transportlab.errors import MAX_MESSAGE_BYTES
 CODEC_KEY = "cronix-codec"
 """Metadata of a call: its codec; absent for protobuf (P-GRPC-2)."""
 
+SECRET_KEY = "cronix-secret"  # noqa: S105  # the name under which it travels
+"""Metadata of a call: the secret of the plugin's launch (P-AUTH-2)."""
+
 STATUS_KEY = "cronix-status-bin"
 """Trailing metadata of an error that the plugin made: the whole Status, in the call's codec.
 
@@ -12,6 +15,13 @@ Its presence tells the backend's errors from grpcio's own. grpc-message holds th
 clients that know no more than gRPC, but HTTP/2 may trim it and the details have no place there
 (P-GRPC-3).
 """
+
+
+def metadata(codec: str, secret: str) -> tuple[tuple[str, str], ...]:
+    """What a call has with it, without what need not be there."""
+    words = ((CODEC_KEY, "" if codec == "protobuf" else codec), (SECRET_KEY, secret))
+    return tuple((key, value) for key, value in words if value)
+
 
 _MEBIBYTE = 1024 * 1024
 

@@ -31,7 +31,7 @@ class HttpTransport(Transport):
         """As in Transport."""
         from transports.http.client import HttpChannel
 
-        return HttpChannel(endpoint.path, codec)
+        return HttpChannel(endpoint, codec)
 
     def serve(
         self, backend: Backend, endpoint: SocketEndpoint, *, codec: str, life: Lifecycle
@@ -39,7 +39,7 @@ class HttpTransport(Transport):
         """As in Transport. The codec is the one to have ready; each request names its own."""
         from transports.http.server import serve
 
-        serve(backend, endpoint.path, codec, life)
+        serve(backend, endpoint, codec, life)
 
 
 TRANSPORT = HttpTransport()

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import httpcore
 import httpx
 
-from transportlab.channel import Channel
+from transportlab.channel import Channel, SocketEndpoint
 from transportlab.codecs import load_codec
 from transportlab.context import Cancellation
 from transportlab.errors import (
@@ -31,6 +31,7 @@ from transports.http.wire import (
     PROBLEM_TYPE,
     TIMEOUT_HEADER,
     media_type,
+    request_headers,
 )
 
 Q = TypeVar("Q")
@@ -101,12 +102,16 @@ class _Transport(httpx.BaseTransport):
 
 
 class HttpChannel(Channel):
-    """Calls over connections to the socket at path: as many as there are calls at once."""
+    """Calls over connections to the socket: as many as there are calls at once.
 
-    def __init__(self, path: str, codec: str) -> None:
+    headers is what each call has, beside its deadline.
+    """
+
+    def __init__(self, endpoint: SocketEndpoint, codec: str) -> None:
+        self.path = path = endpoint.path
         connect(path).close()
-        self.path, self.codec = path, codec
         self._codec = load_codec(codec)
+        self.headers = request_headers(self._codec.content_type, endpoint.secret)
         self._framing = FRAMINGS[codec]
         self._network = Network()
         self._transport = _Transport(path, self._network)
@@ -202,10 +207,10 @@ class HttpChannel(Channel):
 
     def _send(self, method: Method[Any, Any], data: bytes, call: Call) -> httpx.Response:
         """Send a request and read the head of its response."""
-        headers = {"Content-Type": self._codec.content_type}
+        headers = self.headers
         if call.deadline is not None:
             left = min((call.deadline - time.monotonic()) * 1e6, MAX_TIMEOUT_US)
-            headers[TIMEOUT_HEADER] = str(max(1, int(left)))
+            headers = {**headers, TIMEOUT_HEADER: str(max(1, int(left)))}
         request = httpx.Request(
             "POST",
             _url(method.path),

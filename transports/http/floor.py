@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler
 
 import httpx
 
-from transportlab.codecs import Pair, load_codec
+from transportlab.codecs import Pair
 from transportlab.methods import AnyMethod
 from transportlab.rawecho import Echo, Started, socket_child
 from transports.http.client import HttpChannel
@@ -26,14 +26,12 @@ def raw_call(
     channel: HttpChannel, method: AnyMethod, _request: object, pair: Pair
 ) -> Callable[[], object]:
     """A function that makes the call, on a connection of its own that goes when it does."""
-    codec = load_codec(channel.codec)
     write, read = pair
     client = httpx.Client(transport=httpx.HTTPTransport(uds=channel.path), trust_env=False)
-    headers = {"Content-Type": codec.content_type}
     url = f"http://localhost{method.path}"
 
     def call() -> object:
-        return read(client.post(url, content=write(), headers=headers).content)
+        return read(client.post(url, content=write(), headers=channel.headers).content)
 
     weakref.finalize(call, client.close)
     return call

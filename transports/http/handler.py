@@ -11,6 +11,7 @@ from transportlab.dispatch import as_rpc_error
 from transportlab.errors import Code, RpcError, invalid_argument, unknown_method
 from transportlab.methods import METHODS, SERVICE, AnyMethod
 from transportlab.model import ErrorDetails
+from transportlab.secret import check_secret
 from transports.http.requests import (
     Refused,
     body_length,
@@ -18,7 +19,14 @@ from transports.http.requests import (
     read_body,
     timeout_seconds,
 )
-from transports.http.wire import FRAMINGS, PROBLEM_TYPE, http_status, media_type, problem_document
+from transports.http.wire import (
+    FRAMINGS,
+    PROBLEM_TYPE,
+    SECRET_HEADER,
+    http_status,
+    media_type,
+    problem_document,
+)
 
 if TYPE_CHECKING:
     from transports.http.server import Server
@@ -41,6 +49,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Carry out one call."""
         try:
+            self._authenticate()
             codec = self._codec()
             body = self._body()
         except Refused as refused:
@@ -52,6 +61,14 @@ class Handler(BaseHTTPRequestHandler):
                 self._call(codec, body, switch)
             except RpcError as error:
                 self._fail(error, http_status(error))
+
+    def _authenticate(self) -> None:
+        """Nothing of a call without the secret is looked at (P-AUTH-2)."""
+        try:
+            check_secret(self.headers.get_all(SECRET_HEADER, []), self.server.secret)
+        except RpcError as error:
+            challenge = f"WWW-Authenticate: {SECRET_HEADER}\r\n"
+            raise Refused(http_status(error), error, challenge) from error
 
     def _codec(self) -> Codec:
         given = self.headers.get("Content-Type", "")

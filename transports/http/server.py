@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from transportlab.backend import Backend
-from transportlab.channel import Lifecycle
+from transportlab.channel import Lifecycle, SocketEndpoint
 from transportlab.codecs import Codec, load_codec
 from transportlab.context import Cancellation
 from transportlab.dispatch import Dispatcher
@@ -64,18 +64,19 @@ class Running:
 
 
 class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
-    """Listens on the socket at path once it is made; serve_forever() then accepts connections."""
+    """Listens on the socket once it is made; serve_forever() then accepts connections."""
 
     daemon_threads = True
     request_queue_size = MAX_CALLS
 
-    def __init__(self, backend: Backend, path: str, codec: str) -> None:
+    def __init__(self, backend: Backend, endpoint: SocketEndpoint, codec: str) -> None:
+        self.secret = endpoint.secret
         self.dispatcher = Dispatcher(backend)
         self.running = Running()
         self._codecs = {codec: load_codec(codec)}
         self._lock = threading.Lock()
         self._connections: set[socket.socket] = set()
-        super().__init__(path, Handler)
+        super().__init__(endpoint.path, Handler)
 
     def codec(self, name: str) -> Codec:
         """The codec of that name; one that nobody has asked for yet is imported now."""
@@ -118,9 +119,9 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
                 connection.shutdown(socket.SHUT_RDWR)
 
 
-def serve(backend: Backend, path: str, codec: str, life: Lifecycle) -> None:
-    """Serve on the Unix socket at path until life.wait() returns."""
-    with _listen(backend, path, codec) as server:
+def serve(backend: Backend, endpoint: SocketEndpoint, codec: str, life: Lifecycle) -> None:
+    """Serve on the Unix socket until life.wait() returns."""
+    with _listen(backend, endpoint, codec) as server:
         accepting = threading.Thread(target=server.serve_forever, args=(None,), daemon=True)
         accepting.start()
         try:
@@ -131,12 +132,13 @@ def serve(backend: Backend, path: str, codec: str, life: Lifecycle) -> None:
             accepting.join()
 
 
-def _listen(backend: Backend, path: str, codec: str) -> Server:
+def _listen(backend: Backend, endpoint: SocketEndpoint, codec: str) -> Server:
+    path = endpoint.path
     size = len(os.fsencode(path))
     if not 0 < size <= MAX_PATH:
         problem = f"the path has {size} bytes; a Unix socket's has 1 to {MAX_PATH}"
         raise TransportError(f"cannot listen on {path}: {problem}")
     try:
-        return Server(backend, path, codec)
+        return Server(backend, endpoint, codec)
     except OSError as error:
         raise TransportError(f"cannot listen on {path}: {error.strerror}") from error

@@ -15,6 +15,9 @@ TIMEOUT_HEADER = "Cronix-Timeout-Us"
 MAX_TIMEOUT_US = 10**18
 """Longest timeout that the header may hold: 30 000 years, and no float loses it."""
 
+SECRET_HEADER = "Cronix-Secret"  # noqa: S105  # the name under which it travels
+"""Header of a request: the secret of the plugin's launch (P-AUTH-2)."""
+
 PROBLEM_TYPE = "application/problem+json"
 
 STATUSES = {
@@ -100,6 +103,12 @@ FRAMINGS = {
     ),
 }
 """The framing of each codec's streams (P-HTTP-4)."""
+
+
+def request_headers(content_type: str, secret: str) -> dict[str, str]:
+    """The headers of a request that are the same for each call of a channel."""
+    headers = {"Content-Type": content_type, SECRET_HEADER: secret}
+    return {name: value for name, value in headers.items() if value}
 
 
 def media_type(header: str) -> str:
