@@ -125,9 +125,99 @@ def test_a_bug_is_internal_and_its_traceback_goes_to_the_log(
     with pytest.raises(RpcError) as caught:
         dispatcher.unary(READ, model.ReadRequest(), Context())
     assert caught.value.code is Code.INTERNAL
-    assert caught.value.message == "the backend failed: ValueError: boom"
+    assert caught.value.message == "the backend demo 1.4.0 failed: ValueError: boom"
     assert "Traceback" not in caught.value.message
     assert "Traceback" in capsys.readouterr().err
+
+
+class Mute(Exception):
+    def __str__(self) -> str:
+        raise ValueError("nothing to say")
+
+
+@pytest.mark.parametrize(
+    ("raised", "shown"),
+    [(SystemExit("leaves"), "SystemExit: leaves"), (Mute(), "Mute: (its text cannot be made)")],
+)
+def test_whatever_ends_a_call_is_answered(raised: BaseException, shown: str) -> None:
+    class Raising:
+        def read(self, request: model.ReadRequest, context: Context) -> model.ReadReply:
+            raise raised
+
+        def apply(self, request: model.ApplyRequest, context: Context) -> Any:
+            yield model.ApplyEvent()
+            raise raised
+
+    made = Plugin("demo", "1.4.0", lambda _config: Raising())  # type: ignore[arg-type,return-value]  # as above
+    dispatcher = Dispatcher(opened(made))
+    with pytest.raises(RpcError) as caught:
+        dispatcher.unary(READ, model.ReadRequest(), Context())
+    assert caught.value.message == f"the backend demo 1.4.0 failed: {shown}"
+    with pytest.raises(RpcError) as caught:
+        list(dispatcher.stream(APPLY, model.ApplyRequest(), Context()))
+    assert caught.value.message == f"the backend demo 1.4.0 failed: {shown}"
+
+
+SECRET = "wertgtgg7shd-shd7hd/Ä"
+
+
+def filled(text: str) -> model.ErrorDetails:
+    return model.ErrorDetails(text, text, text, text, text, (text,), (text,), (text,))
+
+
+def leaky(kind: str) -> Plugin:
+    """A backend with a secret and a plain value, which gives both away in the way that is asked."""
+
+    def create(config: Mapping[str, str]) -> Operations:
+        text = f"{config['token']} at {config['place']}"
+        if kind == "refused":
+            raise RpcError(Code.INVALID_ARGUMENT, text, filled(text))
+        if kind == "create":
+            raise RuntimeError(text)
+        return OnlyReads(LabError(text) if kind == "lab" else RuntimeError(text))  # type: ignore[return-value]  # the rest is what is missing
+
+    keys = (ConfigKey("token", "a credential", secret=True), ConfigKey("place", "a place"))
+    return Plugin("demo", "1.4.0", create, config=keys)
+
+
+def _open_and_read(dispatcher: Dispatcher, request: model.OpenSessionRequest) -> None:
+    dispatcher.unary(OPEN_SESSION, request, Context())
+    dispatcher.unary(READ, model.ReadRequest(), Context())
+
+
+@pytest.mark.parametrize("kind", ["refused", "create", "lab", "panic"])
+def test_a_secret_is_in_no_error_and_in_no_log(
+    kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session = PluginSession(leaky(kind))
+    dispatcher = Dispatcher(session)
+    request = model.OpenSessionRequest("9", (1,), {"token": SECRET, "place": "/etc/here"})
+    with pytest.raises(RpcError) as caught:
+        _open_and_read(dispatcher, request)
+    status = caught.value.to_status()
+    assert SECRET not in repr(status)
+    assert "[token] at /etc/here" in status.message
+    if kind == "refused":
+        assert set(status.details.applied) == {"[token] at /etc/here"}
+        assert status.details.action == "[token] at /etc/here"
+    logged = capsys.readouterr().err
+    assert SECRET not in logged
+    assert repr(SECRET)[1:-1] not in logged
+    assert ("[token] at /etc/here" in logged) is (kind in ("create", "panic"))
+
+
+def test_a_secret_that_cannot_be_hidden_is_refused() -> None:
+    for value in ("§", "§§§"):
+        error = refusal(leaky("panic"), config={"token": value, "place": "/"})
+        assert error.details.reason == "SHORT_SECRET"
+        assert error.details.path == "config/token"
+        assert value not in error.message
+    for value in ("", "1234"):
+        opened(leaky("panic"), config={"token": value, "place": "/"})
+
+
+def test_a_request_does_not_show_its_configuration() -> None:
+    assert SECRET not in repr(model.OpenSessionRequest("9", (1,), {"token": SECRET}))
 
 
 def test_a_lab_error_of_a_backend_is_unknown_with_its_text() -> None:

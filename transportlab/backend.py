@@ -61,11 +61,16 @@ class Backend(Operations, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ConfigKey:
-    """One name that OpenSession's config may hold."""
+    """One name that OpenSession's config may hold.
+
+    secret: its value is a credential. The session keeps it out of every error and of the log, and
+    refuses a value that is too short for that (P-SESSION-4).
+    """
 
     name: str
     description: str
     required: bool = False
+    secret: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ class Dispatcher:
             context.check()
             with self._place():
                 reply: R = self._operation(method)(request, context)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise as_rpc_error(error, context) from error
         return reply
 
@@ -67,22 +67,33 @@ class Dispatcher:
             context.check()
             with self._place():
                 yield from self._operation(method)(request, context)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise as_rpc_error(error, context) from error
 
 
 def as_rpc_error(error: BaseException, context: Context) -> RpcError:
     """An RpcError as it is; the lab's own errors by their text; anything else is a bug: INTERNAL.
 
-    The traceback of a bug goes to the plugin's log and never to the host (P-ERR-5).
+    What is secret in the session's configuration is in none of them (P-SESSION-4). The traceback of
+    a bug goes to the plugin's log and never to the host (P-ERR-5).
     """
+    log = context.log
     if isinstance(error, RpcError):
-        return error
+        return log.redactor.error(error)
     if isinstance(error, LabError):
-        return RpcError(Code.UNKNOWN, str(error))
-    context.log("error", "the backend failed", traceback=traceback.format_exc())
-    return RpcError(
+        return log.redactor.error(RpcError(Code.UNKNOWN, str(error)))
+    log("error", "the backend failed", traceback=traceback.format_exc())
+    who = f"the backend {log.who}".rstrip()
+    panic = RpcError(
         Code.INTERNAL,
-        f"the backend failed: {type(error).__name__}: {error}",
+        f"{who} failed: {type(error).__name__}: {_text(error)}",
         ErrorDetails("PANIC", action="report this to the plugin's author, with its log"),
     )
+    return log.redactor.error(panic)
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # a bug in the text of a bug
+        return "(its text cannot be made)"

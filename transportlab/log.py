@@ -4,8 +4,11 @@ It writes the JSON itself, because a plugin on a protobuf transport must not imp
 only to log.
 """
 
+import math
 import sys
 import time
+
+from transportlab.redact import NOTHING, Redactor
 
 _ESCAPES = {code: f"\\u{code:04x}" for code in (*range(32), *range(0x7F, 0xA0), 0x2028, 0x2029)}
 _ESCAPES |= {ord('"'): '\\"', ord("\\"): "\\\\"}
@@ -14,16 +17,21 @@ Value = str | int | float | bool | None
 
 
 class Log:
-    """Writes lines that carry the plugin's name. Safe to use from several threads."""
+    """Writes lines that carry the plugin's name. Safe to use from several threads.
 
-    def __init__(self, plugin: str) -> None:
+    who is the name with the version. What the redactor hides is in no line, and the dispatcher
+    takes care that it is in no error either (P-LOG-2).
+    """
+
+    def __init__(self, plugin: str, version: str = "", redactor: Redactor = NOTHING) -> None:
         self._plugin = plugin
+        self.who = f"{plugin} {version}".strip()
+        self.redactor = redactor
 
     def __call__(self, level: str, message: str, **fields: Value) -> None:
         """Write one line; level is debug, info, warning or error."""
-        line = format_line(
-            ts=round(time.time(), 6), level=level, plugin=self._plugin, msg=message, **fields
-        )
+        said = self.redactor.value({"msg": message, **fields})
+        line = format_line(ts=round(time.time(), 6), level=level, plugin=self._plugin, **said)
         sys.stderr.write(line + "\n")
         sys.stderr.flush()
 
@@ -38,6 +46,8 @@ def _value(value: Value) -> str:
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, float) and not math.isfinite(value):
+        return f'"{value}"'  # JSON has no number for it
     return _text(value) if isinstance(value, str) else repr(value)
 
 

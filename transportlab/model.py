@@ -164,7 +164,7 @@ class OpenSessionRequest:
 
     host_version: str = ""
     protocol_versions: tuple[int, ...] = ()
-    config: Mapping[str, str] = field(default_factory=dict)
+    config: Mapping[str, str] = field(default_factory=dict, repr=False)  # values may be secret
     required_capabilities: tuple[str, ...] = ()
 
 

@@ -17,6 +17,7 @@ from transportlab.context import Context, SessionInfo
 from transportlab.errors import Code, RpcError, invalid_argument, unknown_method
 from transportlab.log import Log
 from transportlab.methods import METHODS
+from transportlab.redact import SHORTEST, Redactor, too_short
 
 
 def _refused(reason: str, message: str, details: model.ErrorDetails | None = None) -> RpcError:
@@ -33,13 +34,13 @@ class PluginSession:
         self._state = "new"
         self._operations: Operations | None = None
         self._info: SessionInfo | None = None
-        self._log = Log(plugin.name)
+        self._log = Log(plugin.name, plugin.version)
 
     def open_session(
         self, request: model.OpenSessionRequest, context: Context
     ) -> model.OpenSessionReply:
         """Agree on the highest common version and make the operations from the config."""
-        context.log = self._log
+        context.log = log = self._log_for(request.config)
         with self._lock:
             if self._state != "new":
                 raise _refused(
@@ -51,11 +52,18 @@ class PluginSession:
             self._require(request)
             self._check_config(request.config)
             self._operations = self._plugin.create(request.config)
+            self._log = log
             self._info = SessionInfo(request.host_version, version)
             self._state = "open"
         return model.OpenSessionReply(
             version, self._plugin.name, self._plugin.version, self._plugin.capabilities
         )
+
+    def _log_for(self, config: Mapping[str, str]) -> Log:
+        """A log from which the secrets in this config are kept away, as from errors."""
+        names = [key.name for key in self._plugin.config if key.secret and key.name in config]
+        secrets = {name: config[name] for name in names}
+        return Log(self._plugin.name, self._plugin.version, Redactor(secrets))
 
     def _negotiate(self, request: model.OpenSessionRequest) -> int:
         common = set(PROTOCOL_VERSIONS) & set(request.protocol_versions)
@@ -106,6 +114,13 @@ class PluginSession:
                     f"missing config key: {key.description}",
                     reason="MISSING_CONFIG",
                     expected=key.name,
+                )
+            if key.secret and too_short(config.get(key.name, "")):
+                raise invalid_argument(
+                    f"config/{key.name}",
+                    f"a secret of fewer than {SHORTEST} characters cannot be kept out of messages",
+                    reason="SHORT_SECRET",
+                    expected=f"at least {SHORTEST} characters",
                 )
 
     def close_session(

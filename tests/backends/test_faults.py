@@ -178,6 +178,31 @@ def run(code: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
+def filled(text: str) -> model.ErrorDetails:
+    return model.ErrorDetails(text, text, text, text, text, (text,), (text,), (text,))
+
+
+def test_the_token_is_given_away_where_a_fault_says_so(capfd: pytest.CaptureFixture[str]) -> None:
+    operations = PLUGIN.create({"faults": "requests", "token": "s3cr;t"})
+    with pytest.raises(RuntimeError, match=r"^the s3cr;t is$"):
+        read(operations, "!panic:the {token} is")
+    with pytest.raises(RpcError) as caught:
+        read(operations, "!refuse:{token}!")
+    assert caught.value.message == "s3cr;t!"
+    assert caught.value.details == filled("s3cr;t!")
+    assert read(operations, "!say:{token}") == (Entry(command="s3cr;t"),)
+    assert read(operations, "!log:so {token}") == ()
+    assert '"msg": "so s3cr;t"' in capfd.readouterr().err  # the context has no session's log here
+
+
+def test_a_death_leaves_its_words_on_stderr() -> None:
+    done = run(
+        "config = {'faults': 'Read=die:by {token}', 'token': 's3cr'}\n"
+        "PLUGIN.create(config).read(ReadRequest(), Context())"
+    )
+    assert (done.returncode, done.stderr) == (3, "by s3cr\n")
+
+
 def test_an_exit_ends_the_process_at_once() -> None:
     done = run("PLUGIN.create({'faults': 'Read=exit:7'}).read(ReadRequest(), Context())")
     assert done.returncode == 7

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from transportlab import model
+from transportlab import __version__, model
 from transportlab.backend import PROTOCOL_VERSIONS, Backend
 from transportlab.channel import Channel
 from transportlab.context import Cancellation, Context
@@ -67,7 +67,7 @@ def test_a_bug_in_the_backend_is_internal_and_the_session_goes_on(backend: Backe
     with pytest.raises(RpcError) as caught:
         read(backend, "!panic:boom")
     assert caught.value.code is Code.INTERNAL
-    assert caught.value.message == "the backend failed: RuntimeError: boom"
+    assert caught.value.message == f"the backend echo {__version__} failed: RuntimeError: boom"
     assert caught.value.details.reason == "PANIC"
     assert read(backend, "web") == model.ReadReply()
 

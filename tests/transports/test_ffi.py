@@ -147,10 +147,10 @@ def test_whatever_a_backend_raises_stays_on_its_side(
             with pytest.raises(RpcError) as caught:
                 backend.read(model.ReadRequest(app), Context())
             assert caught.value.code is Code.INTERNAL
-            assert caught.value.message == f"the backend failed: {shown}"
+            assert caught.value.message == f"the backend stubborn-one 1.0 failed: {shown}"
             with pytest.raises(RpcError) as caught:
                 list(stream(channel, app))
-            assert caught.value.message == f"the backend failed: {shown}"
+            assert caught.value.message == f"the backend stubborn-one 1.0 failed: {shown}"
         for app in ("interrupt", "interrupt at the end"):
             with pytest.raises(KeyboardInterrupt):
                 list(stream(channel, app))

@@ -11,7 +11,8 @@ from typing import Any, Protocol
 
 from transportlab import __version__, model
 from transportlab.backend import ConfigKey, Operations, Plugin
-from transportlab.backends._faults import SESSION_METHOD, Faults, Faulty, strike
+from transportlab.backends._faults import SESSION_METHOD, Faults
+from transportlab.backends._faulty import Faulty, strike
 from transportlab.backends._operations import StoreOperations
 from transportlab.context import Context
 from transportlab.errors import RpcError
@@ -205,7 +206,7 @@ def _logged(rpc: str, app: str | None, context: Context) -> Iterator[dict[str, A
 
 def create(config: Mapping[str, str]) -> Operations:
     """The operations; raises RpcError for unknown faults and for a state that is unreadable."""
-    faults = Faults(config.get("faults", ""))
+    faults = Faults(config.get("faults", ""), config.get("token", ""))
     for fault in faults.of(SESSION_METHOD, None):
         strike(fault, Context())
     keeper: Keeper = Memory()
@@ -228,5 +229,6 @@ PLUGIN = Plugin(
     config=(
         ConfigKey("state", "JSON file to keep entries in; without it they are gone at the end"),
         ConfigKey("faults", "faults to show, such as Read=error:NOT_FOUND; for tests"),
+        ConfigKey("token", "a credential, which faults can give away; for tests", secret=True),
     ),
 )

@@ -1,0 +1,176 @@
+"""What is secret is found in a text however it was escaped, cut or wrapped; nothing else is."""
+
+import base64
+import json
+import urllib.parse
+from collections.abc import Callable
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from transportlab import model
+from transportlab.errors import (
+    Code,
+    ConnectionLost,
+    LabError,
+    ManifestError,
+    PluginError,
+    RpcError,
+    TransportError,
+)
+from transportlab.redact import MAX_BASE64, NOTHING, PIECE, SHORTEST, Redactor, too_short
+
+VALUE = 'p@ss w/rd+"é\\n€=\U0001f600\tend?&%41'
+PEM = (
+    "-----BEGIN KEY-----\n"
+    + "".join(f"{i:02}AbCdEfGhIjKl+/{i * 7919}\n" for i in range(9))
+    + "Zz9=\n"
+)
+
+values = st.text(min_size=SHORTEST, max_size=40).filter(
+    lambda text: len(text.strip()) >= SHORTEST and len(text.splitlines()) == 1
+)
+ESCAPES: dict[str, Callable[[str], str]] = {
+    "plain": str,
+    "json": lambda v: json.dumps(v, ensure_ascii=False),
+    "json in ascii": json.dumps,
+    "json with slashes": lambda v: json.dumps(v).replace("/", "\\/"),
+    "json in json": lambda v: json.dumps({"line": json.dumps({"x": v})}),
+    "repr": repr,
+    "ascii": ascii,
+    "bytes": lambda v: repr(v.encode()),
+    "repr in json": lambda v: json.dumps(repr(v)),
+    "url": urllib.parse.quote,
+    "url without slash": lambda v: urllib.parse.quote(v, safe=""),
+    "form": urllib.parse.quote_plus,
+    "uri component": lambda v: urllib.parse.quote(v, safe="!'()*"),
+    "lower case": lambda v: urllib.parse.quote(v).lower(),
+    "upper case": lambda v: json.dumps(v).upper(),
+}
+
+
+@pytest.mark.parametrize("name", ESCAPES)
+@settings(max_examples=25)
+@given(value=values)
+@example(value=VALUE)
+@example(value="'\"'\"")
+def test_a_value_is_found_however_it_is_escaped(name: str, value: str) -> None:
+    escaped = ESCAPES[name](value)
+    shown = Redactor({"key": value}).text(f"<<{escaped}>>")
+    assert "[key]" in shown
+    assert escaped not in shown
+    # Nothing of it is left but what an escape puts around.
+    assert len(shown.replace("[key]", "")) <= len("<<>>") + len('"{\\"line\\": \\"\\\\\\"') * 2
+
+
+@pytest.mark.parametrize("before", ["", "u", "us", "use", "user:", "user::"])
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+def test_a_value_is_found_in_base64_behind_anything(
+    before: str, encode: Callable[[bytes], bytes]
+) -> None:
+    for value in (VALUE, "hunter22", "\u00ff\u00fe\u00ff>>>???"):
+        text = encode(f"{before}{value}".encode()).decode()
+        shown = Redactor({"key": value}).text(f"Authorization: Basic {text}")
+        assert len(shown.partition("Basic ")[2].replace("[key]", "")) <= len(before) * 4 // 3 + 4
+        assert "[key]" in shown
+
+
+def test_only_what_is_short_enough_for_a_header_is_looked_for_in_base64() -> None:
+    for size, found in ((MAX_BASE64, True), (MAX_BASE64 + 1, False)):
+        value = "aZ9-" * 1000
+        text = base64.b64encode(value[:size].encode()).decode()
+        assert ("[key]" in Redactor({"key": value[:size]}).text(text)) is found
+
+
+def test_each_line_of_a_value_is_a_secret() -> None:
+    redactor = Redactor({"key": PEM})
+    for line in PEM.split("\n")[:-1]:
+        assert redactor.text(f"x {line} y") == "x [key] y"
+    assert "AbCd" not in redactor.text(PEM)
+    assert "AbCd" not in redactor.text(PEM.replace("\n", "\r\n"))
+    assert "AbCd" not in redactor.text(json.dumps(PEM))
+
+
+@given(values.filter(lambda v: len(v) >= 2 * SHORTEST), st.data())
+def test_a_value_cut_in_two_leaves_less_than_an_edge_of_it(value: str, data: st.DataObject) -> None:
+    redactor = Redactor({"key": value})
+    at = data.draw(st.integers(SHORTEST, len(value) - SHORTEST))
+    first, second = redactor.text("a<" + value[:at]), redactor.text(value[at:] + ">b")
+    assert first.startswith("a<")
+    assert second.endswith(">b")
+    assert "[key]" in first
+    assert "[key]" in second
+    assert value[:at] not in first
+    assert value[at:] not in second
+
+
+def test_a_long_piece_is_hidden_in_the_middle_of_a_text() -> None:
+    value = "0123456789abcdefghijklmnop"
+    redactor = Redactor({"key": value})
+    assert redactor.text(f"x {value[5 : 5 + PIECE]}... y") == "x [key]... y"
+    assert redactor.text(f"x {value[5 : 4 + PIECE]}... y") == f"x {value[5 : 4 + PIECE]}... y"
+
+
+def test_values_that_overlap_are_hidden_whole() -> None:
+    redactor = Redactor({"a": "abcdefgh", "b": "efghijkl", "c": "cdef"})
+    assert redactor.text("<abcdefghijkl>") == "<[a]>"
+    assert redactor.text("<efghijkl> <cdef>") == "<[b]> <[c]>"
+    assert redactor.text("abcdefghabcdefgh") == "[a][a]"
+    assert Redactor({"a": "xyxy"}).text("-xyxyxy-") == "-[a]-"
+
+
+@given(st.text())
+def test_without_secrets_a_text_stays_as_it_is(text: str) -> None:
+    assert NOTHING.text(text) == text
+    assert Redactor({"key": ""}).text(text) == text
+    assert not NOTHING
+    assert not Redactor({"key": "abc"})
+
+
+@given(st.text(alphabet="xyz ]["), st.text(alphabet="abc", min_size=SHORTEST))
+def test_a_text_without_the_value_stays_as_it_is(text: str, value: str) -> None:
+    assert Redactor({"key": value}).text(text) == text
+
+
+def test_which_values_cannot_be_hidden() -> None:
+    assert [too_short(v) for v in ("", "a", "abc", "abcd")] == [False, True, True, False]
+
+
+def test_whole_values_are_walked_through() -> None:
+    redactor = Redactor({"key": "20261234"})
+    reply = model.ReadReply((model.Entry("a", command="x 20261234 y"),))
+    assert redactor.value(reply) == model.ReadReply((model.Entry("a", command="x [key] y"),))
+    assert redactor.value({"20261234": [20261234, 1.5, True, None, ("20261234",)]}) == {
+        "[key]": ["[key]", 1.5, True, None, ("[key]",)]
+    }
+    plan = model.PlanReply(ops=(model.Op(model.OpKind.SKIP, "20261234"),))
+    assert redactor.value(plan).ops[0].kind is model.OpKind.SKIP
+    assert NOTHING.value(reply) is reply
+
+
+def filled(text: str) -> model.ErrorDetails:
+    return model.ErrorDetails(text, text, text, text, text, (text,), (text,), (text,))
+
+
+def failed(text: str) -> PluginError:
+    return PluginError("E-X", text, text, text, text, text, text, text, (f"l {text}",), text)
+
+
+def test_errors_are_hidden_in_every_text() -> None:
+    redactor = Redactor({"key": "s3cr3t"})
+    rpc = redactor.error(RpcError(Code.ABORTED, "s3cr3t!", filled("a s3cr3t")))
+    assert (rpc.message, str(rpc)) == ("[key]!", "ABORTED: [key]!")
+    assert rpc.details == filled("a [key]")
+    assert redactor.error(failed("s3cr3t")) == failed("[key]")
+    lost = redactor.error(ConnectionLost("got s3cr3t"))
+    assert (type(lost), str(lost)) == (ConnectionLost, "got [key]")
+
+
+def test_an_error_with_nothing_to_hide_is_itself() -> None:
+    redactor = Redactor({"key": "s3cr3t"})
+    errors: list[LabError] = [RpcError(Code.ABORTED, "x"), ManifestError("s3cr3t", ())]
+    for error in errors:
+        assert redactor.error(error) is error
+    other = TransportError("s3cr3t")
+    assert NOTHING.error(other) is other

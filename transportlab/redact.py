@@ -1,0 +1,217 @@
+"""Keeps values that are secret out of texts: a mark with the key's name stands in their place.
+
+Whoever writes a text may have escaped the value, wrapped it over two lines or cut it in the middle.
+So a value is looked for in several forms: as it is, as JSON, repr and URLs write it, in base64, and
+line by line. What is found of a form is one of:
+
+    all of it, anywhere
+    a piece of at least PIECE characters, anywhere
+    its beginning at the end of a text, or its end at the beginning: at least SHORTEST characters
+
+Case is ignored, so that hex digits of escapes need no forms of their own. More may be hidden than a
+value: that is the better mistake.
+
+A value of 1 to 3 characters cannot be hidden: marks for every "a" would ruin all texts, and would
+tell the value besides. too_short() is for those who take values in, to refuse it (P-SESSION-4).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, TypeVar
+
+from transportlab.errors import LabError, PluginError, RpcError, TransportError
+
+SHORTEST = 4
+"""The shortest value, line or edge that is hidden, in characters."""
+
+PIECE = 12
+"""The shortest part in the middle of a text that is hidden: most words are shorter."""
+
+MAX_BASE64 = 1024
+"""The longest value whose base64 is looked for; what is longer is no password in a header."""
+
+_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+_JSON = {ord('"'): '\\"', ord("\\"): "\\\\"}
+_JSON |= {code: f"\\u{code:04x}" for code in (*range(32), 127)}
+_JSON |= {ord(c): f"\\{n}" for c, n in zip("\b\t\n\f\r", "btnfr", strict=True)}
+_UNRESERVED = "-._~"
+
+T = TypeVar("T")
+E = TypeVar("E", bound=LabError)
+
+
+def too_short(value: str) -> bool:
+    """Whether a value cannot be hidden; an empty one has nothing to hide."""
+    return 0 < len(value) < SHORTEST
+
+
+class Redactor:
+    """Hides the values of a mapping by name. Without values it changes nothing, at no cost."""
+
+    def __init__(self, values: Mapping[str, str] | None = None) -> None:
+        self._whole: dict[str, str] = {}
+        self._pieces: dict[str, str] = {}
+        self._heads: dict[str, str] = {}
+        self._tails: dict[str, str] = {}
+        for name, value in (values or {}).items():
+            for form in forms(value):
+                self._learn(_folded(form), f"[{name}]")
+
+    def _learn(self, form: str, mark: str) -> None:
+        if len(form) < SHORTEST:
+            return
+        if len(form) < PIECE:  # longer ones are found by their pieces
+            self._whole[form] = mark
+        for start in range(len(form) - PIECE + 1):
+            self._pieces[form[start : start + PIECE]] = mark
+        for size in range(SHORTEST, min(PIECE, len(form))):
+            self._heads[form[:size]] = mark
+            self._tails[form[-size:]] = mark
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to hide."""
+        return bool(self._heads or self._whole)
+
+    def text(self, text: str) -> str:
+        """The text with a mark for each value."""
+        spans = sorted(self._spans(_folded(text))) if self else []
+        if not spans:
+            return text
+        parts, done = [], 0
+        start, end, mark = spans[0]
+        for begin, stop, name in [*spans[1:], (len(text) + 1, 0, "")]:
+            if begin < end:
+                end = max(end, stop)
+                continue
+            parts += [text[done:start], mark]
+            done, start, end, mark = end, begin, stop, name
+        return "".join([*parts, text[done:]])
+
+    def _spans(self, text: str) -> Iterator[tuple[int, int, str]]:
+        """Where something is to be hidden: start, end, mark; in any order, perhaps overlapping."""
+        size = len(text)
+        for form, mark in self._whole.items():
+            start = text.find(form)
+            while start >= 0:
+                yield start, start + len(form), mark
+                start = text.find(form, start + 1)
+        if self._pieces:
+            for start in range(size - PIECE + 1):
+                if found := self._pieces.get(text[start : start + PIECE]):
+                    yield start, start + PIECE, found
+        for length in range(SHORTEST, min(PIECE, size + 1)):
+            if found := self._heads.get(text[size - length :]):
+                yield size - length, size, found
+            if found := self._tails.get(text[:length]):
+                yield 0, length, found
+
+    def value(self, value: T) -> T:
+        """A value of text, numbers, tuples, lists, mappings and dataclasses with its texts hidden.
+
+        A number whose digits are a secret's becomes a text.
+        """
+        return self._value(value) if self else value
+
+    def _value(self, value: Any) -> Any:
+        if type(value) is str:
+            return self.text(value)
+        if type(value) in (int, float):
+            shown = self.text(str(value))
+            return value if shown == str(value) else shown
+        if isinstance(value, tuple | list):
+            return type(value)(map(self._value, value))
+        if isinstance(value, Mapping):
+            return {self._value(key): self._value(item) for key, item in value.items()}
+        if is_dataclass(value) and not isinstance(value, type):
+            return replace(
+                value, **{f.name: self._value(getattr(value, f.name)) for f in fields(value)}
+            )
+        return value
+
+    def error(self, error: E) -> E:
+        """The error itself if nothing in it is hidden, else one like it.
+
+        The other one is not to be raised `from` the first, which a traceback would show. Errors of
+        other kinds than a channel's, a plugin's and a backend's are never changed.
+        """
+        hidden: Any = error
+        if not self:
+            pass
+        elif isinstance(error, RpcError):
+            message, details = self.text(error.message), self.value(error.details)
+            if (message, details) != (error.message, error.details):
+                hidden = RpcError(error.code, message, details)
+        elif isinstance(error, PluginError):
+            hidden = self.value(error)
+        elif isinstance(error, TransportError):
+            hidden = type(error)(self.text(str(error)))
+        return hidden  # type: ignore[no-any-return]  # of the same class
+
+
+NOTHING = Redactor()
+"""Hides nothing."""
+
+
+def _folded(text: str) -> str:
+    """In lower case as far as ASCII goes, where each character stays at its place."""
+    return text.translate(_LOWER)
+
+
+def forms(value: str) -> set[str]:
+    """All ways in which the value is looked for."""
+    lines = [line.strip() for line in value.splitlines()]
+    found = {value, value.strip(), *(lines if len(lines) > 1 else ())}
+    found |= {written for text in found for written in _escaped(text)}
+    # A log line in JSON that quotes a line in JSON.
+    found |= {escape(text) for text in found for escape in (_json, _json_ascii)}
+    return found | set(_base64(value))
+
+
+def _escaped(text: str) -> Iterator[str]:
+    yield _json(text)
+    yield _json(text).replace("/", "\\/")
+    yield _json_ascii(text)
+    yield repr(text)[1:-1]
+    yield ascii(text)[1:-1]
+    yield repr(text.encode("utf-8", "surrogatepass"))[2:-1]
+    for kept in ("", "/", "!'()*", "/:@!$&'()*+,;="):
+        yield _percent(text, _UNRESERVED + kept)
+    yield _percent(text, _UNRESERVED + " ").replace(" ", "+")
+
+
+def _json(text: str) -> str:
+    return text.translate(_JSON)
+
+
+def _json_ascii(text: str) -> str:
+    return "".join(c if c.isascii() else "".join(_units(c)) for c in _json(text))
+
+
+def _units(character: str) -> Iterable[str]:
+    """A character as JSON's escapes: one, or two beyond the first 65536."""
+    data = character.encode("utf-16-be", "surrogatepass")
+    return (f"\\u{data[i : i + 2].hex()}" for i in range(0, len(data), 2))
+
+
+def _percent(text: str, kept: str) -> str:
+    return "".join(
+        c
+        if c.isascii() and (c.isalnum() or c in kept)
+        else "".join(f"%{byte:02x}" for byte in c.encode("utf-8", "surrogatepass"))
+        for c in text
+    )
+
+
+def _base64(value: str) -> Iterator[str]:
+    """The value's part of base64 texts that hold it at any place; fewer letters tell nothing."""
+    import binascii  # only those who have a secret need it
+
+    data = value.encode("utf-8", "surrogatepass")
+    if not SHORTEST <= len(data) <= MAX_BASE64:
+        return
+    for before in range(3):
+        text = binascii.b2a_base64(bytes(before) + data, newline=False).decode().rstrip("=")
+        whole = text[(before * 8 + 5) // 6 : (before + len(data)) * 8 // 6]
+        if len(whole) >= SHORTEST:
+            yield whole
+            yield whole.replace("+", "-").replace("/", "_")
