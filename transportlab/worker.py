@@ -8,6 +8,7 @@ library: a request is decoded from the host's wire and encoded again for the lib
 codec if the library's transport has it.
 """
 
+import atexit
 import sys
 import threading
 from pathlib import Path
@@ -60,10 +61,8 @@ def main(arguments: list[str]) -> None:
         sys.exit("usage: python -P -m transportlab.worker LIBRARY")
     name = Path(arguments[0]).stem.removeprefix("cronix-backend-")
     worker = Worker(arguments[0])
-    try:
-        run_backend(name, "", worker.backend)
-    finally:
-        worker.close()
+    atexit.register(worker.close)
+    run_backend(name, "", worker.backend)
 
 
 if __name__ == "__main__":

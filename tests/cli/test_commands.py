@@ -200,6 +200,30 @@ def test_a_failed_apply_names_what_was_done_and_what_was_not(tmp_path: Path) -> 
         assert line in done.err
 
 
+@pytest.mark.parametrize("name", PROCESS)
+def test_an_apply_whose_plugin_dies_tells_each_job_by_how_far_it_came(name: str) -> None:
+    options = ["--manifest", DOZEN, "--backend", "echo", "--transport", name]
+    done = run("apply", *options, "--json", "--backend-config", "faults=Apply=exit_after:2")
+    jobs = sorted(job["name"] for job in json.loads(Path(DOZEN).read_text())["jobs"])
+    assert done.code == 1
+    assert f"\n  applied: {jobs[0]}, {jobs[1]}\n" in done.err
+    assert "E-CALL" in done.err
+    assert "exit status 1" in done.err
+    reached = done.json["error"]["apply"]
+    assert reached["applied"] == jobs[:2]
+    assert reached["unknown"] + reached["unattempted"] == jobs[2:]
+
+
+def test_a_deadline_that_passes_tells_whose_it_was_and_how_the_plugin_is() -> None:
+    options = ["--manifest", ONE_JOB, "--backend", "echo", "--transport", PROCESS[0]]
+    faults = ["--backend-config", "faults=Read=block:60", "--timeout", "0.2"]
+    done = run("read", *options, *faults)
+    assert done.code == 1
+    assert "DEADLINE_EXCEEDED" in done.err
+    assert 'from backend "echo" (' in done.err
+    assert "the plugin still runs" in done.err
+
+
 # ---- errors
 
 

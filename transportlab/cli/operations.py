@@ -19,6 +19,7 @@ from transportlab.cli.options import (
 )
 from transportlab.codecs import load_codec
 from transportlab.errors import UsageError
+from transportlab.host.applying import carry_out
 from transportlab.registry import load_transport, transport_names
 
 app = typer.Typer(
@@ -89,7 +90,7 @@ def apply(run: Invocation) -> None:
     events = []
     steps = sum(op.kind is not model.OpKind.SKIP for op in wanted.ops)
     with render.progress(steps) as advance:
-        for event in run.backend.apply(model.ApplyRequest(wanted), run.context()):
+        for event in carry_out(run.backend, wanted, run.context()):
             events.append(event)
             if event.kind is model.ApplyEventKind.DONE:
                 advance(event.job)

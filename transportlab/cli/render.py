@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from rich.text import Text
 
 from transportlab import model
 from transportlab.errors import LabError, PluginError, RpcError
+from transportlab.host.applying import ApplyInterrupted, Reached
 
 _MARKS = {
     model.OpKind.CREATE: ("+", "green"),
@@ -184,24 +186,45 @@ def _trait(value: object) -> str:
 
 
 def error_text(error: LabError) -> str:
-    """An error for people: what, where, expected and got, what to do."""
-    if not isinstance(error, RpcError):
-        return str(error)
-    details, lines = error.details, [str(error)]
-    if details.expected or details.got:
-        lines.append(f"  expected {details.expected or 'nothing'}, got {details.got or 'nothing'}")
-    jobs = {word: getattr(details, word) for word in ("applied", "failed", "unattempted")}
-    lines.extend(f"  {word}: {', '.join(names)}" for word, names in jobs.items() if names)
-    if details.action:
-        lines.append(f"  {details.action}")
+    """An error for people: what, where, expected and got, how far it came, what to do."""
+    reached = Reached()
+    if isinstance(error, ApplyInterrupted):
+        reached, error = error.reached, error.error
+    lines = str(error).splitlines()
+    if isinstance(error, RpcError):
+        details = error.details
+        if details.expected or details.got:
+            wanted, got = details.expected or "nothing", details.got or "nothing"
+            lines.append(f"  expected {wanted}, got {got}")
+        if details.action:
+            lines.append(f"  {details.action}")
+    lines.extend(f"  {note}" for note in getattr(error, "__notes__", ()))
+    lines.extend(
+        f"  {what}: {', '.join(names)}{_REACHED[what]}"
+        for what, names in asdict(reached).items()
+        if names
+    )
     return "\n".join(lines)
+
+
+_REACHED = {
+    "applied": "",
+    "failed": "",
+    "unknown": " (reported begun and not done; it is there whole or not at all)",
+    "unattempted": "",
+}
 
 
 def error_json(error: LabError) -> str:
     """An error for programs: its kind, its text and its data."""
+    reached = None
+    if isinstance(error, ApplyInterrupted):
+        reached, error = error.reached, error.error
     data: dict[str, object] = {"kind": type(error).__name__, "message": str(error)}
     if isinstance(error, RpcError):
         data |= {"message": error.message, "code": error.code.name, "details": error.details}
     if isinstance(error, PluginError):
         data |= {"message": error.problem, "code": error.code, "details": error}
+    if reached is not None:
+        data["apply"] = reached
     return msgspec.json.encode({"error": data}).decode()

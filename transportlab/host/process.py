@@ -214,6 +214,21 @@ class PluginProcess:
         status = self._exit or 0
         return f"exit status {status}" if status >= 0 else f"signal {signal.Signals(-status).name}"
 
+    @property
+    def condition(self) -> str:
+        """How it is now: "still runs", "is stopped (SIGSTOP)" or "ended with exit status 3"."""
+        if self.exit:
+            return f"ended with {self.exit}"
+        with contextlib.suppress(OSError), open(f"/proc/{self.pid}/stat", "rb") as file:
+            if file.read().rpartition(b")")[2].split()[0] == b"T":
+                return "is stopped (SIGSTOP)"
+        return "still runs"
+
+    @property
+    def tail(self) -> tuple[str, ...]:
+        """The last lines on stderr, at most STDERR_LINES."""
+        return tuple(self._tail)
+
     def error(
         self, code: str, problem: str, *, expected: str = "", got: str = "", action: str = ""
     ) -> PluginError:

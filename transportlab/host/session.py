@@ -6,6 +6,7 @@ its path over a program's transport runs in a worker, a program of the host's ow
 """
 
 import contextlib
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
@@ -20,6 +21,7 @@ from transportlab.channel import (
 )
 from transportlab.context import Context
 from transportlab.errors import (
+    Code,
     LabError,
     PluginError,
     RpcError,
@@ -46,6 +48,7 @@ class HostSession:
         self._name = backend
         self._options = options
         self._path = ""
+        self._version = ""
         self._stack = contextlib.ExitStack()
         self.process: PluginProcess | None = None
         self.shadowed: tuple[str, ...] = ()
@@ -61,7 +64,7 @@ class HostSession:
             except TransportError as error:
                 raise self._blame("E-CONNECT", error) from error
             self._phase("connected")
-            self.channel = SupervisedChannel(channel, lambda error: self._blame("E-CALL", error))
+            self.channel = SupervisedChannel(channel, self._blame_call)
             self._stack.callback(channel.close)
             self.backend: Backend = RemoteBackend(self.channel)
             self.info = self._open() if options.opens else model.OpenSessionReply()
@@ -77,7 +80,7 @@ class HostSession:
             return self._object()
         library = kind is EndpointKind.LIBRARY or self._name.endswith(LIBRARY_SUFFIX)
         found = find(self._name, library=library)
-        self._path = str(found.path)
+        self._name, self._path = found.name, str(found.path)
         self.shadowed = tuple(str(path) for path in found.shadowed)
         if kind is EndpointKind.LIBRARY:
             return LibraryEndpoint(self._path)
@@ -107,6 +110,7 @@ class HostSession:
             if error.details.reason == "PROTOCOL_VERSION":
                 raise self._mismatch(error) from error
             raise
+        self._version = reply.plugin_version
         if self.process is not None:
             self.process.version = reply.plugin_version
         self._stack.callback(self._close_session)
@@ -135,13 +139,36 @@ class HostSession:
     def _blame(self, code: str, error: TransportError) -> LabError:
         """The channel's failure with the plugin's end, for channels that have a plugin process."""
         if self.process is None:
-            return PluginError(code, str(error), name=self._name, path=self._path)
+            return PluginError(
+                code, str(error), name=self._name, path=self._path, version=self._version
+            )
         self.process.wait(EXIT_GRACE)
         return self.process.error(
             code,
             str(error),
             action="whether the call was carried out is unknown: read, then plan again",
         )
+
+    def _blame_call(self, error: TransportError | RpcError) -> LabError:
+        if isinstance(error, TransportError):
+            return self._blame("E-CALL", error)
+        for note in self._notes(error):
+            error.add_note(note)
+        return error
+
+    def _notes(self, error: RpcError) -> Iterator[str]:
+        """Whose answer it is; of a plugin that hangs or has a bug also what else is known of it."""
+        who = " ".join(filter(None, (self._path, self._version)))
+        yield f'from backend "{self._name}"' + (f" ({who})" if who else "")
+        slow = error.code is Code.DEADLINE_EXCEEDED
+        if self.process is None or not (slow or error.details.reason == "PANIC"):
+            return
+        yield f"the plugin {self.process.condition}"
+        if self.process.tail:
+            yield "its last lines on stderr:"
+            yield from (f"  {line}" for line in self.process.tail)
+        if slow:
+            yield "allow it more time, or see what it does; a session that is closed ends it"
 
     def close(self) -> None:
         """CloseSession, close the channel, stop the plugin. A second time does nothing."""

@@ -7,20 +7,21 @@ from typing import TypeVar
 
 from transportlab.channel import Channel
 from transportlab.context import Cancellation, Context
-from transportlab.errors import ChannelClosed, LabError, TransportError
+from transportlab.errors import ChannelClosed, LabError, RpcError, TransportError
 from transportlab.methods import Method
 
 Q = TypeVar("Q")
 R = TypeVar("R")
 
-Blame = Callable[[TransportError], LabError]
+Blame = Callable[[TransportError | RpcError], LabError]
+"""What to raise for a failure of the channel; the backend's own answer comes back, with notes."""
 
 TURN_SECONDS = 0.02
 """How often a write that waits for another looks at its deadline and its cancellation."""
 
 
 class _Guard:
-    """Around one call: gives back the turn of a write, and blames the plugin for the channel.
+    """Around one call: gives back the turn of a write, and has errors say whose they are.
 
     A class, because contextlib's generators take 2 us more of every call.
     """
@@ -42,14 +43,17 @@ class _Guard:
     ) -> None:
         if self._turn is not None:
             self._turn.release()
-        if isinstance(error, TransportError) and not isinstance(error, ChannelClosed):
+        if isinstance(error, RpcError):
+            self._blame(error)
+        elif isinstance(error, TransportError) and not isinstance(error, ChannelClosed):
             raise self._blame(error) from error
 
 
 class SupervisedChannel(Channel):
     """A plugin's channel with its process beside it.
 
-    Writes run one at a time, and a channel that fails says what became of the plugin.
+    Writes run one at a time, a channel that fails says what became of the plugin, and an error of
+    the backend's carries notes (BaseException.add_note) that name it.
     """
 
     def __init__(self, channel: Channel, blame: Blame) -> None:

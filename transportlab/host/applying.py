@@ -1,0 +1,68 @@
+"""Apply as a host carries it out: however it ends, each job is told by how far it came.
+
+A backend that fails says so itself (P-APPLY-5). One that dies, hangs or breaks says nothing; then
+the events that arrived until then are what is known.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from transportlab import model
+from transportlab.backend import Backend
+from transportlab.context import Context
+from transportlab.errors import LabError, RpcError
+from transportlab.model import ApplyEventKind, OpKind
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """The jobs of a plan's ops, skips left out, in the plan's order.
+
+    applied: reported done. failed: the backend says that it has failed. unknown: reported begun and
+    not done; it is carried out whole or not at all (P-APPLY-4). unattempted: not reported begun.
+    """
+
+    applied: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+    unattempted: tuple[str, ...] = ()
+
+
+class ApplyInterrupted(LabError):
+    """An Apply that did not come to its end: why, and how far it came. `error` is its cause."""
+
+    def __init__(self, error: LabError, reached: Reached) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.reached = reached
+
+
+def carry_out(
+    backend: Backend, plan: model.PlanReply, context: Context
+) -> Iterator[model.ApplyEvent]:
+    """The events of Apply. Raises ApplyInterrupted for whatever LabError ends them."""
+    seen: dict[int, ApplyEventKind] = {}
+    try:
+        for event in backend.apply(model.ApplyRequest(plan), context):
+            if event.kind is not ApplyEventKind.FINISHED:
+                seen[event.op_index] = event.kind
+            yield event
+    except LabError as error:
+        raise ApplyInterrupted(error, reached(plan, seen, error)) from error
+
+
+def reached(plan: model.PlanReply, seen: dict[int, ApplyEventKind], error: LabError) -> Reached:
+    """How far it came by the backend's own word, else by the last event of each op."""
+    if isinstance(error, RpcError):
+        said = error.details
+        if said.applied or said.failed or said.unattempted:
+            return Reached(said.applied, said.failed, (), said.unattempted)
+    jobs: dict[ApplyEventKind | None, list[str]] = {}
+    for index, op in enumerate(plan.ops):
+        if op.kind is not OpKind.SKIP:
+            jobs.setdefault(seen.get(index), []).append(op.job)
+    return Reached(
+        applied=tuple(jobs.get(ApplyEventKind.DONE, ())),
+        unknown=tuple(jobs.get(ApplyEventKind.STARTED, ())),
+        unattempted=tuple(jobs.get(None, ())),
+    )
