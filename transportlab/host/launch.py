@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from transportlab.channel import (
@@ -22,6 +23,7 @@ from transportlab.handshake import STDIO, Handshake
 from transportlab.host.discovery import LIBRARY_SUFFIX
 from transportlab.host.options import HostOptions
 from transportlab.host.process import PluginProcess, plugin_environment
+from transportlab.host.trust import Admitted
 from transportlab.sdk import ENV_CODEC, ENV_SOCKET, ENV_TRANSPORT
 from transportlab.secret import new_secret, secret_line
 
@@ -31,10 +33,10 @@ MAX_SOCKET_PATH = 107
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """A program that is to be started: its backend's name, its path, and how it is reached."""
+    """A program that is to be started: its backend's name, its file, and how it is reached."""
 
     name: str
-    path: str
+    plugin: Admitted
     transport: Transport
     codec: str
     options: HostOptions
@@ -49,9 +51,7 @@ class Launch:
         environment |= {ENV_TRANSPORT: self.transport.name, ENV_CODEC: self.codec}
         if socket:
             environment[ENV_SOCKET] = socket_path(undo)
-        process = PluginProcess(
-            self.name, self._command(), environment, self.options.on_line, path=self.path
-        )
+        process = self._process(environment)
         undo.callback(process.stop, self.options.stop)
         secret = new_secret() if socket else ""
         if socket:
@@ -65,11 +65,22 @@ class Launch:
         process.drain_stdout()
         return process, SocketEndpoint(said.endpoint, secret)
 
-    def _command(self) -> list[str]:
+    def _process(self, environment: Mapping[str, str]) -> PluginProcess:
         """A program as it is; a library in a worker, which only this host's code goes into (-P)."""
-        if not self.path.endswith(LIBRARY_SUFFIX):
-            return [self.path]
-        return [sys.executable, "-P", "-m", "transportlab.worker", self.path]
+        path, file, memory = self.plugin.path, self.plugin.file, self.plugin.memory
+        command = [path]
+        if path.endswith(LIBRARY_SUFFIX):
+            command = [sys.executable, "-P", "-m", "transportlab.worker", path, file]
+            file = ""
+        return PluginProcess(
+            self.name,
+            command,
+            environment,
+            self.options.on_line,
+            path=path,
+            file=file,
+            inherited=() if memory is None else (memory,),
+        )
 
     def _check(self, process: PluginProcess, said: Handshake, endpoint: str) -> None:
         spoken = said.words.get("transport", self.transport.name)

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from transportlab.pin import PluginPin
+
 
 @dataclass(frozen=True, slots=True)
 class HostOptions:
@@ -11,11 +13,13 @@ class HostOptions:
     codec None is the transport's usual one. handshake bounds the wait for the line, open the
     OpenSession call, close the CloseSession call, stop all of the ladder after it. on_phase is told
     of each step with the plugin's pid, None without a process: started, line, connected, opened.
+    pins are the manifest's, by the plugin's name: where there are any, no other plugin runs.
     """
 
     codec: str | None = None
     config: Mapping[str, str] = field(default_factory=dict)
     required_capabilities: tuple[str, ...] = ()
+    pins: Mapping[str, PluginPin] = field(default_factory=dict)
     handshake: float = 5.0
     open: float = 10.0
     close: float = 1.0

@@ -5,18 +5,19 @@ is reaped, while its number cannot yet belong to anybody else.
 """
 
 import contextlib
+import errno
 import os
 import select
 import signal
 import subprocess
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from io import FileIO
 
 from transportlab.errors import PluginError, ProtocolViolation
 from transportlab.handshake import MAX_LINE, SHOWN, Handshake, parse
+from transportlab.host.pipes import Readers, Tail
 
 ALLOWED = ("HOME", "LANG", "LOGNAME", "PATH", "SHELL", "TMPDIR", "TZ", "USER")
 """What a plugin inherits of the host's environment, with LC_* and what ENV_ALLOW names."""
@@ -24,11 +25,10 @@ ALLOWED = ("HOME", "LANG", "LOGNAME", "PATH", "SHELL", "TMPDIR", "TZ", "USER")
 ENV_ALLOW = "CRONIX_PLUGIN_ENV"
 """Names, separated by commas, that the operator lets through as well."""
 
-STDERR_LINES = 20
-"""How many of the last lines on stderr an error shows."""
-
-LINE_BYTES = 8192
-"""Where a line of a plugin's output is cut: a plugin may write lines of any length."""
+BUSY_SECONDS = 1.0
+"""How long a start waits for a file that is open for writing somewhere (ETXTBSY)."""
+READ_GRACE, READ_SECONDS = 0.2, 1.0
+"""How long stop() waits for the ends of the pipes, then for the threads that read them."""
 
 
 def plugin_environment(host: Mapping[str, str]) -> dict[str, str]:
@@ -38,13 +38,42 @@ def plugin_environment(host: Mapping[str, str]) -> dict[str, str]:
     return {name: host[name] for name in sorted(names) if name in host}
 
 
+def _start(
+    command: Sequence[str], environment: Mapping[str, str], file: str, inherited: Sequence[int]
+) -> "subprocess.Popen[bytes]":
+    """The child process. Raises OSError.
+
+    A copy that was just made may for a moment be open for writing in a child that another thread
+    has forked and that has not got to its exec yet.
+    """
+    end = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            return subprocess.Popen(
+                command,
+                executable=file or None,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=dict(environment),
+                bufsize=0,
+                process_group=0,
+                pass_fds=inherited,
+            )
+        except OSError as error:
+            if error.errno != errno.ETXTBSY or time.monotonic() > end:
+                raise
+        time.sleep(0.001)
+
+
 class PluginProcess:
     """A running plugin program. stop() must be called; it may be called twice.
 
-    path is what errors show as the plugin's, where that is not the command's first word.
+    path is what errors show as the plugin's, and file what is run, where that is not the command's
+    first word; inherited are descriptors that the process has besides its pipes.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what most programs need is in the first three
         self,
         name: str,
         command: Sequence[str],
@@ -52,24 +81,17 @@ class PluginProcess:
         on_line: Callable[[str], None] | None = None,
         *,
         path: str = "",
+        file: str = "",
+        inherited: Sequence[int] = (),
     ) -> None:
         self.name = name
         self.path = path or command[0]
         self.version = ""
-        self._tail: deque[str] = deque(maxlen=STDERR_LINES)
-        self._on_line = on_line
+        self._tail = Tail(on_line)
         self._exit: int | None = None
         self._lock = threading.Lock()
         try:
-            self._child = subprocess.Popen(  # lives until stop()
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=dict(environment),
-                bufsize=0,
-                process_group=0,
-            )
+            self._child = _start(command, environment, file, inherited)  # lives until stop()
         except OSError as error:
             raise PluginError(
                 "E-START",
@@ -80,8 +102,8 @@ class PluginProcess:
                 " interpreter in its first line exists",
             ) from error
         self._pidfd = os.pidfd_open(self._child.pid)
-        self._quit_read, self._quit_write = os.pipe()
-        self._readers = [self._start_reader("stderr", self._read_stderr)]
+        self._readers = Readers(name)
+        self._readers.start("stderr", self._pipe(self._child.stderr).fileno(), self._tail.take)
 
     # ---- pipes
 
@@ -103,49 +125,7 @@ class PluginProcess:
 
     def drain_stdout(self) -> None:
         """Throw away what the plugin still writes to stdout, from a thread, until stop()."""
-        fd = self.stdout.fileno()
-        self._readers.append(self._start_reader("stdout", lambda: self._read(fd, lambda _: None)))
-
-    def _start_reader(self, pipe: str, read: Callable[[], None]) -> threading.Thread:
-        thread = threading.Thread(target=read, name=f"{self.name} {pipe}", daemon=True)
-        thread.start()
-        return thread
-
-    def _join_readers(self, seconds: float) -> None:
-        for thread in self._readers:
-            thread.join(seconds)
-
-    def _read_stderr(self) -> None:
-        rest = bytearray()
-
-        def take(data: bytes) -> None:
-            rest.extend(data)
-            *lines, last = rest.split(b"\n")
-            for line in lines:
-                self._keep(line)
-            rest[:] = last[:LINE_BYTES]
-
-        self._read(self._pipe(self._child.stderr).fileno(), take)
-        if rest:
-            self._keep(rest)
-
-    def _keep(self, line: bytes | bytearray) -> None:
-        text = line[:LINE_BYTES].decode("utf-8", "backslashreplace").rstrip("\r")
-        self._tail.append(text)
-        if self._on_line is not None:
-            self._on_line(text)
-
-    def _read(self, fd: int, take: Callable[[bytes], None]) -> None:
-        """Read until the end of the pipe or of this object, whichever is first."""
-        poll = select.poll()
-        poll.register(fd, select.POLLIN)
-        poll.register(self._quit_read, select.POLLIN)
-        while True:
-            ready = [found for found, _ in poll.poll()]
-            data = os.read(fd, 65536) if fd in ready else b""
-            take(data)
-            if not data or self._quit_read in ready:
-                return
+        self._readers.start("stdout", self.stdout.fileno(), lambda _: None)
 
     # ---- handshake
 
@@ -196,7 +176,9 @@ class PluginProcess:
             "ended before its handshake" if self.exit else "closed stdout before its handshake",
             expected="one line on stdout",
             got=repr(line[:SHOWN]) if line else "nothing",
-            action="see its stderr above, or run it by hand" if self._tail else "run it by hand",
+            action="see its stderr above, or run it by hand"
+            if self._tail.lines
+            else "run it by hand",
         )
 
     # ---- end
@@ -227,17 +209,17 @@ class PluginProcess:
     @property
     def tail(self) -> tuple[str, ...]:
         """The last lines on stderr, at most STDERR_LINES."""
-        return tuple(self._tail)
+        return self._tail.lines
 
     def error(
         self, code: str, problem: str, *, expected: str = "", got: str = "", action: str = ""
     ) -> PluginError:
         """A PluginError with all that is known of this process."""
         if self.exit:
-            self._join_readers(0.5)
+            self._readers.join(0.5)
         return PluginError(
             code, problem, self.name, self.path, self.version, expected, got,
-            self.exit, tuple(self._tail), action,
+            self.exit, self._tail.lines, action,
         )  # fmt: skip
 
     def wait(self, seconds: float) -> bool:
@@ -273,17 +255,12 @@ class PluginProcess:
         self._release()
 
     def _release(self) -> None:
-        """Let the reading threads go, also where a grandchild still holds a pipe open."""
-        with self._lock:
-            if self._quit_write < 0:
-                return
-            self._join_readers(0.2)
-            os.close(self._quit_write)
-            self._quit_write = -1
-        self._join_readers(1.0)
+        """Close the pipes, unless a reader is busy: a descriptor that it reads must stay its own."""
+        if not self._readers.release(READ_GRACE, READ_SECONDS):
+            return
         for pipe in (self._child.stdout, self._child.stderr):
             if pipe is not None:
                 pipe.close()
-        os.close(self._quit_read)
-        if self._exit is not None:
+        if self._exit is not None and self._pidfd >= 0:
             os.close(self._pidfd)
+            self._pidfd = -1

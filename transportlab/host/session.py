@@ -33,6 +33,7 @@ from transportlab.host.launch import Launch
 from transportlab.host.options import HostOptions
 from transportlab.host.process import PluginProcess
 from transportlab.host.supervised import SupervisedChannel
+from transportlab.host.trust import admit, resident
 from transportlab.registry import backend_names, load_backend, load_transport
 from transportlab.remote import RemoteBackend
 from transportlab.session import PluginSession
@@ -82,9 +83,11 @@ class HostSession:
         found = find(self._name, library=library)
         self._name, self._path = found.name, str(found.path)
         self.shadowed = tuple(str(path) for path in found.shadowed)
+        pins = self._options.pins
+        admitted = admit(found.name, self._path, pins, self._stack, library=library)
         if kind is EndpointKind.LIBRARY:
-            return LibraryEndpoint(self._path)
-        launch = Launch(found.name, self._path, transport, codec, self._options)
+            return LibraryEndpoint(resident(admitted))
+        launch = Launch(found.name, admitted, transport, codec, self._options)
         self.process, endpoint = launch.start(self._stack)
         return endpoint
 

@@ -1,0 +1,199 @@
+"""Decides whether a plugin may run, and makes sure that what runs is what was decided on (P-TRUST).
+
+A pinned plugin's file is opened once. Its bytes go to where nobody can change them (sealed.py), are
+hashed on the way, and run from there if the manifest pins their sum. What its path leads to later
+no longer matters. A plugin without a pin runs from its path.
+
+A sum covers one file; sums.py says what of the plugin that leaves out.
+"""
+
+import contextlib
+import os
+import stat
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from transportlab.errors import PluginError
+from transportlab.host.elf import MAGIC
+from transportlab.host.sealed import may_run_from, to_directory, to_memory, transfer
+from transportlab.host.writers import find_other_writer
+from transportlab.pin import PluginPin
+
+_libraries: dict[str, str] = {}
+"""Where the pinned libraries of this process are, by their sums. A library is never unloaded
+(P-FFI-1), and the loader takes a path that it has seen before for the same library: so the memory
+file of one stays open, and its descriptor's number is never another library's."""
+
+_loading = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A plugin that may run: where it was found, and what to run or load for it.
+
+    Without a pin file is path itself, and sha256 empty. Otherwise memory is the descriptor behind
+    file, which a process that runs or loads it must inherit; None where file is a copy.
+    """
+
+    path: str
+    file: str
+    sha256: str = ""
+    memory: int | None = None
+
+
+def admit(
+    name: str,
+    path: str,
+    pins: Mapping[str, PluginPin],
+    undo: contextlib.ExitStack,
+    *,
+    library: bool,
+) -> Admitted:
+    """The plugin at path as it is to be run; undo frees what that takes.
+
+    Raises PluginError E-NOT-PINNED, E-PIN-MISMATCH, E-SEAL, and what opening the file raises.
+    """
+    pin = pins.get(name)
+    if pin is None:
+        if pins:
+            raise _not_pinned(name, path, pins)
+        _refuse_other_writers(name, path)
+        return Admitted(path, path)
+    with _opened(name, path) as file, contextlib.ExitStack() as failed:
+        admitted = _take(file, library, failed)
+        if admitted.sha256 not in pin.sha256:
+            raise _mismatch(name, path, pin, admitted.sha256)
+        undo.push(failed.pop_all())
+        return admitted
+
+
+def resident(admitted: Admitted) -> str:
+    """The path from which this very process may load the library, now and again."""
+    if admitted.memory is None:
+        return admitted.file
+    with _loading:
+        known = _libraries.get(admitted.sha256)
+        if known is None:
+            known = _libraries[admitted.sha256] = f"/proc/self/fd/{os.dup(admitted.memory)}"
+        return known
+
+
+def file_sum(name: str, path: str) -> str:
+    """The SHA-256 of a plugin's file, under the conditions that a pinned one has to meet.
+
+    Raises what opening the file raises.
+    """
+    with _opened(name, path) as file:
+        return transfer(file.descriptor, file.size, None)
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A plugin's file, open for reading, and the size that it had then."""
+
+    name: str
+    path: str
+    descriptor: int
+    size: int
+
+
+@contextlib.contextmanager
+def _opened(name: str, path: str) -> Iterator[_File]:
+    """The plugin's file; it is not opened by its path again.
+
+    Raises PluginError E-NOT-READABLE, E-NOT-A-FILE, E-WRITABLE-BY-OTHERS, E-NOEXEC.
+    """
+    try:
+        # A pipe that has taken the file's place must not hold the host up (O_NONBLOCK).
+        source = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    except OSError as error:
+        raise _unreadable(name, path, error) from error
+    try:
+        found = os.fstat(source)
+        if not stat.S_ISREG(found.st_mode):
+            raise PluginError("E-NOT-A-FILE", "not a regular file", name, path)
+        _refuse_other_writers(name, path, found)
+        if not may_run_from(source):
+            raise PluginError(
+                "E-NOEXEC",
+                "stands on a file system from which nothing may run",
+                name=name,
+                path=path,
+                action="install it elsewhere, or mount that file system without noexec",
+            )
+        yield _File(name, path, source, found.st_size)
+    finally:
+        os.close(source)
+
+
+def _take(file: _File, library: bool, undo: contextlib.ExitStack) -> Admitted:
+    """The open file's bytes where nobody else can change them, and their sum (P-TRUST-2)."""
+    source, size, path = file.descriptor, file.size, file.path
+    try:
+        if library or os.pread(source, len(MAGIC), 0) == MAGIC:
+            memory, digest = to_memory(source, size, os.path.basename(path), undo)
+            return Admitted(path, f"/proc/self/fd/{memory}", digest, memory)
+        return Admitted(path, *to_directory(source, size, path, undo))
+    except OSError as error:
+        raise PluginError(
+            "E-SEAL",
+            f"no copy can be made that nobody can change: {error.strerror}",
+            name=file.name,
+            path=path,
+            action="a program needs memory files (see vm.memfd_noexec), a script a temporary"
+            " directory with room for it (see TMPDIR)",
+        ) from error
+
+
+def _refuse_other_writers(name: str, path: str, found: os.stat_result | None = None) -> None:
+    try:
+        other = find_other_writer(path, found)
+    except OSError as error:
+        raise _unreadable(name, path, error) from error
+    if other is not None:
+        raise PluginError(
+            "E-WRITABLE-BY-OTHERS",
+            f"others can change what runs: {other.place} {other.reason}",
+            name=name,
+            path=path,
+            expected="a file, and a directory, that only this user and root can write",
+            got=other.reason,
+            action=other.action,
+        )
+
+
+def _unreadable(name: str, path: str, error: OSError) -> PluginError:
+    return PluginError(
+        "E-NOT-READABLE",
+        f"cannot be looked at: {error.strerror}",
+        name=name,
+        path=path,
+        action="check that the file is there, and that this user may read it",
+    )
+
+
+def _not_pinned(name: str, path: str, pins: Mapping[str, PluginPin]) -> PluginError:
+    """A block that pins plugins allows those alone: a misspelt name must not switch it off."""
+    return PluginError(
+        "E-NOT-PINNED",
+        "the manifest's plugins block does not name this plugin",
+        name=name,
+        path=path,
+        expected=f"one of {', '.join(pins)}",
+        got=name,
+        action=f"to allow it: transportlab plugins pin {name}, and add that to the manifest",
+    )
+
+
+def _mismatch(name: str, path: str, pin: PluginPin, digest: str) -> PluginError:
+    return PluginError(
+        "E-PIN-MISMATCH",
+        "its bytes are not those that the manifest pins; it was not run",
+        name=name,
+        path=path,
+        expected=f"sha256 {' or '.join(pin.sha256)}",
+        got=digest,
+        action=f"if it was changed on purpose: transportlab plugins pin {name}, and put the sum"
+        " into the manifest; if not, find out who has changed it",
+    )
