@@ -255,7 +255,7 @@ class PluginProcess:
         self._release()
 
     def _release(self) -> None:
-        """Close the pipes, unless a reader is busy: a descriptor that it reads must stay its own."""
+        """Close the pipes, unless a reader is busy with one: its number must stay its own."""
         if not self._readers.release(READ_GRACE, READ_SECONDS):
             return
         for pipe in (self._child.stdout, self._child.stderr):

@@ -1,0 +1,104 @@
+"""What a plugin writes to its pipes: read to the end by threads that can be let go before it.
+
+A grandchild may hold a pipe open for ever. So a reader polls a pipe of the host's own beside it.
+"""
+
+import contextlib
+import os
+import select
+import threading
+from collections import deque
+from collections.abc import Callable
+
+STDERR_LINES = 20
+"""How many of the last lines on stderr an error shows."""
+
+LINE_BYTES = 8192
+"""Where a line of a plugin's output is cut: a plugin may write lines of any length."""
+
+CHUNK = 65536
+
+
+class Readers:
+    """Threads that read pipes. release() must be called; it may be called twice."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._threads: list[threading.Thread] = []
+        self._lock = threading.Lock()
+        self._quit_read, self._quit_write = os.pipe()
+
+    def start(self, pipe: str, fd: int, take: Callable[[bytes], None]) -> None:
+        """Give take() what comes, and b"" at the end of the pipe or at release()."""
+        thread = threading.Thread(
+            target=self._read, args=(fd, take), name=f"{self._name} {pipe}", daemon=True
+        )
+        self._threads.append(thread)
+        thread.start()
+
+    def _read(self, fd: int, take: Callable[[bytes], None]) -> None:
+        poll = select.poll()
+        poll.register(fd, select.POLLIN)
+        poll.register(self._quit_read, select.POLLIN)
+        while True:
+            ready = [found for found, _ in poll.poll()]
+            data = os.read(fd, CHUNK) if fd in ready else b""
+            take(data)
+            if data and self._quit_read in ready:
+                take(b"")
+            if not data or self._quit_read in ready:
+                return
+
+    def join(self, seconds: float) -> None:
+        """Wait for the ends of the pipes, at most so long for each."""
+        for thread in self._threads:
+            thread.join(seconds)
+
+    def release(self, grace: float, seconds: float) -> bool:
+        """Wait `grace` for the ends of the pipes, then let the threads go.
+
+        False if one is still busy with what it has read; its pipe must then stay open.
+        """
+        with self._lock:
+            if self._quit_write >= 0:
+                self.join(grace)
+                os.close(self._quit_write)
+                self._quit_write = -1
+                self.join(seconds)
+            if any(thread.is_alive() for thread in self._threads):
+                return False
+            if self._quit_read >= 0:
+                os.close(self._quit_read)
+                self._quit_read = -1
+        return True
+
+
+class Tail:
+    """Lines of text out of bytes: the last are kept, and each is told to on_line as it comes."""
+
+    def __init__(self, on_line: Callable[[str], None] | None) -> None:
+        self._lines: deque[str] = deque(maxlen=STDERR_LINES)
+        self._on_line = on_line
+        self._rest = bytearray()
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The last ones."""
+        return tuple(self._lines)
+
+    def take(self, data: bytes) -> None:
+        """What comes next; b"" at the end."""
+        self._rest.extend(data)
+        *whole, last = self._rest.split(b"\n")
+        for line in whole:
+            self._keep(line)
+        self._rest[:] = last[:LINE_BYTES]
+        if not data and self._rest:
+            self._keep(self._rest)
+
+    def _keep(self, line: bytes | bytearray) -> None:
+        text = line[:LINE_BYTES].decode("utf-8", "backslashreplace").rstrip("\r")
+        self._lines.append(text)
+        if self._on_line is not None:
+            with contextlib.suppress(Exception):  # one line's listener must not stop the reading
+                self._on_line(text)
