@@ -18,6 +18,16 @@ def quote(text: str) -> str:
     return escaped if len(text) <= SHOWN else f'{escaped[:-1]}..."'
 
 
+def clean(text: str, *, keep_lines: bool = False) -> str:
+    """The text with control characters escaped, so that it cannot move a terminal's cursor."""
+    if text.isprintable():
+        return text
+    keep = "\n" if keep_lines else ""
+    return "".join(
+        c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in text
+    )
+
+
 def nearest(text: str, known: Iterable[str]) -> str | None:
     """The known word that is most like the text, letters' case aside; None if none is."""
     words = {word.lower(): word for word in known}

@@ -9,8 +9,8 @@ import typer
 
 from transportlab.cli.operations import app
 from transportlab.cli.options import EXIT_ERROR, EXIT_USAGE, ConfigOption, config_pairs
-from transportlab.cli.render import clean
 from transportlab.errors import UsageError
+from transportlab.quote import clean
 
 if TYPE_CHECKING:
     # Read when the command runs: other commands need not wait for it.

@@ -6,8 +6,9 @@ from contextlib import contextmanager
 import typer
 
 from transportlab.cli.options import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_USAGE
-from transportlab.cli.render import clean, error_text
+from transportlab.cli.render import error_text
 from transportlab.errors import LabError, UsageError
+from transportlab.quote import clean
 
 _EXTRA = ("numpy", "matplotlib")
 

@@ -14,20 +14,13 @@ from rich.text import Text
 from transportlab import model
 from transportlab.errors import LabError, PluginError, RpcError
 from transportlab.host.applying import ApplyInterrupted, Reached
+from transportlab.quote import clean
 
 _MARKS = {
     model.OpKind.CREATE: ("+", "green"),
     model.OpKind.UPDATE: ("~", "yellow"),
     model.OpKind.DELETE: ("-", "red"),
 }
-
-
-def clean(text: str, *, keep_lines: bool = False) -> str:
-    """The text with control characters escaped, so that it cannot move a terminal's cursor."""
-    keep = "\n" if keep_lines else ""
-    return "".join(
-        c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in text
-    )
 
 
 def table(out: Console, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -1,0 +1,182 @@
+"""A plugin's lines on stderr as records, whatever is in them (P-LOG-3).
+
+    {"ts":...,"level":"info","plugin":...,"msg":...,"rows":3}    as transportlab.log writes them
+    {"@level":"warn","@message":...,"@timestamp":...,"rows":3}   as HashiCorp's loggers write them
+    anything else                                                the line is the message
+
+The parser is total: every line is a record, and nothing in a record moves a terminal's cursor or
+holds a secret. Nothing is decided by what a line says.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from transportlab.quote import clean
+from transportlab.redact import NOTHING, Redactor
+
+LINE_BYTES = 8192
+"""Where a line of a plugin's output is cut: a plugin may write lines of any length."""
+
+Value = str | int | float | bool | None
+
+MESSAGE = ("msg", "@message", "message")
+LEVEL = ("level", "@level")
+SECONDS = ("ts",)
+MOMENT = ("ts", "@timestamp", "time")
+"""A number elsewhere than in SECONDS may as well be a duration."""
+
+LEVELS = {
+    "trace": "debug",
+    "debug": "debug",
+    "info": "info",
+    "notice": "info",
+    "warn": "warning",
+    "warning": "warning",
+    "error": "error",
+    "err": "error",
+    "critical": "error",
+    "fatal": "error",
+    "panic": "error",
+}
+"""What loggers call their levels, and the four that a record has."""
+
+_DIGITS = 18
+"""Integers of more digits stay texts: what reads them next may have no more than 64 bits."""
+
+_CONTINUATION = bytes(range(0x80, 0xC0))
+_LEADING = bytes(range(0xC0, 0x100))
+
+
+@dataclass(frozen=True, slots=True)
+class LogRecord:
+    """One line of a plugin's log.
+
+    plugin is the name by which the host knows it. level is debug, info, warning or error, empty if
+    the line does not say; time in seconds since 1970, None if it does not. fields are the members
+    that are none of these, a list or an object as its JSON. Texts are printable.
+    """
+
+    plugin: str
+    level: str = ""
+    message: str = ""
+    fields: Mapping[str, Value] = field(default_factory=dict)
+    time: float | None = None
+
+    def __str__(self) -> str:
+        """One line for people: name, level, message, key=value..."""
+        said = [f"{_word(key)}={_shown(value)}" for key, value in self.fields.items()]
+        return " ".join(filter(None, [self.plugin, self.level or "-", self.message, *said]))
+
+
+def parse(plugin: str, line: bytes, redactor: Redactor = NOTHING) -> LogRecord:
+    """The record of a line without its line end."""
+    members = _members(line)
+    if members is None:
+        return LogRecord(plugin, message=clean(text_of(line, redactor)))
+    level = _take(members, LEVEL, _level)
+    time = _take(members, SECONDS, _seconds) or _take(members, MOMENT, _moment)
+    message = _take(members, MESSAGE, _text)
+    if members.get("plugin") == plugin:
+        del members["plugin"]
+    fields = {_hidden(key, redactor): _value(value, redactor) for key, value in members.items()}
+    return LogRecord(plugin, level or "", _hidden(message or "", redactor), fields, time)
+
+
+def text_of(line: bytes, redactor: Redactor = NOTHING) -> str:
+    """The line as text, cut at LINE_BYTES; it may hold control characters."""
+    if len(line) <= LINE_BYTES:
+        return redactor.text(_decoded(line))
+    # Cut between two characters: half of one would keep what is left of a secret from being known.
+    whole = line[:LINE_BYTES].rstrip(_CONTINUATION).rstrip(_LEADING)
+    return redactor.text(_decoded(whole)) + "..."
+
+
+def _decoded(line: bytes) -> str:
+    return line.decode("utf-8", "backslashreplace").rstrip("\r")
+
+
+def _members(line: bytes) -> dict[str, Any] | None:
+    """The members of a line that is a JSON object; of members with one name the last."""
+    if len(line) > LINE_BYTES or not line.lstrip().startswith(b"{"):
+        return None
+    try:
+        found = json.loads(
+            _decoded(line), parse_constant=str, parse_int=_integer, parse_float=_number
+        )
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _integer(digits: str) -> int | str:
+    return int(digits) if len(digits) <= _DIGITS else digits
+
+
+def _number(digits: str) -> float | str:
+    value = float(digits)
+    return value if math.isfinite(value) else digits
+
+
+def _take(members: dict[str, Any], names: tuple[str, ...], read: Any) -> Any:
+    """Take out the first of these members that can be read; None if there is none."""
+    for name in names:
+        if name in members and (found := read(members[name])) is not None:
+            del members[name]
+            return found
+    return None
+
+
+def _level(value: object) -> str | None:
+    return LEVELS.get(value.lower()) if isinstance(value, str) else None
+
+
+def _seconds(value: object) -> float | None:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    return None
+
+
+def _moment(value: object) -> float | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        when = datetime.fromisoformat(value)
+        return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def _text(value: object) -> str:
+    """A value as text: itself, or its JSON."""
+    if isinstance(value, str):
+        return value
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except RecursionError:  # it could be read, with less of the stack in use
+        return "(nested too deeply)"
+
+
+def _hidden(text: str, redactor: Redactor) -> str:
+    return clean(redactor.text(text))
+
+
+def _value(value: Any, redactor: Redactor) -> Value:
+    if value is None or isinstance(value, bool):
+        return value
+    text = _text(value)
+    hidden = _hidden(text, redactor)
+    return value if isinstance(value, int | float) and hidden == text else hidden
+
+
+def _shown(value: Value) -> str:
+    return _word(value) if isinstance(value, str) else _text(value)
+
+
+def _word(text: str) -> str:
+    """The text, in quotation marks if one would not see where it ends."""
+    bare = text and not any(c in ' "=' for c in text)
+    return text if bare else json.dumps(text, ensure_ascii=False)
