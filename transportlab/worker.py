@@ -1,7 +1,8 @@
 """A plugin's library in a process of its own: what crashes it ends this process and not the host.
 
-    python -P -m transportlab.worker LIBRARY
+    python -P -m transportlab.worker LIBRARY [FILE]
 
+LIBRARY is where it was found, and FILE what to load, if that is another place (P-TRUST-3).
 The host starts it like any plugin, for a library that is to be reached over a process's transport.
 A RemoteBackend is a Backend, so what serves a plugin's own operations also serves those behind the
 library: a request is decoded from the host's wire and encoded again for the library. It keeps the
@@ -56,11 +57,11 @@ def library_transport() -> Transport:
 
 
 def main(arguments: list[str]) -> None:
-    """Serve the library at the one path in arguments. Does not return."""
-    if len(arguments) != 1:
-        sys.exit("usage: python -P -m transportlab.worker LIBRARY")
+    """Serve the library that arguments name. Does not return."""
+    if len(arguments) not in (1, 2):
+        sys.exit("usage: python -P -m transportlab.worker LIBRARY [FILE]")
     name = Path(arguments[0]).stem.removeprefix("cronix-backend-")
-    worker = Worker(arguments[0])
+    worker = Worker(arguments[-1])
     atexit.register(worker.close)
     run_backend(name, "", worker.backend)
 

@@ -174,7 +174,8 @@ def _unreadable(name: str, path: str, error: OSError) -> PluginError:
 
 
 def _not_pinned(name: str, path: str, pins: Mapping[str, PluginPin]) -> PluginError:
-    """A block that pins plugins allows those alone: a misspelt name must not switch it off."""
+    """Pins allow what they name and nothing else: a misspelt name must not be a way around them
+    (P-TRUST-4)."""
     return PluginError(
         "E-NOT-PINNED",
         "the manifest's plugins block does not name this plugin",
