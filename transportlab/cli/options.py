@@ -92,12 +92,14 @@ def operation(function: Callable[..., int | None]) -> Callable[..., None]:
     ) -> None:
         out = _private_stdout()
         try:
+            config = config_pairs(backend_config or [])
+            wanted = load_manifest(manifest)
             options = HostOptions(
                 codec=codec,
-                config=config_pairs(backend_config or []),
+                config=config,
+                pins=wanted.plugins,
                 on_line=_print_log if log else None,
             )
-            wanted = load_manifest(manifest)
             with open_backend(backend, transport, options) as session:
                 for path in session.shadowed:
                     typer.echo(f"note: {path} is hidden by an earlier directory", err=True)

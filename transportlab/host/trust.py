@@ -174,8 +174,7 @@ def _unreadable(name: str, path: str, error: OSError) -> PluginError:
 
 
 def _not_pinned(name: str, path: str, pins: Mapping[str, PluginPin]) -> PluginError:
-    """Pins allow what they name and nothing else: a misspelt name must not be a way around them
-    (P-TRUST-4)."""
+    """Pins allow what they name alone: a misspelt name must be no way around (P-TRUST-4)."""
     return PluginError(
         "E-NOT-PINNED",
         "the manifest's plugins block does not name this plugin",
