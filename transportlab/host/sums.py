@@ -1,0 +1,35 @@
+"""What the SHA-256 of a plugin's one file leaves out; a plugin is seldom that file alone."""
+
+import zipfile
+from pathlib import Path
+
+from transportlab.host.elf import MAGIC, Elf, ElfError, parse_file
+
+FIRST_LINE = 256
+"""Bytes of a script that the kernel looks for its first line in."""
+
+
+def left_out(path: Path) -> str:
+    """What of the plugin its file's sum does not cover; empty if it covers all of it.
+
+    Raises OSError.
+    """
+    with path.open("rb") as file:
+        head = file.read(FIRST_LINE)
+    if head.startswith(MAGIC):
+        return _of_elf(path)
+    if not head.startswith(b"#!"):
+        return "whatever runs it"
+    line = head[2:].partition(b"\n")[0].strip().decode("utf-8", "backslashreplace")
+    if zipfile.is_zipfile(path):
+        return f"its interpreter ({line}), and what that loads from outside this archive"
+    return f"its interpreter ({line}), and all that it imports: the sum is this entry file's alone"
+
+
+def _of_elf(path: Path) -> str:
+    try:
+        elf: Elf = parse_file(path)
+    except ElfError as error:
+        return f"what it loads, which cannot be told: {error}"
+    loaded = [*([elf.interpreter] if elf.interpreter else []), *elf.needed]
+    return f"what it loads: {', '.join(loaded)}, and what these load or import" if loaded else ""
