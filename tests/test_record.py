@@ -204,11 +204,11 @@ def test_no_measured_figure_stands_in_the_record(name: str) -> None:
     assert [s for s in sentences(TEXTS[name]) if FIGURE.search(s)] == []
 
 
-def test_a_plugin_whose_sum_differs_from_its_pin_is_run_as_the_record_admits(
+def test_a_plugin_whose_sum_differs_from_its_pin_is_refused_as_the_record_says(
     tmp_path: Path,
 ) -> None:
-    [statement] = [s for s in sentences(QUESTIONS) if "enforces none" in s]
-    assert statement.endswith(f"is run {OPEN}.")
+    [statement] = [s for s in sentences(QUESTIONS) if "MUST run the bytes that it hashed" in s]
+    assert statement.endswith("[P-TRUST-2].")
     manifest = json.loads((SPEC / "manifests" / "one-job.json").read_bytes())
     manifest["plugins"] = {"echo": {"sha256": "0" * 64}}
     path = tmp_path / "pinned.json"
@@ -219,4 +219,5 @@ def test_a_plugin_whose_sum_differs_from_its_pin_is_run_as_the_record_admits(
         [command, "plan", "--manifest", path, "--backend", "echo", "--transport", transport],
         check=False, capture_output=True, env={**os.environ, "NO_COLOR": "1"},
     )  # fmt: skip
-    assert done.returncode == 0
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"error: E-PIN-MISMATCH: ")
