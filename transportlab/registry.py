@@ -6,6 +6,7 @@ one adds a folder; nothing here changes.
 
 import re
 from importlib import import_module
+from importlib.util import find_spec
 from pkgutil import iter_modules
 from types import ModuleType
 
@@ -35,6 +36,11 @@ def load_transport(name: str) -> Transport:
     return transport
 
 
+def missing_libraries(transport: Transport) -> list[str]:
+    """The libraries that a transport needs and that are not installed here."""
+    return [name for name in transport.traits.requires if not _installed(name)]
+
+
 def load_backend(name: str) -> Plugin | None:
     """The in-tree backend of that name, None if there is none."""
     module = _load("transportlab.backends", name)
@@ -42,6 +48,13 @@ def load_backend(name: str) -> Plugin | None:
         return None
     plugin: Plugin = module.PLUGIN
     return plugin
+
+
+def _installed(library: str) -> bool:
+    try:
+        return find_spec(library) is not None
+    except ModuleNotFoundError:  # the package that it is part of is not there
+        return False
 
 
 def _names(package: str) -> list[str]:

@@ -1,6 +1,5 @@
 """The operations as commands, and the table of transports."""
 
-import importlib.util
 import sys
 from dataclasses import asdict, dataclass
 from typing import Annotated
@@ -20,7 +19,7 @@ from transportlab.cli.options import (
 from transportlab.codecs import load_codec
 from transportlab.errors import UsageError
 from transportlab.host.applying import carry_out
-from transportlab.registry import load_transport, transport_names
+from transportlab.registry import load_transport, missing_libraries, transport_names
 
 app = typer.Typer(
     add_completion=False,
@@ -65,7 +64,7 @@ def _root(
 def read(run: Invocation) -> None:
     """Show the app's entries, and markers that cannot be read."""
     reply = run.backend.read(model.ReadRequest(run.manifest.app), run.context())
-    run.show(reply, lambda out: render.entries(out, reply))
+    run.show(reply, render.entries)
 
 
 @app.command()
@@ -73,7 +72,7 @@ def read(run: Invocation) -> None:
 def plan(run: Invocation) -> None:
     """Show what apply would do."""
     reply = _plan(run)
-    run.show(reply, lambda out: render.plan(out, reply))
+    run.show(reply, render.plan)
 
 
 def _plan(run: Invocation) -> model.PlanReply:
@@ -93,10 +92,10 @@ def apply(run: Invocation) -> None:
         for event in carry_out(run.backend, wanted, run.context()):
             events.append(event)
             if event.kind is model.ApplyEventKind.DONE:
-                advance(event.job)
+                advance(run.redactor.text(event.job))
     counts = next((event.counts for event in events if event.counts), model.Counts())
     result = ApplyResult(tuple(events), counts)
-    run.show(result, lambda out: render.applied(out, wanted, counts))
+    run.show(result, lambda out, _: render.applied(out, run.redactor.value(wanted), counts))
 
 
 @app.command()
@@ -107,7 +106,7 @@ def drift(
 ) -> int:
     """Show how entries depart from the manifest; change nothing."""
     reply = run.backend.drift(model.DriftRequest(run.manifest.app, run.jobs), run.context())
-    run.show(reply, lambda out: render.drift(out, reply))
+    run.show(reply, render.drift)
     return EXIT_DRIFT if reply.items and exit_on_drift else 0
 
 
@@ -118,7 +117,7 @@ def prune(run: Invocation, dry_run: DryRunOption = False) -> None:
     keep = tuple(wanted.job.name for wanted in run.jobs)
     request = model.PruneRequest(run.manifest.app, keep, dry_run)
     reply = run.backend.prune(request, run.context())
-    run.show(reply, lambda out: render.pruned(out, reply, dry_run))
+    run.show(reply, lambda out, shown: render.pruned(out, shown, dry_run))
 
 
 @app.command()
@@ -137,7 +136,7 @@ def adopt(
     wanted = _one_job(run, job)
     request = model.AdoptRequest(run.manifest.app, wanted, dry_run)
     reply = run.backend.adopt(request, run.context())
-    run.show(reply, lambda out: render.adopted(out, wanted.job.name, reply, dry_run))
+    run.show(reply, lambda out, shown: render.adopted(out, wanted.job.name, shown, dry_run))
     codes = {
         model.AdoptOutcome.DIVERGED: EXIT_DIVERGED,
         model.AdoptOutcome.NOT_FOUND: EXIT_NOT_FOUND,
@@ -163,7 +162,7 @@ def verify_ownership(run: Invocation) -> None:
     """Show whose each entry is, held against the manifest."""
     request = model.VerifyOwnershipRequest(run.manifest.app, run.jobs)
     reply = run.backend.verify_ownership(request, run.context())
-    run.show(reply, lambda out: render.verdicts(out, reply))
+    run.show(reply, render.verdicts)
 
 
 @app.command()
@@ -173,18 +172,11 @@ def transports(
     """Show the transports and what each can and cannot do."""
     rows = []
     for name in transport_names():
-        traits = load_transport(name).traits
-        missing = [library for library in traits.requires if not _installed(library)]
-        rows.append({"name": name, **asdict(traits), "missing": missing})
+        transport = load_transport(name)
+        missing = missing_libraries(transport)
+        rows.append({"name": name, **asdict(transport.traits), "missing": missing})
     if as_json:
         typer.echo(load_codec("json").encode({"transports": rows}).decode())
     else:
         width = None if sys.stdout.isatty() else 160
         render.transports(Console(highlight=False, markup=False, width=width), rows)
-
-
-def _installed(library: str) -> bool:
-    try:
-        return importlib.util.find_spec(library) is not None
-    except ModuleNotFoundError:
-        return False
