@@ -1,0 +1,126 @@
+"""A plugin's file that is exchanged for another as fast as one process can, in each of four ways.
+
+python -m bench.swaps WAY FOLDER FILE
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import cycle
+from pathlib import Path
+
+
+class Swapped:
+    """A plugin's right file and its wrong one, of one length, and the path where they change."""
+
+    def __init__(self, folder: Path, file: str) -> None:
+        self.folder, self.file = folder, file
+        self.mark = folder / "mark"
+        self.right, self.wrong = folder / "right" / file, folder / "wrong" / file
+
+    def finish(self) -> str:
+        """Make both files equally long and executable; returns the right one's sum."""
+        size = max(self.right.stat().st_size, self.wrong.stat().st_size)
+        for path in (self.right, self.wrong):
+            data = path.read_bytes()
+            path.write_bytes(data + (b"\0" if data[:1] == b"\x7f" else b"\n") * (size - len(data)))
+            path.chmod(0o755)
+        return hashlib.sha256(self.right.read_bytes()).hexdigest()
+
+    @property
+    def path(self) -> Path:
+        """The plugin's path, through the link `now`."""
+        return self.folder / "now" / self.file
+
+    def place(self, way: str) -> None:
+        """Put the right file at the path, so that it can be swapped in that way."""
+        now = self.folder / "now"
+        if now.is_symlink():
+            now.unlink()
+        shutil.rmtree(now, ignore_errors=True)
+        if way == "directory":
+            now.symlink_to(self.right.parent)
+            return
+        now.mkdir()
+        shutil.copy(self.right, self.path)
+
+    def wrong_runs(self) -> int:
+        """How often the wrong bytes have run since this was asked last."""
+        with suppress(FileNotFoundError):
+            count = self.mark.stat().st_size
+            self.mark.unlink()
+            return count
+        return 0
+
+
+def by_rename(swapped: Swapped, target: Path) -> None:
+    """Rename another file over the plugin's."""
+    spare = swapped.folder / "spare"
+    os.link(target, spare)
+    spare.replace(swapped.path)
+
+
+def by_link(swapped: Swapped, target: Path) -> None:
+    """Let the plugin's path be a link that leads elsewhere."""
+    spare = swapped.folder / "spare"
+    spare.symlink_to(target)
+    spare.replace(swapped.path)
+
+
+def by_directory(swapped: Swapped, target: Path) -> None:
+    """Let the plugin's directory be a link that leads elsewhere."""
+    spare = swapped.folder / "spare"
+    spare.symlink_to(target.parent)
+    spare.replace(swapped.folder / "now")
+
+
+def by_writing(swapped: Swapped, target: Path) -> None:
+    """Write into the plugin's own file."""
+    with suppress(OSError):  # a program that runs from the path cannot be written (ETXTBSY)
+        file = os.open(swapped.path, os.O_WRONLY)
+        os.write(file, target.read_bytes())
+        os.close(file)
+
+
+WAYS: dict[str, Callable[[Swapped, Path], None]] = {
+    "rename": by_rename,
+    "link": by_link,
+    "directory": by_directory,
+    "write": by_writing,
+}
+
+
+def swap(way: str, folder: str, file: str) -> None:
+    """The second process: swap until the first ends this one, or is gone."""
+    swapped = Swapped(Path(folder), file)
+    parent = os.getppid()
+    WAYS[way](swapped, swapped.wrong)
+    print("begun", flush=True)
+    for target in cycle((swapped.right, swapped.wrong)):
+        WAYS[way](swapped, target)
+        if os.getppid() != parent:
+            return
+
+
+@contextmanager
+def swapping(way: str, swapped: Swapped) -> Iterator[None]:
+    """While this lasts the plugin's file is swapped."""
+    swapped.place(way)
+    command = [sys.executable, "-m", "bench.swaps", way, str(swapped.folder), swapped.file]
+    root = Path(__file__).resolve().parents[1]
+    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE) as process:
+        try:
+            if process.stdout is None or not process.stdout.readline():
+                raise RuntimeError("the swapper has ended")
+            yield
+        finally:
+            process.kill()
+        (swapped.folder / "spare").unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    swap(*sys.argv[1:4])
