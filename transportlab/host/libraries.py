@@ -1,0 +1,105 @@
+"""Which shared libraries a program or library needs that are not there.
+
+As the program loader looks, but by reading alone: ldd runs the file that it is asked about. Where
+loaders differ (glibc, musl, a search order) this looks in every place that any of them would, so
+that what is called missing is missing; the loader's own words decide when the plugin is started.
+"""
+
+import glob
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from transportlab.host.elf import Elf, ElfError, parse_file
+
+MAX_LIBRARIES = 512
+MAX_PLACES = 256
+"""How many are followed, and looked for in how many directories; a browser needs some 200."""
+
+CONFIGURATION = Path("/etc/ld.so.conf")
+_DEFAULT = ("/lib", "/usr/lib", "/lib64", "/usr/lib64", "/lib32", "/usr/lib32", "/usr/local/lib")
+_MULTIARCH = ("/lib/*-linux-*", "/usr/lib/*-linux-*")
+
+
+@dataclass(slots=True)
+class Needs:
+    """What was found, and what was not: names of libraries, and for the latter who needs them."""
+
+    found: dict[str, Path] = field(default_factory=dict)
+    missing: dict[str, Path] = field(default_factory=dict)
+
+
+def needs(path: Path, elf: Elf, environment: Mapping[str, str]) -> Needs:
+    """The libraries that a file needs, and those that these need.
+
+    environment is what it will be started with: LD_LIBRARY_PATH counts.
+    """
+    places = [part for part in environment.get("LD_LIBRARY_PATH", "").split(":") if part]
+    places += [os.path.dirname(elf.interpreter)] if elf.interpreter else []
+    places += system_directories()
+    result = Needs()
+    waiting = [(path, elf)]
+    while waiting and len(result.found) < MAX_LIBRARIES:
+        user, demands = waiting.pop()
+        # An RPATH holds for the libraries below as well.
+        places = [*_expanded(demands.paths, user), *places][:MAX_PLACES]
+        for name in demands.needed:
+            if name in result.found or name in result.missing:
+                continue
+            library = _search(name, elf, places)
+            if library is None:
+                result.missing[name] = user
+            else:
+                result.found[name] = library[0]
+                waiting.append(library)
+    return result
+
+
+def system_directories() -> list[str]:
+    """Where libraries are on this machine: as configured, and the usual places."""
+    usual = [*_DEFAULT, *(place for pattern in _MULTIARCH for place in glob.glob(pattern))]
+    return list(dict.fromkeys([*_configured(CONFIGURATION), *usual]))
+
+
+def _configured(file: Path, depth: int = 0) -> list[str]:
+    """The directories that ld.so.conf(5) names, and the files that it includes."""
+    try:
+        lines = file.read_text(errors="surrogateescape").splitlines()
+    except OSError:
+        return []
+    found = []
+    for line in (line.partition("#")[0].strip() for line in lines):
+        word, _, pattern = line.partition(" ")
+        if word != "include":
+            found += [line] if line else []
+        elif depth < 4:  # noqa: PLR2004  # a file may include itself
+            more = glob.glob(os.path.join(file.parent, pattern.strip()))
+            found += [d for name in sorted(more) for d in _configured(Path(name), depth + 1)]
+    return found
+
+
+def _expanded(paths: tuple[str, ...], user: Path) -> list[str]:
+    """Directories with the loader's own variables filled in: $ORIGIN, $LIB, $PLATFORM."""
+    origin, platform = str(user.parent.resolve()), os.uname().machine
+    values = [{"ORIGIN": origin, "LIB": lib, "PLATFORM": platform} for lib in ("lib", "lib64")]
+    found = []
+    for path in paths[:MAX_PLACES]:
+        for value in values:
+            text = path
+            for name, meaning in value.items():
+                text = text.replace(f"${{{name}}}", meaning).replace(f"${name}", meaning)
+            found.append(text)
+    return list(dict.fromkeys(found))
+
+
+def _search(name: str, wanted: Elf, places: list[str]) -> tuple[Path, Elf] | None:
+    """The first library of that name that is for the same machine, as the loader takes it."""
+    candidates = [name] if os.sep in name else [os.path.join(place, name) for place in places]
+    for candidate in map(Path, candidates):
+        try:
+            if candidate.is_file() and (elf := parse_file(candidate)).runs_on(wanted):
+                return candidate, elf
+        except (OSError, ElfError):
+            continue
+    return None
