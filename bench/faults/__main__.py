@@ -1,0 +1,107 @@
+"""The command: see the package."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.faults.campaign import Campaign
+from bench.faults.catalogue import FAULTS, Fault, Point
+from bench.faults.columns import Column, chosen, columns
+from bench.faults.record import Cell, Record
+from bench.faults.table import is_late, is_lost, page, write_page
+from transportlab.evidence.progress import progress
+
+RUNS_IN_HOST = 3
+"""Of a fault that hangs the host itself: there is no time to take, and each costs seconds."""
+
+RUNS_DEFAULT = 1
+"""Of a fault at the stop, with the bounds that a host has unless it is told otherwise."""
+
+Part = tuple[Fault, Column, str, list[int]]
+
+
+def parts(record: Record, cells: Sequence[tuple[Fault, Column]], runs: int) -> list[Part]:
+    """The runs that are not in the file yet, by cell and bounds."""
+    found = []
+    for fault, column in cells:
+        number = min(runs, RUNS_IN_HOST) if fault.hangs and column.in_host else runs
+        wanted = {"short": number}
+        if fault.point is Point.STOP and not column.in_host:
+            wanted["default"] = min(runs, RUNS_DEFAULT)
+        cell = record.cell(fault, column)
+        for bounds, count in wanted.items():
+            there = {run["run"] for run in cell["runs"] if run["bounds"] == bounds}
+            missing = [number for number in range(count) if number not in there]
+            if missing:
+                found.append((fault, column, bounds, missing))
+    return found
+
+
+def run(options: argparse.Namespace, record: Record, campaign: Campaign) -> int:
+    """Run what is missing; how many runs were not as they should be."""
+    bad = 0
+    todo = parts(record, chosen(options.fault, options.transport), options.runs)
+    with progress([fault.name for fault, _, _, _ in todo]) as tell:
+        for fault, column, bounds, numbers in todo:
+            tell(f"{fault.name} {column.title} {bounds if bounds != 'short' else ''}".strip())
+            cell = record.cell(fault, column)
+            cell["not_run"] = campaign.not_run(fault, column)
+            if not cell["not_run"]:
+                for met in campaign.cell(fault, column, numbers, bounds):
+                    record.add(cell, met)
+                    bad += tell_bad(cell, column)
+            record.write()
+    return bad
+
+
+def tell_bad(cell: Cell, column: Column) -> bool:
+    """Say what is wrong with a cell's last run, if something is."""
+    last = cell["runs"][-1]
+    wrong = []
+    if is_lost(last) and not column.in_host:
+        wrong.append(last["code"])
+    if not is_lost(last) and is_late(cell, last):
+        wrong.append(f"late: control {last['control']:.2f} s, stop {last['stop']:.2f} s")
+    if last["state"].startswith("BROKEN") or last["converged"] is False:
+        wrong.append(f"the crontab: {last['state']}, converged: {last['converged']}")
+    for problem in wrong:
+        print(f"{cell['fault']} {cell['column']} run {last['run']}: {problem}", file=sys.stderr)
+    return bool(wrong)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """1 if a run was not as it should be; the file has it all the same."""
+    parser = argparse.ArgumentParser("bench.faults", description="A campaign of faults.")
+    titles = ", ".join(column.title for column in columns())
+    parser.add_argument("--runs", type=int, default=20, help="of each cell; 0: the table alone")
+    parser.add_argument("--transport", action="append", default=[], help=f"of {titles}")
+    parser.add_argument("--fault", action="append", default=[], help="by its name; see --list")
+    parser.add_argument("--list", action="store_true", help="print the faults")
+    parser.add_argument("--out", type=Path, default=Path("evidence/faults.json"))
+    parser.add_argument("--write", type=Path, help="the page with the table")
+    options = parser.parse_args(arguments)
+    if options.list:
+        print("\n".join(f"{found.name:18} {found.point}: {found.title}" for found in FAULTS))
+        return 0
+    try:
+        chosen(options.fault, options.transport)
+        if options.write:
+            page(options.write.read_text(), EMPTY)
+    except (KeyError, ValueError, OSError) as error:
+        parser.error(str(error))
+    bad = 0
+    with Campaign() as campaign:
+        record = Record(options.out, campaign.memory.kind)
+        if options.runs:
+            bad = run(options, record, campaign)
+    if options.write:
+        write_page(options.write, record.document)
+    return 1 if bad else 0
+
+
+EMPTY = {"cells": [], "commit": "", "dirty": False, "memory": "", "in_host": []}
+"""What a document must have to be shown, to try the page before the runs are made."""
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

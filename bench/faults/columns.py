@@ -1,0 +1,100 @@
+"""The ways to reach the plugin that the campaign compares, and the plugin for each.
+
+Every transport that reaches a plugin is one, and a library in a worker is one more.
+"""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.faults.catalogue import FAULTS, Fault, fault
+from transportlab.channel import EndpointKind
+from transportlab.registry import load_transport, transport_names
+
+ROOT = Path(__file__).resolve().parents[2]
+
+PROGRAM = """#!{python}
+import sys
+sys.path.insert(0, {root!r})
+from bench.faults.plugin import main
+main()
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One way to reach the plugin: title, transport, and whether a library is the plugin."""
+
+    title: str
+    transport: str
+    library: bool = False
+
+    @property
+    def in_host(self) -> bool:
+        """Whether the plugin runs in the host's own process."""
+        return not load_transport(self.transport).traits.isolated
+
+
+def columns() -> list[Column]:
+    """Every transport that reaches a plugin, and a library in a worker."""
+    kinds = {name: load_transport(name).traits.endpoint for name in transport_names()}
+    programs = [n for n, k in kinds.items() if k in (EndpointKind.SOCKET, EndpointKind.STDIO)]
+    libraries = [n for n, k in kinds.items() if k is EndpointKind.LIBRARY]
+    pipe = next(n for n, k in kinds.items() if k is EndpointKind.STDIO)
+    return [
+        *(Column(name, name) for name in programs),
+        *(Column(name, name, True) for name in libraries),
+        *(Column(f"{name} in a worker", pipe, True) for name in libraries),
+    ]
+
+
+def not_applicable(found: Fault, column: Column) -> str:
+    """Why there is no such fault in this column; empty if there is."""
+    if not column.library:
+        return ""
+    return found.no_library if column.in_host else found.no_worker
+
+
+class Artifacts:
+    """The misbehaving plugin as a program and, where one can be built, as a library."""
+
+    def __init__(self, folder: Path) -> None:
+        self.program = folder / "cronix-backend-crontab"
+        self.program.write_text(PROGRAM.format(python=sys.executable, root=str(ROOT)))
+        self.program.chmod(0o755)
+        self.library = folder / "cronix-backend-crontab.so"
+        self.missing = ""
+        for column in columns():
+            if column.library and column.in_host:
+                self._build(f"transports.{column.transport}.build")
+
+    def _build(self, module: str) -> None:
+        command = [sys.executable, "-m", module, "--plugin", "bench.faults.plugin:PLUGIN"]
+        done = subprocess.run(
+            [*command, "--out", str(self.library)],
+            cwd=ROOT, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            self.missing = done.stderr.strip().splitlines()[-1]
+
+    def of(self, column: Column) -> Path:
+        """The one that a column's host starts."""
+        return self.library if column.library else self.program
+
+
+def chosen(names: Sequence[str], titles: Sequence[str]) -> list[tuple[Fault, Column]]:
+    """The cells of these faults and columns; all where none is named. KeyError, ValueError."""
+    all_columns = columns()
+    wanted = [fault(name) for name in names] or list(FAULTS)
+    for title in titles:
+        if title not in [column.title for column in all_columns]:
+            known = ", ".join(column.title for column in all_columns)
+            raise ValueError(f"no column {title}; there are {known}")
+    return [
+        (found, column)
+        for found in wanted
+        for column in all_columns
+        if not titles or column.title in titles
+    ]

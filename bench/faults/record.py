@@ -1,0 +1,83 @@
+"""The file of a campaign: on what it ran, and what each run of each cell has met.
+
+It is written after every cell, so a campaign goes on where it was interrupted, and it can be run a
+part at a time. A file of other sources is begun anew: its runs are not this program's.
+"""
+
+import json
+import os
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bench.faults.catalogue import Fault
+from bench.faults.cell import Met
+from bench.faults.columns import Column, columns
+from transportlab.evidence import facts
+
+FORMAT = 1
+
+Cell = dict[str, Any]
+
+
+class Record:
+    """See the module."""
+
+    def __init__(self, path: Path, memory: str) -> None:
+        self._path = path
+        self.document = self._document(memory)
+        if path.exists():
+            found = json.loads(path.read_text())
+            same = ("format", "source_sha256")
+            if all(found.get(key) == self.document[key] for key in same):
+                self.document = found
+
+    @staticmethod
+    def _document(memory: str) -> dict[str, Any]:
+        commit, dirty = facts.commit()
+        found = facts.facts()
+        return {
+            "format": FORMAT,
+            "source_sha256": found.pop("source_sha256"),
+            "commit": commit,
+            "dirty": dirty,
+            "memory": memory,
+            "in_host": [column.title for column in columns() if column.in_host],
+            "facts": found,
+            "cells": [],
+        }
+
+    def cell(self, found: Fault, column: Column) -> Cell:
+        """The cell, made if it is not there."""
+        cells: list[Cell] = self.document["cells"]
+        for cell in cells:
+            if (cell["fault"], cell["column"]) == (found.name, column.title):
+                return cell
+        cells.append({"fault": found.name, "column": column.title, "not_run": "", "runs": []})
+        return cells[-1]
+
+    @staticmethod
+    def add(cell: Cell, met: Met) -> None:
+        """One more run. The whole text of an error is kept once; it differs in numbers alone."""
+        met.text = "" if cell["runs"] else facts.without_places(met.text)
+        met.problem = facts.without_places(met.problem)
+        cell["runs"].append(asdict(met))
+
+    def write(self) -> None:
+        """Whole or not at all, a run a line."""
+        self.document["ended"] = datetime.now(UTC).isoformat(timespec="seconds")
+        self.document["load"] = facts.load()
+        head = {key: value for key, value in self.document.items() if key != "cells"}
+        cells = ",\n".join(map(_cell_text, self.document["cells"]))
+        text = json.dumps(head, indent=1, ensure_ascii=False)[:-2]
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        made = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        made.write_text(f'{text},\n "cells": [\n{cells}\n]}}\n')
+        made.replace(self._path)
+
+
+def _cell_text(cell: Cell) -> str:
+    head = {key: value for key, value in cell.items() if key != "runs"}
+    runs = ",\n  ".join(json.dumps(run, ensure_ascii=False) for run in cell["runs"])
+    return f'{json.dumps(head, ensure_ascii=False)[:-1]}, "runs": [\n  {runs}]}}'

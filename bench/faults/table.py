@@ -1,0 +1,192 @@
+"""The table of docs/host.md: a pure function of a campaign's file.
+
+Seconds are the median and the worst of a cell's runs. What is not the same in all runs of a cell is
+shown with how often it was.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from bench.faults.catalogue import (
+    BOUNDS,
+    CALL,
+    FAULTS,
+    MARGIN,
+    SHORT,
+    STOP_BOUND,
+    Fault,
+    Point,
+    control_limit,
+)
+
+BEGIN = "<!-- begin: python -m bench.faults -->"
+END = "<!-- end: python -m bench.faults -->"
+
+HEAD = "| fault | plugin reached by | control | stop | left behind | crontab | error |"
+RULE = "|---|---|---|---|---|---|---|"
+NONE = "-"
+LOST = "HOST "
+"""How the code of a run begins that the host did not come back from."""
+
+PROBLEM = 70
+"""Characters of an error's problem that are shown."""
+
+Run = dict[str, Any]
+Cell = dict[str, Any]
+
+
+def page(text: str, document: dict[str, Any]) -> str:
+    """The page with its part between the marks made anew. ValueError without the marks."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"no marks {BEGIN} and {END}")
+    return before + "\n".join([BEGIN, "", *lines(document), "", END]) + after
+
+
+def write_page(path: Path, document: dict[str, Any]) -> None:
+    """As page(), in place."""
+    path.write_text(page(path.read_text(), document))
+
+
+def lines(document: dict[str, Any]) -> list[str]:
+    """The sums, and the table."""
+    cells = {(cell["fault"], cell["column"]): cell for cell in document["cells"]}
+    columns = list(dict.fromkeys(cell["column"] for cell in document["cells"]))
+    rows = [
+        row(found, cells[found.name, column])
+        for found in FAULTS
+        for column in columns
+        if (found.name, column) in cells
+    ]
+    return [*summary(document), "", HEAD, RULE, *rows]
+
+
+def summary(document: dict[str, Any]) -> list[str]:
+    """What holds of all runs, counted."""
+    runs = [(cell, run) for cell in document["cells"] for run in cell["runs"]]
+    whole = [run for _, run in runs if not run["state"].startswith("BROKEN")]
+    again = [run["converged"] for _, run in runs if run["converged"] is not None]
+    told = [report_is_true(run) for _, run in runs if run["reached"]]
+    return [
+        f"{len(runs)} runs of {len(document['cells'])} cells, of commit"
+        f" {document['commit'][:12]}{' and changes' if document['dirty'] else ''}. Memory is"
+        f" bounded by {document['memory']}.",
+        "",
+        *control(runs),
+        lost(runs, set(document["in_host"])),
+        f"- Crontab: each entry in its old form or in its new one, and every other line as before,"
+        f" in {len(whole)} of {len(runs)} runs.",
+        f"- Report of an interrupted Apply: true of the file in {sum(told)} of {len(told)} runs.",
+        f"- Planned again with a fresh plugin: in the desired state after {sum(again)} of"
+        f" {len(again)} runs.",
+    ]
+
+
+def control(runs: Sequence[tuple[Cell, Run]]) -> list[str]:
+    """How many runs were within their bounds."""
+    alive = [(cell, run) for cell, run in runs if not is_lost(run)]
+    good = [run for cell, run in alive if not is_late(cell, run)]
+    default = [run["control"] + run["stop"] for _, run in alive if run["bounds"] == "default"]
+    found = [
+        f"- Control: within the bound in {len(good)} of the {len(alive)} runs that the host"
+        f" outlived. A call has a deadline of {CALL:g} s and {MARGIN:g} s more, a stop"
+        f" {SHORT.limit:g} s where its steps are given {SHORT.close:g} s and {SHORT.stop:g} s."
+    ]
+    if default:
+        found.append(
+            f"- With a host's own bounds, 1 s and 4 s, the longest stop took {max(default):.2f} s"
+            f" of {STOP_BOUND:g} s."
+        )
+    return found
+
+
+def lost(runs: Sequence[tuple[Cell, Run]], within: set[str]) -> str:
+    """How many runs the host did not outlive, and whether all of them had to be expected."""
+    found = [cell["column"] for cell, run in runs if is_lost(run)]
+    elsewhere = len([column for column in found if column not in within])
+    return (
+        f"- Host lost: {len(found) - elsewhere} runs where the plugin is in the host's own process,"
+        f" {elsewhere} others."
+    )
+
+
+def is_lost(run: Run) -> bool:
+    """Whether the host did not come back from it."""
+    return str(run["code"]).startswith(LOST)
+
+
+def is_late(cell: Cell, run: Run) -> bool:
+    """Whether control or stop took more than its bound."""
+    found = next(f for f in FAULTS if f.name == cell["fault"])
+    bounds = BOUNDS[run["bounds"]]
+    return bool(run["control"] > control_limit(found, bounds) or run["stop"] > bounds.limit)
+
+
+def report_is_true(run: Run) -> bool:
+    """Whether what was reported applied is there, and what was reported unattempted is not."""
+    done, said = set(run["done"]), run["reached"]
+    applied, open_ = set(said["applied"]), {*said["unattempted"], *said["failed"]}
+    return applied <= done and not open_ & done
+
+
+def row(found: Fault, cell: Cell) -> str:
+    """One cell of the campaign as a row of the table."""
+    where = f"{found.point}: {found.title}"
+    if cell["not_run"]:
+        return f"| {where} | {cell['column']} | {cell['not_run']} | | | | |"
+    runs = [run for run in cell["runs"] if run["bounds"] == "short"]
+    cells = [
+        where,
+        cell["column"],
+        seconds(run["control"] for run in runs if not is_lost(run)),
+        seconds(run["stop"] for run in runs if not is_lost(run) and has_stop(found, run)),
+        counted(runs, left),
+        counted(runs, lambda run: str(run["state"])),
+        counted(runs, error),
+    ]
+    return f"| {' | '.join(text.replace('|', chr(92) + '|') for text in cells)} |"
+
+
+def has_stop(found: Fault, run: Run) -> bool:
+    """Whether there was a session to stop, apart from the start that failed."""
+    return found.point not in (Point.START, Point.OPEN) or not run["code"]
+
+
+def seconds(values: Iterable[float]) -> str:
+    """Median and worst."""
+    found = sorted(values)
+    return f"{median(found):.2f} / {found[-1]:.2f} s" if found else NONE
+
+
+def left(run: Run) -> str:
+    """What was left behind."""
+    parts = [
+        ", ".join(run["files"]) if kind == "files" else f"{kind} ({number})"
+        for kind, number in run["left"].items()
+    ]
+    return ", ".join(parts) or "nothing"
+
+
+def error(run: Run) -> str:
+    """Code, problem and end of the process; how far an Apply came."""
+    if not run["code"]:
+        return NONE
+    text = run["problem"]
+    problem = text if len(text) <= PROBLEM else text[: PROBLEM - 3] + "..."
+    said = run["reached"] and ", ".join(
+        f"{len(names)} {what}" for what, names in run["reached"].items() if names
+    )
+    shown = "; ".join(filter(None, (problem, run["exit"], said)))
+    return f"`{run['code']}`" + (f" {shown}" if shown else "")
+
+
+def counted(runs: Sequence[Run], show: Callable[[Run], str]) -> str:
+    """What a run shows, with how often if there are several."""
+    found = Counter(map(show, runs)).most_common()
+    if len(found) == 1:
+        return found[0][0]
+    return "<br>".join(f"{number}x {text}" for text, number in found)

@@ -1,0 +1,75 @@
+"""Arms measured in blocks: a process of its own for each sample, arms of a block in random order.
+
+What is compared is the ratio within a block; the interval is that of transportlab.evidence.stats.
+"""
+
+import json
+import math
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from random import Random
+from statistics import quantiles
+
+from transportlab.evidence.progress import progress
+from transportlab.evidence.stats import Interval, ratio_interval, seed_of
+
+ROOT = Path(__file__).resolve().parents[1]
+
+Sample = dict[str, float]
+Block = dict[str, Sample]
+
+ONE = "--one"
+"""The option with which a program measures one arm, and prints its sample as JSON."""
+
+
+def measured(module: str, arm: Sequence[str]) -> Sample:
+    """A sample of an arm, from a fresh process; RuntimeError with its last words if it fails."""
+    command = [sys.executable, "-m", module, ONE, *arm]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(arm)}: {done.stderr.strip()}")
+    found: Sample = json.loads(done.stdout)
+    return found
+
+
+def blocks(module: str, arms: Mapping[str, Sequence[str]], number: int, seed: int) -> list[Block]:
+    """So many blocks, each with a sample of every arm; one before them does not count."""
+    draw = Random(seed)
+    found: list[Block] = []
+    with progress(["block"] * (number + 1)) as tell:
+        for at in range(number + 1):
+            tell(f"block {at}")
+            order = draw.sample(list(arms), len(arms))
+            block = {name: measured(module, arms[name]) for name in order}
+            if at:
+                found.append(block)
+    return found
+
+
+def spread(found: Sequence[Block], arm: str, metric: str) -> str:
+    """Median and quartiles of an arm, in milliseconds."""
+    values = [block[arm][metric] * 1000 for block in found]
+    if len(values) == 1:
+        return f"{values[0]:.3g} ms"
+    low, middle, high = quantiles(values, n=4, method="inclusive")
+    return f"{middle:.3g} ms [{low:.3g}, {high:.3g}]"
+
+
+def ratio(found: Sequence[Block], over: str, under: str, metric: str) -> Interval:
+    """How many times as long one arm takes as another."""
+    logs = [math.log(block[over][metric] / block[under][metric]) for block in found]
+    return ratio_interval(logs, seed_of(over, under, metric))
+
+
+def shown(interval: Interval) -> str:
+    """The ratio with its interval, for people."""
+    if not interval.known:
+        return f"{interval.ratio:.3f} (too few blocks for an interval)"
+    return f"{interval.ratio:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
+
+
+def print_sample(sample: Callable[[], Sample]) -> None:
+    """What --one prints."""
+    print(json.dumps(sample()))
