@@ -16,9 +16,12 @@ from transportlab.errors import (
     LabError,
     ManifestError,
     PluginError,
+    Problem,
     RpcError,
     TransportError,
 )
+from transportlab.handshake import HandshakeError
+from transportlab.host.applying import ApplyInterrupted, Reached
 from transportlab.redact import MAX_BASE64, NOTHING, PIECE, SHORTEST, Redactor, too_short
 
 VALUE = 'p@ss w/rd+"é\\n€=\U0001f600\tend?&%41'
@@ -167,9 +170,24 @@ def test_errors_are_hidden_in_every_text() -> None:
     assert (type(lost), str(lost)) == (ConnectionLost, "got [key]")
 
 
+def test_an_error_of_any_kind_keeps_its_kind_and_its_data() -> None:
+    redactor = Redactor({"key": "s3cr3t"})
+    handshake = redactor.error(HandshakeError("E-X", "not s3cr3t", "do"))
+    assert (type(handshake), str(handshake), handshake.code) == (HandshakeError, "not [key]", "E-X")
+    noted = RpcError(Code.ABORTED, "plain")
+    noted.add_note("from s3cr3t")
+    interrupted = ApplyInterrupted(noted, Reached(applied=("s3cr3t",)))
+    hidden = redactor.error(interrupted)
+    assert isinstance(hidden.error, RpcError)
+    assert (hidden.error.code, hidden.error.__notes__) == (Code.ABORTED, ["from [key]"])
+    assert hidden.reached.applied == ("[key]",)
+    problems = (Problem("jobs/0", "not s3cr3t"),)
+    assert redactor.error(ManifestError("f", problems)).problems[0].message == "not [key]"
+
+
 def test_an_error_with_nothing_to_hide_is_itself() -> None:
     redactor = Redactor({"key": "s3cr3t"})
-    errors: list[LabError] = [RpcError(Code.ABORTED, "x"), ManifestError("s3cr3t", ())]
+    errors: list[LabError] = [RpcError(Code.ABORTED, "x"), TransportError("x"), failed("x")]
     for error in errors:
         assert redactor.error(error) is error
     other = TransportError("s3cr3t")

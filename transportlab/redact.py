@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
-from transportlab.errors import LabError, PluginError, RpcError, TransportError
+from transportlab.errors import LabError
 
 SHORTEST = 4
 """The shortest value, line or edge that is hidden, in characters."""
@@ -106,9 +106,9 @@ class Redactor:
                 yield 0, length, found
 
     def value(self, value: T) -> T:
-        """A value of text, numbers, tuples, lists, mappings and dataclasses with its texts hidden.
+        """A value with its texts hidden: texts, numbers, tuples, lists, mappings, records, errors.
 
-        A number whose digits are a secret's becomes a text.
+        A number whose digits are a secret's becomes a text, unless it is a dataclass's member.
         """
         return self._value(value) if self else value
 
@@ -122,30 +122,29 @@ class Redactor:
             return type(value)(map(self._value, value))
         if isinstance(value, Mapping):
             return {self._value(key): self._value(item) for key, item in value.items()}
-        if is_dataclass(value) and not isinstance(value, type):
-            return replace(
-                value, **{f.name: self._value(getattr(value, f.name)) for f in fields(value)}
-            )
-        return value
+        return self._record(value)
+
+    def _record(self, value: Any) -> Any:
+        if isinstance(value, LabError):
+            return self.error(value)
+        if not is_dataclass(value) or isinstance(value, type):
+            return value
+        members = {f.name: getattr(value, f.name) for f in fields(value)}
+        texts = {n: self._value(m) for n, m in members.items() if not isinstance(m, int | float)}
+        return replace(value, **texts)
 
     def error(self, error: E) -> E:
-        """The error itself if nothing in it is hidden, else one like it.
+        """The error itself if nothing in it is hidden, else one like it, with its notes.
 
-        The other one is not to be raised `from` the first, which a traceback would show. Errors of
-        other kinds than a channel's, a plugin's and a backend's are never changed.
+        The other one is not to be raised `from` the first, which a traceback would show.
         """
-        hidden: Any = error
-        if not self:
-            pass
-        elif isinstance(error, RpcError):
-            message, details = self.text(error.message), self.value(error.details)
-            if (message, details) != (error.message, error.details):
-                hidden = RpcError(error.code, message, details)
-        elif isinstance(error, PluginError):
-            hidden = self.value(error)
-        elif isinstance(error, TransportError):
-            hidden = type(error)(self.text(str(error)))
-        return hidden  # type: ignore[no-any-return]  # of the same class
+        args, members = self.value(error.args), self.value(vars(error))
+        if (args, members) == (error.args, vars(error)):
+            return error
+        made = type(error).__new__(type(error))
+        made.args = args
+        vars(made).update(members)
+        return made
 
 
 NOTHING = Redactor()

@@ -2,8 +2,9 @@
 
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ import grpc
 import pytest
 
 from transportlab import methods, model
-from transportlab.backend import PROTOCOL_VERSIONS
+from transportlab.backend import PROTOCOL_VERSIONS, ConfigKey, Plugin
 from transportlab.channel import Channel, SocketEndpoint
 from transportlab.codecs import load_codec
+from transportlab.context import Context
 from transportlab.errors import (
     MAX_MESSAGE_BYTES,
     ConnectionLost,
@@ -54,18 +56,25 @@ def path() -> Iterator[str]:
 @pytest.fixture
 def served(path: str) -> Iterator[str]:
     """The path of a socket behind which the echo backend is served, its session open."""
-    plugin, life = load_backend("echo"), Life()
+    plugin = load_backend("echo")
     assert plugin is not None
-    args = (PluginSession(plugin), SocketEndpoint(path))
+    with serving(plugin, path, {"faults": "requests"}):
+        yield path
+
+
+@contextmanager
+def serving(plugin: Plugin, path: str, config: dict[str, str]) -> Iterator[None]:
+    """The plugin served at the path, its session open."""
+    life, args = Life(), (PluginSession(plugin), SocketEndpoint(path))
     thread = threading.Thread(
         target=GRPC.serve, args=args, kwargs={"codec": "protobuf", "life": life}
     )
     thread.start()
     assert life.started.wait(60)
     with GRPC.connect(SocketEndpoint(path), codec="json") as channel:
-        request = model.OpenSessionRequest("1", PROTOCOL_VERSIONS, {"faults": "requests"})
+        request = model.OpenSessionRequest("1", PROTOCOL_VERSIONS, config)
         channel.unary(methods.OPEN_SESSION, request)
-    yield path
+    yield
     life.stop()
     thread.join(60)
     assert not thread.is_alive()
@@ -129,6 +138,57 @@ def test_a_socket_that_is_not_there_is_told(path: str) -> None:
     Path(path).touch()
     with pytest.raises(TransportError, match="not a socket"):
         GRPC.connect(SocketEndpoint(path), codec="protobuf")
+
+
+SECRET = "s3cr3t-5eb63bbb"
+
+
+class Telling:
+    """Operations that raise an exception with the secret in its text at any place there is."""
+
+    def __init__(self, config: Mapping[str, str]) -> None:
+        self._token = config["token"]
+
+    def __getattr__(self, name: str) -> Any:
+        raise ValueError(f"no {name} but {self._token}")
+
+    def read(self, request: model.ReadRequest, context: Context) -> Any:
+        if request.app == "exit":
+            raise SystemExit(self._token)
+        if request.app == "raise":
+            raise ValueError(self._token)
+        return model.ReadReply((self,))  # type: ignore[arg-type]  # what encodes it raises
+
+    def apply(self, request: model.ApplyRequest, context: Context) -> Iterator[Any]:
+        yield model.ApplyEvent()
+        if request.plan.app == "exit":
+            raise SystemExit(self._token)
+        if request.plan.app == "raise":
+            raise ValueError(self._token)
+        yield model.ApplyEvent(counts=self)  # type: ignore[arg-type]  # as above
+
+
+@pytest.mark.parametrize("app", ["raise", "exit", "no message"])
+def test_an_exceptions_text_reaches_no_client_with_a_secret_in_it(
+    app: str, path: str, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """grpcio's own way is to send it as the call's details, and to log it."""
+    plugin = Plugin("telling", "1", Telling, (ConfigKey("token", "a token", secret=True),))
+    codec = load_codec("protobuf")
+    with serving(plugin, path, {"token": SECRET}):
+        errors = [raw(path, methods.READ.path, codec.encode(model.ReadRequest(app)))]
+        with grpc.insecure_channel(f"unix:{path}", options=OPTIONS) as channel:
+            begin: Any = channel.unary_stream(methods.APPLY.path)
+            with pytest.raises(grpc.RpcError) as caught:
+                list(begin(codec.encode(model.ApplyRequest(model.PlanReply(app)))))
+            errors.append(caught.value)
+    for error in errors:
+        assert status_of(error).details.reason == "PANIC"
+        assert "[token]" in error.details()
+        assert SECRET not in repr(error) + error.debug_error_string() + str(status_of(error))
+    logged = capfd.readouterr().err
+    assert "[token]" in logged
+    assert SECRET not in logged + caplog.text
 
 
 def test_a_socket_that_cannot_be_bound_is_told(path: str) -> None:

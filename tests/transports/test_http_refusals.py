@@ -170,7 +170,8 @@ def test_a_bug_of_the_server_is_logged_and_ends_only_its_connection(
         line += capfd.readouterr().err
     record = json.loads(line)
     assert (record["level"], record["msg"]) == ("error", "a connection failed")
-    assert "TypeError" in record["traceback"] or "AttributeError" in record["traceback"]
+    assert record["error"] in ("TypeError", "AttributeError")
+    assert "transports/http/handler.py" in record["traceback"]
     assert exchange(socket_path, request_bytes)[0].startswith(b"HTTP/1.1 200 ")
 
 

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from itertools import count
+from traceback import format_tb
 from types import TracebackType
 from typing import Any
 
@@ -155,7 +156,9 @@ class PluginLibrary:
         """What cffi is to return in place of an exception that none of the above has caught."""
         if issubclass(kind, KeyboardInterrupt):
             return INTERRUPTED
-        self._log("error", "the library failed", error=f"{kind.__name__}: {error}")
+        # Without its text: nobody here knows what in it is secret (P-LOG-2).
+        where = "".join(format_tb(trace))
+        self._log("error", "the library failed", error=kind.__name__, traceback=where)
         return Code.INTERNAL
 
     def _load(self, number: int) -> Codec | None:

@@ -11,7 +11,7 @@ from transportlab.backend import Backend
 from transportlab.channel import Lifecycle, SocketEndpoint
 from transportlab.codecs import Codec, DecodeError, load_codec
 from transportlab.context import Cancellation, Context
-from transportlab.dispatch import Dispatcher
+from transportlab.dispatch import Dispatcher, as_rpc_error
 from transportlab.errors import (
     MAX_CALLS,
     MAX_MESSAGE_BYTES,
@@ -71,23 +71,25 @@ class _Call:
         self.method = METHODS.get(self._name)
 
     def unary(self, data: bytes, call: grpc.ServicerContext) -> bytes:
+        context = Context()
         try:
             method, request, context = self._start(data, call)
             return self._codec.encode(self._dispatcher.unary(method, request, context))
-        except RpcError as error:
-            self._fail(error, call)
+        except Exception as error:  # grpcio would send its text to the client as it is
+            self._fail(as_rpc_error(error, context), call)
 
     def refuse(self, _data: bytes, call: grpc.ServicerContext) -> bytes:
         """The end of a call without the secret; its request is not looked at (P-AUTH-2)."""
         self._fail(unauthenticated(), call)
 
     def stream(self, data: bytes, call: grpc.ServicerContext) -> Iterator[bytes]:
+        context = Context()
         try:
             method, request, context = self._start(data, call)
             for reply in self._dispatcher.stream(method, request, context):
                 yield self._codec.encode(reply)
-        except RpcError as error:
-            self._fail(error, call)
+        except Exception as error:  # as in unary
+            self._fail(as_rpc_error(error, context), call)
 
     def _start(self, data: bytes, call: grpc.ServicerContext) -> tuple[AnyMethod, object, Context]:
         if self.method is None:

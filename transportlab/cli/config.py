@@ -1,0 +1,115 @@
+"""A backend's configuration as options: given plainly, from a file, or from the environment.
+
+A value that comes from a file or the environment is a secret: it is never an argument of a process,
+and whoever opens the session keeps it out of every text (P-SESSION-4).
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated
+
+import typer
+
+from transportlab.errors import UsageError
+from transportlab.redact import SHORTEST, too_short
+
+MAX_BYTES = 65536
+"""Longest value from a file or the environment; the largest credentials are bundles of keys."""
+
+PLAIN, FILE, ENVIRONMENT = "--backend-config", "--backend-config-file", "--backend-config-env"
+
+ConfigOption = Annotated[
+    list[str] | None,
+    typer.Option(PLAIN, help="Backend's configuration.", metavar="NAME=VALUE"),
+]
+ConfigFileOption = Annotated[
+    list[str] | None,
+    typer.Option(FILE, help="The same, its value a secret in a file.", metavar="NAME=PATH"),
+]
+ConfigEnvOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        ENVIRONMENT,
+        help="The same, its value a secret in an environment variable.",
+        metavar="NAME=VARIABLE",
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What the options say: values that may be shown, and those that may not."""
+
+    plain: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def __bool__(self) -> bool:
+        """Whether any option is given."""
+        return bool(self.plain or self.secrets)
+
+
+def configuration(
+    pairs: list[str] | None = None,
+    files: list[str] | None = None,
+    variables: list[str] | None = None,
+) -> Configuration:
+    """The values that the three options give. Raises UsageError, which holds no value."""
+    names: set[str] = set()
+    plain = _split(PLAIN, "VALUE", pairs, names)
+    secrets = {
+        name: _secret(f"{FILE} {name}={path}", _file(path))
+        for name, path in _split(FILE, "PATH", files, names).items()
+    }
+    secrets |= {
+        name: _secret(f"{ENVIRONMENT} {name}={variable}", _variable(variable))
+        for name, variable in _split(ENVIRONMENT, "VARIABLE", variables, names).items()
+    }
+    return Configuration(plain, secrets)
+
+
+def _split(option: str, what: str, pairs: list[str] | None, names: set[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for pair in pairs or ():
+        name, equals, value = pair.partition("=")
+        if not name or not equals:
+            # What was given may be the value itself, so it is not shown.
+            raise UsageError(f"{option}: expected NAME={what}")
+        if name in names:
+            raise UsageError(f"{option} {name}: this name is given twice")
+        names.add(name)
+        found[name] = value
+    return found
+
+
+def _file(path: str) -> bytes | str:
+    """What is in the file, or why it cannot be had."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        return str(getattr(error, "strerror", None) or error)
+
+
+def _variable(name: str) -> bytes | str:
+    found = os.environb.get(os.fsencode(name))
+    return "no such variable" if found is None else found
+
+
+def _secret(option: str, found: bytes | str) -> str:
+    """The value in the bytes, less one line end; a text is the reason why there is none."""
+    if isinstance(found, str):
+        raise UsageError(f"{option}: {found}")
+    if len(found) > MAX_BYTES:
+        raise UsageError(f"{option}: more than {MAX_BYTES} bytes")
+    try:
+        value = found.decode()
+    except UnicodeDecodeError:
+        raise UsageError(f"{option}: not UTF-8") from None
+    value = value.removesuffix("\n").removesuffix("\r") if value.endswith("\n") else value
+    if too_short(value):
+        raise UsageError(
+            f"{option}: a value of fewer than {SHORTEST} characters cannot be kept out of"
+            f" messages; give it by {PLAIN} if it is no secret"
+        )
+    return value
