@@ -10,12 +10,16 @@ READY := $(VENV)/ready
 # Tests wait for processes much of their time, so two processors have room for one worker more.
 WORKERS ?= 3
 
-.PHONY: evidence bench test check install derived libraries clean
+.PHONY: evidence report bench test check install derived libraries clean
 
 # quick is for a look and made for less than four minutes; PROFILE=full, for the record, for 25.
 evidence: install
 	$(BIN)/transportlab evidence --profile $(or $(PROFILE),quick) --out out/evidence.json
 	$(BIN)/transportlab report out/evidence.json --out out/REPORT.md
+
+# The committed report, from the committed runs.
+report: install
+	$(BIN)/transportlab report evidence/runs/*.json --out REPORT.md
 
 bench: install
 	@mkdir -p out

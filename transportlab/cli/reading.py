@@ -16,8 +16,8 @@ if TYPE_CHECKING:  # numpy and matplotlib take a while, which no other command s
     from transportlab.evidence.claims import Judged
 
 OWN = Path("out/evidence.json")
-COMMITTED = Path(__file__).resolve().parents[2] / "evidence"
-"""The evidence that the committed report is made of."""
+COMMITTED = Path(__file__).resolve().parents[2] / "evidence" / "runs"
+"""The evidence that REPORT.md is made of, by `make report`."""
 
 
 @app.command()

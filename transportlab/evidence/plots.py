@@ -77,7 +77,15 @@ def _forest(view: View, panel: Axes, measure: Measure, arms: list[str]) -> None:
     for place, arm in enumerate(reversed(arms)):
         found = view.against(measure, arm)
         if found is None:
-            panel.text(1.03, place, "not measured", va="center", fontsize=8, color="#777777")
+            panel.text(
+                1.03,
+                place,
+                "not measured",
+                va="center",
+                fontsize=8,
+                color="#777777",
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+            )
             continue
         colour, marker = mark(view, arm)
         if found.interval.known:
