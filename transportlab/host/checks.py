@@ -1,0 +1,151 @@
+"""What can be told of a plugin's file without starting it: one check for each reason not to start.
+
+These explain; whether the plugin starts is decided by starting it (diagnose.py). So a check is
+wrong on the side of ok where systems differ.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from transportlab.host.elf import MAGIC, NOT_TO_RUN, Elf, ElfError, parse_file
+from transportlab.host.findings import Check, Refuted, Status, head, strange, unusable
+from transportlab.host.interpreters import resolve
+from transportlab.host.libraries import needs
+from transportlab.host.script import MARK
+
+FILE_CHECKS = ("mount", "format", "interpreter", "machine", "loader", "libraries")
+"""The checks of this module, in their order."""
+
+
+def examine(path: Path, *, library: bool, environment: Mapping[str, str]) -> list[Check]:
+    """The checks of this module on the plugin's file; environment is what it is to run with."""
+    subject = _Subject(path, library, environment)
+    checks = []
+    for name in FILE_CHECKS:
+        try:
+            found = getattr(subject, name)()
+            checks.append(Check(name, Status.OK if found else Status.NOT_REACHED, found))
+        except Refuted as refuted:
+            checks.append(Check(name, Status.FAILED, refuted.found, refuted.action))
+        except OSError as error:
+            checks.append(Check(name, Status.NOT_REACHED, f"cannot be read: {error.strerror}"))
+    return checks
+
+
+class _Subject:
+    """A file under examination. Each check says what it found, nothing if it was not reached."""
+
+    def __init__(self, path: Path, library: bool, environment: Mapping[str, str]) -> None:
+        self._path = path
+        self._library = library
+        self._environment = environment
+        self._binary: Path | None = None
+        """The ELF file that runs in the end: the plugin's own, or that of its interpreter."""
+        self._elf: Elf | None = None
+        self._script = False
+
+    def mount(self) -> str:
+        return _mount(self._path)
+
+    def format(self) -> str:
+        first = head(self._path)
+        if first.startswith(MARK) and not self._library:
+            self._script = True
+            line = first.partition(b"\n")[0].rstrip(b"\r")
+            return f"a script: {line.decode('utf-8', 'backslashreplace')}"
+        if not first.startswith(MAGIC):
+            raise Refuted(strange(first), "install the plugin's own file, built for this system")
+        self._elf = _parsed(self._path)
+        self._binary = self._path
+        return _form(self._elf, self._library)
+
+    def interpreter(self) -> str:
+        if self._elf is not None:
+            return "not a script, so it needs none"
+        if not self._script:
+            return ""
+        chain, self._binary = resolve(self._path, self._environment)
+        self._elf = None if self._binary is None else _parsed(self._binary)
+        return chain
+
+    def machine(self) -> str:
+        if self._elf is None:
+            return ""
+        here = parse_file(Path("/proc/self/exe"))
+        if self._elf.runs_on(here):
+            return self._of(self._elf.name)
+        built = self._elf.name
+        self._elf = None  # what it needs besides is nothing to look for here
+        raise Refuted(
+            self._of(f"built for {built}; this host is {here.name}"),
+            "install the build for this machine",
+        )
+
+    def loader(self) -> str:
+        if self._elf is None:
+            return ""
+        name = self._elf.interpreter
+        if not name:
+            return "the host loads it" if self._library else self._of("a static program")
+        if problem := unusable(Path(name)):
+            raise Refuted(
+                self._of(f"its program loader {name} {problem}"),
+                "it was built for another system (another libc, say): install the build for this"
+                " one, or a static one",
+            )
+        return self._of(name)
+
+    def libraries(self) -> str:
+        if self._elf is None or self._binary is None:
+            return ""
+        needed = needs(self._binary, self._elf, self._environment)
+        if self._library:  # what is in the process already need not be found again
+            own = Path("/proc/self/exe").resolve()
+            for name in needs(own, parse_file(own), os.environ).found:
+                needed.missing.pop(name, None)
+        if needed.missing:
+            texts = [f"{name}, which {user.name} needs" for name, user in needed.missing.items()]
+            raise Refuted(
+                self._of(f"not found: {'; '.join(texts)}"),
+                "install the package that has it, or put it where the loader looks (ldconfig); a"
+                " plugin gets LD_LIBRARY_PATH only if CRONIX_PLUGIN_ENV names it",
+            )
+        return self._of(f"{len(needed.found)}, all there" if needed.found else "none needed")
+
+    def _of(self, found: str) -> str:
+        return f"{found} (of {self._binary})" if self._script else found
+
+
+def _mount(path: Path) -> str:
+    place = path.resolve()
+    while not place.is_mount():
+        place = place.parent
+    if os.statvfs(path).f_flag & os.ST_NOEXEC:
+        raise Refuted(
+            f"{place} is mounted noexec: nothing on it may run",
+            f"install the plugin elsewhere, or: mount -o remount,exec {place}",
+        )
+    return f"{place} lets programs run"
+
+
+def _parsed(path: Path) -> Elf:
+    try:
+        return parse_file(path)
+    except ElfError as error:
+        raise Refuted(f"a damaged ELF file: {error}", "install it again") from error
+
+
+def _form(elf: Elf, library: bool) -> str:
+    """What kind of ELF file it is, if it is the kind that is wanted."""
+    program = bool(elf.interpreter) or not elf.needed  # a static program needs nothing
+    if elf.kind in NOT_TO_RUN:
+        raise Refuted(NOT_TO_RUN[elf.kind], "install the plugin's linked program")
+    if library and elf.interpreter:
+        raise Refuted("a program, not a shared library", "give its path without .so")
+    if not library and not program:
+        raise Refuted(
+            "a shared library, not a program",
+            "name it cronix-backend-NAME.so; the transports for libraries reach it then",
+        )
+    return "an ELF shared library" if library else "an ELF program"
