@@ -6,6 +6,7 @@
     |   |-- ChannelClosed       this side closed the channel
     |   |-- ConnectionLost      the other side went away
     |   `-- ProtocolViolation   the other side sent what PROTOCOL.md does not allow
+    |       `-- SecondHandshake     one more handshake line, where only the first belongs
     |-- PluginError         a plugin could not be found, started, spoken to or stopped
     |-- ManifestError       a manifest is not valid; every problem with its path
     `-- UsageError          a name or an option that does not exist
@@ -168,6 +169,10 @@ class ProtocolViolation(TransportError):
     """The other side sent what the protocol does not allow."""
 
 
+class SecondHandshake(ProtocolViolation):
+    """A plugin sent a handshake line after its handshake (P-HANDSHAKE-6)."""
+
+
 @dataclass
 class PluginError(LabError):
     """A plugin could not be found, started, spoken to or stopped.
@@ -187,10 +192,13 @@ class PluginError(LabError):
     stderr: tuple[str, ...] = ()
     action: str = ""
 
+    def who(self) -> str:
+        """The backend by its name, its path and its version, as far as they are known."""
+        where = " ".join(part for part in (self.path, self.version) if part)
+        return f'backend "{self.name}"' + (f" ({where})" if where else "")
+
     def __str__(self) -> str:
-        who = " ".join(part for part in (self.path, self.version) if part)
-        backend = f'backend "{self.name}"' + (f" ({who})" if who else "")
-        lines = [f"{self.code}: {backend}: {self.problem}"]
+        lines = [f"{self.code}: {self.who()}: {self.problem}"]
         if self.expected or self.got:
             lines.append(f"  expected {self.expected or 'nothing'}, got {self.got or 'nothing'}")
         if self.exit:

@@ -35,6 +35,9 @@ KILLS = {
     "last-of-two-jobs": ["plan-refuses-a-job-twice"],
     "dry-run-writes": ["prune-dry-run-removes-nothing"],
     "one-call-at-a-time": ["a-fast-call-is-not-held-up"],
+    "asks-no-secret": ["call-without-the-secret", "call-with-another-secret"],
+    "asks-if-there-is-one": ["call-without-the-secret"],
+    "listens-without-a-secret": ["start-without-the-secret"],
     "prints-before-its-line": ["handshake-line", "session-opens"],
 }
 

@@ -1,16 +1,20 @@
 """The program under test as its vectors see it: how to open a session, and to start it by hand."""
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from transportlab.channel import EndpointKind, Transport
+from transportlab.channel import Channel, EndpointKind, SocketEndpoint, Transport
+from transportlab.conformance.values import ValueProblem
+from transportlab.conformance.vectors import Start
 from transportlab.errors import PluginError
 from transportlab.host import HostOptions, HostSession
 from transportlab.host.discovery import find
 from transportlab.host.launch import give_secret
+from transportlab.host.line import hear
 from transportlab.host.process import PluginProcess, plugin_environment
 from transportlab.sdk import ENV_CODEC, ENV_SOCKET, ENV_TRANSPORT
 from transportlab.secret import new_secret
@@ -43,7 +47,20 @@ class Program:
         )
         return HostSession(self.plugin, self.transport, options)
 
-    def start(self, without: tuple[str, ...], folder: Path) -> dict[str, Any]:
+    @contextmanager
+    def calling(self, session: HostSession, secret: str | None) -> Iterator[Channel]:
+        """The session's channel; with a secret a stranger's, of its own, to the same socket."""
+        endpoint = session.endpoint
+        if secret is None:
+            yield session.channel
+        elif isinstance(endpoint, SocketEndpoint):
+            stranger = replace(endpoint, secret=secret)
+            with self.transport.connect(stranger, codec=self.codec) as channel:
+                yield channel
+        else:
+            raise ValueProblem("secret: there is no socket; the vector needs the trait endpoint")
+
+    def start(self, step: Start, folder: Path) -> dict[str, Any]:
         """Start the program, read its line, end its stdin; what comes back: vectors.Start."""
         place = folder / "run"
         place.mkdir(mode=0o700)
@@ -51,16 +68,18 @@ class Program:
         environment |= {ENV_TRANSPORT: self.transport.name, ENV_CODEC: self.codec}
         if self.transport.traits.endpoint is EndpointKind.SOCKET:
             environment[ENV_SOCKET] = str(place / "s")
-        for name in without:
+        for name in step.without:
             environment.pop(name, None)
         lines: list[str] = []
         path = str(find(self.plugin, library=False).path)
         process = PluginProcess("plugin", [path], environment, lines.append)
-        if ENV_SOCKET in environment:
+        if not step.secret:
+            process.stdin.close()
+        elif self.transport.traits.endpoint is EndpointKind.SOCKET:
             give_secret(process, new_secret())
         said: dict[str, Any] = {"problem": "", "endpoint": "", "words": {}}
         try:
-            found = process.handshake(HANDSHAKE_SECONDS)
+            found = hear(process, HANDSHAKE_SECONDS)
             endpoint = found.endpoint.replace(str(place), "{place}")
             said |= {"endpoint": endpoint, "words": dict(found.words)}
         except PluginError as error:

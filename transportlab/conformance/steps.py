@@ -91,15 +91,14 @@ class Player:
         method, request = _message(step, evaluate(step.request, self.scope))
         events: list[Any] | None = [] if method.streams else None
         try:
-            with _switch(step) as switch:
+            with (
+                _switch(step) as switch,
+                self._program.calling(self._session, step.secret) as channel,
+            ):
                 if events is None:
-                    reply = self._session.channel.unary(
-                        method, request, timeout=step.timeout, cancel=switch
-                    )
+                    reply = channel.unary(method, request, timeout=step.timeout, cancel=switch)
                     return Ending(reply=self._plain(reply))
-                stream: Any = self._session.channel.stream(
-                    method, request, timeout=step.timeout, cancel=switch
-                )
+                stream: Any = channel.stream(method, request, timeout=step.timeout, cancel=switch)
                 for event in stream:
                     events.append(self._plain(event))
                     if len(events) == step.cancel_at_event:
@@ -195,7 +194,7 @@ class Player:
 
     def start(self, step: Start) -> str:
         """The program once more, by hand."""
-        found = self._program.start(step.without, self._fixture.folder)
+        found = self._program.start(step, self._fixture.folder)
         return mismatch(evaluate(step.expect, self.scope), found)
 
     def stop(self, step: Stop) -> str:

@@ -60,7 +60,8 @@ class Call(Struct, frozen=True, forbid_unknown_fields=True, tag="call", tag_fiel
     """One call. request is a message in JSON; raw sends it as it stands, though it be none.
 
     timeout is the deadline in seconds. cancel_after cancels so many seconds after the start,
-    cancel_at_event once so many events have come; abandon_at_event stops reading then.
+    cancel_at_event once so many events have come; abandon_at_event stops reading then. secret: the
+    call comes from a stranger, on a connection of its own, with that text for the launch's secret.
     eventually: again until it ends as expected, for as long as the vector may take. compare false:
     how it ends may rightly differ from run to run, so the oracle leaves it out.
     """
@@ -68,6 +69,7 @@ class Call(Struct, frozen=True, forbid_unknown_fields=True, tag="call", tag_fiel
     method: str
     request: Any = {}
     raw: bool = False
+    secret: str | None = None
     save: str = ""
     timeout: float | None = None
     cancel_after: Seconds | None = None
@@ -127,11 +129,13 @@ class Together(Struct, frozen=True, forbid_unknown_fields=True, tag="together", 
 class Start(Struct, frozen=True, forbid_unknown_fields=True, tag="start", tag_field="do"):
     """Start the plugin's program once more, by hand, and end its stdin after its line.
 
-    without names environment variables that it does not get. expect is a pattern of an object:
-    problem (empty if the line came and is one), endpoint, words, exit, stderr (lines).
+    without names environment variables that it does not get. secret false: its stdin ends at once,
+    without the secret. expect is a pattern of an object: problem (empty if the line came and is
+    one), endpoint, words, exit, stderr (lines).
     """
 
     without: tuple[str, ...] = ()
+    secret: bool = True
     expect: Any = UNSET
 
 

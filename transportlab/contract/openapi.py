@@ -16,11 +16,13 @@ from transportlab.contract.schema import components, reference
 from transportlab.errors import MAX_CALLS, MAX_MESSAGE_BYTES, Code
 from transportlab.methods import METHODS, SERVICE, AnyMethod
 from transportlab.model import ErrorDetails, Status
+from transportlab.secret import DIGITS
 from transports.http.handler import CODECS
 from transports.http.wire import (
     FRAMINGS,
     MAX_TIMEOUT_US,
     PROBLEM_TYPE,
+    SECRET_HEADER,
     STATUSES,
     TIMEOUT_HEADER,
 )
@@ -47,10 +49,13 @@ The backend protocol over HTTP/1.1 on a private Unix socket; PROTOCOL.md says wh
 is cancelled by closing its connection. At most {MAX_CALLS} calls are carried out at once. The code
 in a problem document decides what an error is, not its HTTP status.
 
-By hand, with a plugin that serves on the socket s (the handshake says how to start one):
+By hand, with a plugin that serves on the socket s and whose host wrote $secret to its stdin:
 
     url=http://localhost/{SERVICE}
-    post() {{ curl -N --unix-socket s -H 'Content-Type: {JSON}' -d "$2" "$url/$1"; }}
+    post() {{
+      curl -N --unix-socket s -H 'Content-Type: {JSON}' -H "{SECRET_HEADER}: $secret" \\
+           -d "$2" "$url/$1"
+    }}
     post OpenSession '{{"protocol_versions":[1]}}'
     post Read '{{}}'
 """
@@ -90,7 +95,7 @@ def document() -> dict[str, Any]:
         "servers": [{"url": "http://localhost", "description": "over the plugin's Unix socket"}],
         "paths": {method.path: {"post": _operation(method)} for method in METHODS.values()},
         "components": {
-            "parameters": {"Timeout": _timeout()},
+            "parameters": {"Secret": _secret(), "Timeout": _timeout()},
             "responses": {f"Error{status}": _error(text) for status, text in _errors().items()},
             "schemas": {**_plain(components()), "Problem": _problem()},
         },
@@ -110,7 +115,7 @@ def _operation(method: AnyMethod) -> dict[str, Any]:
     return {
         "operationId": method.name,
         "summary": text.partition("\n")[0],
-        "parameters": [{"$ref": "#/components/parameters/Timeout"}],
+        "parameters": [{"$ref": f"#/components/parameters/{n}"} for n in ("Secret", "Timeout")],
         "requestBody": {
             "required": True,
             "content": {JSON: {"schema": reference(method.request)}, PROTOBUF: {}},
@@ -143,6 +148,16 @@ def _reply(method: AnyMethod) -> dict[str, Any]:
         FRAMINGS["protobuf"].content_type: {},
     }
     return {"description": cleandoc(text), "content": content}
+
+
+def _secret() -> dict[str, Any]:
+    return {
+        "name": SECRET_HEADER,
+        "in": "header",
+        "required": True,
+        "description": "The secret of the plugin's launch; a call without it is UNAUTHENTICATED.",
+        "schema": {"type": "string", "pattern": f"^[0-9a-f]{{{DIGITS}}}$"},
+    }
 
 
 def _timeout() -> dict[str, Any]:

@@ -6,7 +6,6 @@ has been done. Whether the program may run at all is decided before this.
 
 import contextlib
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -19,9 +18,12 @@ from transportlab.channel import (
     StdioEndpoint,
     Transport,
 )
-from transportlab.handshake import STDIO, Handshake
+from transportlab.handshake import STDIO
 from transportlab.host.discovery import LIBRARY_SUFFIX
+from transportlab.host.folders import PREFIX, private_folder, remove_abandoned
+from transportlab.host.line import check, hear
 from transportlab.host.options import HostOptions
+from transportlab.host.peer import check_peer
 from transportlab.host.process import PluginProcess, plugin_environment
 from transportlab.host.trust import Admitted
 from transportlab.sdk import ENV_CODEC, ENV_SOCKET, ENV_TRANSPORT
@@ -29,6 +31,9 @@ from transportlab.secret import new_secret, secret_line
 
 MAX_SOCKET_PATH = 107
 """Bytes in sockaddr_un.sun_path on Linux, less the final NUL (P-HANDSHAKE-4)."""
+
+SHORT_PLACE = "/tmp"  # noqa: S108  # the directory that is made in it is private
+"""Where private directories are if TMPDIR is too long for a socket's path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,26 +49,29 @@ class Launch:
     def start(self, undo: contextlib.ExitStack) -> tuple[PluginProcess, Endpoint]:
         """The running plugin and where to call it; undo ends it and removes what was made.
 
-        Raises PluginError E-START, E-EXITED, E-HANDSHAKE..., E-TRANSPORT, E-ENDPOINT.
+        Raises PluginError: E-FOLDER, E-START, E-EXITED, E-HANDSHAKE-..., E-TRANSPORT, E-ENDPOINT
+        and E-ENDPOINT-..., E-CONNECT, E-PEER.
         """
-        socket = self.transport.traits.endpoint is EndpointKind.SOCKET
+        socket = secret = ""
         environment = plugin_environment(os.environ)
         environment |= {ENV_TRANSPORT: self.transport.name, ENV_CODEC: self.codec}
-        if socket:
-            environment[ENV_SOCKET] = socket_path(undo)
+        if self.transport.traits.endpoint is EndpointKind.SOCKET:
+            environment[ENV_SOCKET] = socket = socket_path(undo, self.name)
         process = self._process(environment)
         undo.callback(process.stop, self.options.stop)
-        secret = new_secret() if socket else ""
-        if socket:
-            give_secret(process, secret)
         self.options.phase("started", process.pid)
-        said = process.handshake(self.options.handshake)
+        if socket:
+            give_secret(process, secret := new_secret())
+            # While the plugin starts, so that no start takes longer for it.
+            remove_abandoned(os.path.dirname(os.path.dirname(socket)))
+        said = hear(process, self.options.handshake)
         self.options.phase("line", process.pid)
-        self._check(process, said, environment.get(ENV_SOCKET, STDIO))
+        check(process, said, self.transport.name, socket or STDIO)
         if not socket:
             return process, StdioEndpoint(process.stdout, process.stdin)
         process.drain_stdout()
-        return process, SocketEndpoint(said.endpoint, secret)
+        check_peer(process, socket)
+        return process, SocketEndpoint(socket, secret)
 
     def _process(self, environment: Mapping[str, str]) -> PluginProcess:
         """A program as it is; a library in a worker, which only this host's code goes into (-P)."""
@@ -82,25 +90,6 @@ class Launch:
             inherited=() if memory is None else (memory,),
         )
 
-    def _check(self, process: PluginProcess, said: Handshake, endpoint: str) -> None:
-        spoken = said.words.get("transport", self.transport.name)
-        if spoken != self.transport.name:
-            raise process.error(
-                "E-TRANSPORT",
-                "the plugin speaks another transport",
-                expected=self.transport.name,
-                got=spoken,
-                action=f"use --transport {spoken}",
-            )
-        if said.endpoint != endpoint:
-            raise process.error(
-                "E-ENDPOINT",
-                "the plugin serves at another endpoint than the host gave it",
-                expected=endpoint,
-                got=said.endpoint,
-                action="report this to the plugin's author",
-            )
-
 
 def give_secret(process: PluginProcess, secret: str) -> None:
     """The one line on a plugin's stdin (P-AUTH-1); it always fits into the pipe."""
@@ -108,11 +97,8 @@ def give_secret(process: PluginProcess, secret: str) -> None:
         process.stdin.write(secret_line(secret))
 
 
-def socket_path(undo: contextlib.ExitStack) -> str:
+def socket_path(undo: contextlib.ExitStack, name: str) -> str:
     """A path in a private directory (0700) that lives as long as the session (P-START-1)."""
-    folder = tempfile.mkdtemp(prefix="cronix-")
-    if len(os.fsencode(folder)) + 2 > MAX_SOCKET_PATH:
-        os.rmdir(folder)
-        folder = tempfile.mkdtemp(prefix="cronix-", dir="/tmp")  # TMPDIR is too long
-    undo.callback(shutil.rmtree, folder, ignore_errors=True)
-    return os.path.join(folder, "s")
+    usual = os.path.join(tempfile.gettempdir(), PREFIX + "x" * 8, "s")
+    place = None if len(os.fsencode(usual)) <= MAX_SOCKET_PATH else SHORT_PLACE
+    return os.path.join(private_folder(undo, name, place), "s")

@@ -9,6 +9,10 @@ import select
 import threading
 from collections import deque
 from collections.abc import Callable
+from io import FileIO
+
+from transportlab.errors import SecondHandshake
+from transportlab.handshake import SHOWN, again
 
 STDERR_LINES = 20
 """How many of the last lines on stderr an error shows."""
@@ -30,24 +34,35 @@ class Readers:
 
     def start(self, pipe: str, fd: int, take: Callable[[bytes], None]) -> None:
         """Give take() what comes, and b"" at the end of the pipe or at release()."""
+
+        def pump() -> bool:
+            data = os.read(fd, CHUNK)
+            if data:
+                take(data)
+            return bool(data)
+
+        self.pump(pipe, fd, pump, lambda: take(b""))
+
+    def pump(
+        self, pipe: str, fd: int, pump: Callable[[], bool], end: Callable[[], None] | None = None
+    ) -> None:
+        """As start(); pump reads for itself, and returns False at the end of the pipe."""
         thread = threading.Thread(
-            target=self._read, args=(fd, take), name=f"{self._name} {pipe}", daemon=True
+            target=self._read, args=(fd, pump, end), name=f"{self._name} {pipe}", daemon=True
         )
         self._threads.append(thread)
         thread.start()
 
-    def _read(self, fd: int, take: Callable[[bytes], None]) -> None:
+    def _read(self, fd: int, pump: Callable[[], bool], end: Callable[[], None] | None) -> None:
         poll = select.poll()
         poll.register(fd, select.POLLIN)
         poll.register(self._quit_read, select.POLLIN)
-        while True:
+        more = True
+        while more:
             ready = [found for found, _ in poll.poll()]
-            data = os.read(fd, CHUNK) if fd in ready else b""
-            take(data)
-            if data and self._quit_read in ready:
-                take(b"")
-            if not data or self._quit_read in ready:
-                return
+            more = (fd not in ready or pump()) and self._quit_read not in ready
+        if end is not None:
+            end()
 
     def join(self, seconds: float) -> None:
         """Wait for the ends of the pipes, at most so long for each."""
@@ -102,3 +117,34 @@ class Tail:
         if self._on_line is not None:
             with contextlib.suppress(Exception):  # one line's listener must not stop the reading
                 self._on_line(text)
+
+
+class Drain:
+    """What a plugin writes to stdout after its line, where that is not the wire (P-HANDSHAKE-6).
+
+    It is dropped, but for a second handshake line. Lines may be of any length.
+    """
+
+    def __init__(self, stdout: FileIO) -> None:
+        os.set_blocking(stdout.fileno(), False)
+        self._stdout = stdout
+        self._lock = threading.Lock()
+        self._begin = b""
+        self.second: SecondHandshake | None = None
+
+    def pump(self) -> bool:
+        """Take what there is, without waiting; False once nothing more can come."""
+        with self._lock:
+            try:
+                data = self._stdout.read(CHUNK)
+            except ValueError:  # stop() has closed it
+                return False
+            if data:
+                self._look(data)
+            return data != b""
+
+    def _look(self, data: bytes) -> None:
+        first, *more = (self._begin + data).split(b"\n") if self.second is None else [b""]
+        for line in (first, *more):
+            self.second = self.second or again(line)
+        self._begin = (more[-1] if more else first)[: SHOWN + 1]

@@ -1,4 +1,4 @@
-"""One plugin process: its start, its handshake line, its output, and the one ladder that stops it.
+"""One plugin process: its start, its pipes, how it ended, and the one ladder that stops it.
 
 Every wait here has a bound. A process is waited for by its pidfd, and its group is killed before it
 is reaped, while its number cannot yet belong to anybody else.
@@ -15,9 +15,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from io import FileIO
 
-from transportlab.errors import PluginError, ProtocolViolation
-from transportlab.handshake import MAX_LINE, SHOWN, Handshake, parse
-from transportlab.host.pipes import Readers, Tail
+from transportlab.errors import PluginError, SecondHandshake
+from transportlab.host.pipes import Drain, Readers, Tail
 
 ALLOWED = ("HOME", "LANG", "LOGNAME", "PATH", "SHELL", "TMPDIR", "TZ", "USER")
 """What a plugin inherits of the host's environment, with LC_* and what ENV_ALLOW names."""
@@ -27,6 +26,10 @@ ENV_ALLOW = "CRONIX_PLUGIN_ENV"
 
 BUSY_SECONDS = 1.0
 """How long a start waits for a file that is open for writing somewhere (ETXTBSY)."""
+
+EXIT_GRACE = 0.5
+"""How long a plugin whose pipe or connection has ended has to end, to be able to say how."""
+
 READ_GRACE, READ_SECONDS = 0.2, 1.0
 """How long stop() waits for the ends of the pipes, then for the threads that read them."""
 
@@ -88,6 +91,7 @@ class PluginProcess:
         self.path = path or command[0]
         self.version = ""
         self._tail = Tail(on_line)
+        self._drain: Drain | None = None
         self._exit: int | None = None
         self._lock = threading.Lock()
         try:
@@ -125,61 +129,15 @@ class PluginProcess:
 
     def drain_stdout(self) -> None:
         """Throw away what the plugin still writes to stdout, from a thread, until stop()."""
-        self._readers.start("stdout", self.stdout.fileno(), lambda _: None)
+        self._drain = Drain(self.stdout)
+        self._readers.pump("stdout", self.stdout.fileno(), self._drain.pump)
 
-    # ---- handshake
-
-    def handshake(self, seconds: float) -> Handshake:
-        """Wait for the plugin's one line. Raises PluginError; the process then still runs."""
-        line = self._read_line(time.monotonic() + seconds, seconds)
-        try:
-            found = parse(line)
-        except ProtocolViolation as error:
-            raise self.error(
-                "E-HANDSHAKE",
-                f"not a handshake: {error}",
-                action="a plugin writes its handshake line before anything else on stdout",
-            ) from error
-        self.version = found.words.get("version", "")
-        return found
-
-    def _read_line(self, end: float, seconds: float) -> bytes:
-        # Byte by byte: on a stdio transport the byte after the line is already the wire's.
-        fd, line = self.stdout.fileno(), bytearray()
-        poll = select.poll()
-        poll.register(fd, select.POLLIN)
-        while True:
-            if not poll.poll(max(0.0, end - time.monotonic()) * 1000):
-                raise self.error(
-                    "E-HANDSHAKE-TIMEOUT",
-                    f"no handshake line within {seconds:g} s",
-                    expected="one line on stdout",
-                    got=f"{bytes(line[:SHOWN])!r} without a line end" if line else "nothing",
-                    action="run the plugin by hand and see what it waits for",
-                )
-            byte = os.read(fd, 1)
-            if not byte:
-                raise self._no_line(bytes(line))
-            if byte == b"\n":
-                return bytes(line)
-            line += byte
-            if len(line) >= MAX_LINE:
-                raise self.error(
-                    "E-HANDSHAKE",
-                    f"more than {MAX_LINE} bytes without a line end: {line[:SHOWN]!r}",
-                )
-
-    def _no_line(self, line: bytes) -> PluginError:
-        self.wait(1.0)
-        return self.error(
-            "E-EXITED" if self.exit else "E-HANDSHAKE",
-            "ended before its handshake" if self.exit else "closed stdout before its handshake",
-            expected="one line on stdout",
-            got=repr(line[:SHOWN]) if line else "nothing",
-            action="see its stderr above, or run it by hand"
-            if self._tail.lines
-            else "run it by hand",
-        )
+    def second_handshake(self) -> SecondHandshake | None:
+        """The error if a drained stdout has had one more handshake line until now."""
+        if self._drain is None:
+            return None
+        self._drain.pump()
+        return self._drain.second
 
     # ---- end
 

@@ -6,7 +6,7 @@ its path over a program's transport runs in a worker, a program of the host's ow
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from types import TracebackType
 from typing import Self
 
@@ -25,21 +25,20 @@ from transportlab.errors import (
     LabError,
     PluginError,
     RpcError,
+    SecondHandshake,
     TransportError,
     UsageError,
 )
 from transportlab.host.discovery import LIBRARY_SUFFIX, find
 from transportlab.host.launch import Launch
+from transportlab.host.negotiate import mismatch, read
 from transportlab.host.options import HostOptions
-from transportlab.host.process import PluginProcess
+from transportlab.host.process import EXIT_GRACE, PluginProcess
 from transportlab.host.supervised import SupervisedChannel
 from transportlab.host.trust import admit, resident
 from transportlab.registry import backend_names, load_backend, load_transport
 from transportlab.remote import RemoteBackend
 from transportlab.session import PluginSession
-
-EXIT_GRACE = 0.5
-"""Seconds that a broken channel waits for its plugin's end, to be able to say how it ended."""
 
 
 class HostSession:
@@ -59,9 +58,9 @@ class HostSession:
             raise UsageError(f'transport {transport.name} has no codec "{codec}"; it has {carried}')
         with contextlib.ExitStack() as undo:
             undo.callback(self.close)
-            endpoint = self._endpoint(transport, codec)
+            self.endpoint = self._endpoint(transport, codec)
             try:
-                channel = transport.connect(endpoint, codec=codec)
+                channel = transport.connect(self.endpoint, codec=codec)
             except TransportError as error:
                 raise self._blame("E-CONNECT", error) from error
             self._phase("connected")
@@ -111,27 +110,22 @@ class HostSession:
             reply = self.backend.open_session(request, Context(timeout=options.open))
         except RpcError as error:
             if error.details.reason == "PROTOCOL_VERSION":
-                raise self._mismatch(error) from error
+                raise self._mismatch(read(error.details.expected)) from error
             raise
         self._version = reply.plugin_version
         if self.process is not None:
-            self.process.version = reply.plugin_version
+            self.process.version = self._version
         self._stack.callback(self._close_session)
+        if reply.protocol_version not in PROTOCOL_VERSIONS:
+            raise self._mismatch([reply.protocol_version])
+        second = None if self.process is None else self.process.second_handshake()
+        if second is not None:
+            raise self._blame("E-CALL", second)
         return reply
 
-    def _mismatch(self, error: RpcError) -> PluginError:
-        """Both sides' versions, and who must act (P-SESSION-2)."""
-        details = error.details
-        return PluginError(
-            "E-PROTO-MISMATCH",
-            error.message,
-            name=self._name,
-            path=self._path,
-            version="" if self.process is None else self.process.version,
-            expected=details.got,
-            got=details.expected,
-            action=details.action,
-        )
+    def _mismatch(self, theirs: Collection[int]) -> PluginError:
+        version = self._version if self.process is None else self.process.version
+        return mismatch(self._name, self._path, version, theirs, PROTOCOL_VERSIONS)
 
     def _close_session(self) -> None:
         with contextlib.suppress(LabError):
@@ -146,6 +140,10 @@ class HostSession:
                 code, str(error), name=self._name, path=self._path, version=self._version
             )
         self.process.wait(EXIT_GRACE)
+        second = error if isinstance(error, SecondHandshake) else self.process.second_handshake()
+        if second is not None:
+            action = "write the line once: two processes that serve are one too many"
+            return self.process.error("E-HANDSHAKE-TWICE", str(second), action=action)
         return self.process.error(
             code,
             str(error),

@@ -9,6 +9,7 @@ from typing import Any, Generic, Literal, TypeVar
 import msgspec
 
 from transportlab.errors import MAX_MESSAGE_BYTES, ProtocolViolation
+from transportlab.handshake import again
 from transports.jsonrpc.framing import HEADERS, excerpt, names_headers
 
 MAX_TIMEOUT_US = 2**53
@@ -103,6 +104,9 @@ def parse(line: bytes) -> Incoming:
     try:
         message = _DECODER.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        second = again(line)
+        if second is not None:
+            raise second from None
         problem = HEADERS if names_headers(line) else error
         raise violation(f"no reply of JSON-RPC ({problem})", line) from None
     if (message.method is None) != (message.params is None):

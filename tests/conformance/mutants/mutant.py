@@ -6,7 +6,7 @@ vectors must find it. The mutants of `crontab` work on the file, those of `echo`
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,12 @@ from transportlab.backend import Operations, Plugin
 from transportlab.backends import crontab, echo
 from transportlab.backends._apply import ApplyRun
 from transportlab.backends.crontab import lines
+from transportlab.channel import SocketEndpoint
 from transportlab.context import Context
 from transportlab.errors import LabError, RpcError
+from transportlab.secret import SecretError, check_secret, read_secret
 from transportlab.session import PluginSession
+from transports.http import handler
 
 
 class Around:
@@ -150,6 +153,20 @@ class Lax(PluginSession):
         return super().open_session(request, context)
 
 
+def only_if_given(given: Sequence[str], wanted: str) -> None:
+    """A call without a secret is let through."""
+    if given:
+        check_secret(given, wanted)
+
+
+def forgiving(path: str) -> SocketEndpoint:
+    """Where no secret comes on stdin, none is asked for."""
+    try:
+        return SocketEndpoint(path, read_secret(0))
+    except SecretError:
+        return SocketEndpoint(path)
+
+
 def talkative(plugin: Plugin) -> Plugin:
     """Prints before its handshake line."""
     print("loading...", flush=True)
@@ -189,6 +206,9 @@ MUTANTS = {
     "last-of-two-jobs": Mutant(CRONTAB, around(LastOfTwo)),
     "dry-run-writes": Mutant(CRONTAB, around(DryRunWrites)),
     "one-call-at-a-time": Mutant(ECHO, around(OneAtATime)),
+    "asks-no-secret": Mutant(CRONTAB, set_attribute(handler, "check_secret", lambda *_: None)),
+    "asks-if-there-is-one": Mutant(CRONTAB, set_attribute(handler, "check_secret", only_if_given)),
+    "listens-without-a-secret": Mutant(CRONTAB, set_attribute(sdk, "_socket_endpoint", forgiving)),
     "prints-before-its-line": Mutant(CRONTAB, talkative),
 }
 

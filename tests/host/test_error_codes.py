@@ -1,0 +1,35 @@
+"""docs/host.md tells what each code means and what to do about it, and no code more."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENT = (ROOT / "docs" / "host.md").read_text()
+LITERAL = re.compile(r'"(E-[A-Z][A-Z-]*[A-Z])"')
+
+
+def table() -> list[list[str]]:
+    section = DOCUMENT.split("\n## Error codes\n")[1].split("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("| E-")]
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+
+
+def test_each_code_of_the_source_is_explained_once_and_no_other_is() -> None:
+    source = "".join(path.read_text() for path in ROOT.glob("transport*/**/*.py"))
+    used = set(LITERAL.findall(source))
+    explained = [row[0] for row in table()]
+    assert len(used) > 20
+    assert sorted(explained) == sorted(used)
+
+
+def test_each_row_says_what_it_means_and_what_to_do() -> None:
+    for row in table():
+        assert len(row) == 3
+        assert all(row)
+
+
+def test_each_code_that_a_document_names_exists() -> None:
+    explained = {row[0] for row in table()}
+    named = re.compile(r"\bE-[A-Z][A-Z-]*[A-Z]\b(?!-)")
+    for path in (*ROOT.glob("docs/*.md"), ROOT / "spec" / "PROTOCOL.md", ROOT / "README.md"):
+        assert set(named.findall(path.read_text())) <= explained, path

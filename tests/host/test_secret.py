@@ -1,0 +1,218 @@
+"""Who may call a plugin on a socket: the host that started it, and nobody else (P-AUTH)."""
+
+import http.client
+import json
+import os
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from transportlab import model
+from transportlab.channel import Channel, EndpointKind, SocketEndpoint
+from transportlab.context import Context
+from transportlab.errors import PluginError, RpcError, unauthenticated
+from transportlab.host import HostOptions, HostSession, open_backend
+from transportlab.methods import APPLY, METHODS, OPEN_SESSION, READ, SERVICE, Method
+from transportlab.registry import load_transport, transport_names
+from transportlab.secret import new_secret
+
+TRANSPORTS = {name: load_transport(name) for name in transport_names()}
+SOCKETS = [n for n, t in TRANSPORTS.items() if t.traits.endpoint is EndpointKind.SOCKET]
+CODECS = [(name, codec) for name in SOCKETS for codec in TRANSPORTS[name].traits.codecs]
+PLUGIN = str(Path(sys.executable).with_name("cronix-backend-echo"))
+
+Make = Callable[[str], str]
+Refusal = Callable[..., PluginError]
+
+
+def endpoint_of(session: HostSession) -> SocketEndpoint:
+    assert isinstance(session.endpoint, SocketEndpoint)
+    return session.endpoint
+
+
+def refused(channel: Channel, method: Method[Any, Any], request: object) -> None:
+    """The call gets the one answer that a stranger gets, to the letter."""
+    call = (lambda *of: list(channel.stream(*of))) if method.streams else channel.unary
+    with pytest.raises(RpcError) as caught:
+        call(method, request)
+    assert caught.value.to_status() == unauthenticated().to_status()
+
+
+@pytest.mark.parametrize("arm", CODECS, ids="-".join)
+@pytest.mark.parametrize("other", ["", "0" * 64, "short"])
+def test_a_stranger_is_unauthenticated_whatever_it_calls(arm: tuple[str, str], other: str) -> None:
+    transport, codec = arm
+    options = HostOptions(codec=codec, config={"faults": "requests"})
+    with open_backend("echo", transport, options) as session:
+        stranger = replace(endpoint_of(session), secret=other)
+        with TRANSPORTS[transport].connect(stranger, codec=codec) as channel:
+            refused(channel, READ, model.ReadRequest())
+            refused(channel, READ, model.ReadRequest("!exit:3"))
+            refused(channel, APPLY, model.ApplyRequest())
+            refused(channel, OPEN_SESSION, model.OpenSessionRequest("1", (1,)))
+            refused(channel, replace(READ, name="Nonsense"), model.ReadRequest())
+            refused(channel, METHODS["CloseSession"], model.CloseSessionRequest())
+        assert session.backend.read(model.ReadRequest(), Context(timeout=30)) == model.ReadReply()
+
+
+@pytest.mark.parametrize("transport", SOCKETS)
+def test_a_stranger_that_comes_first_cannot_take_the_session(transport: str) -> None:
+    with open_backend("echo", transport, HostOptions(opens=False)) as session:
+        stranger = replace(endpoint_of(session), secret=new_secret())
+        codec = TRANSPORTS[transport].traits.codecs[0]
+        with TRANSPORTS[transport].connect(stranger, codec=codec) as channel:
+            refused(channel, OPEN_SESSION, model.OpenSessionRequest("1", (1,)))
+        opened = session.channel.unary(OPEN_SESSION, model.OpenSessionRequest("1", (1,)))
+        assert opened.plugin_name == "echo"
+
+
+def test_each_launch_has_a_secret_of_its_own_that_no_text_shows() -> None:
+    secrets = set()
+    for _ in range(2):
+        with open_backend("echo", SOCKETS[0]) as session:
+            endpoint = endpoint_of(session)
+            assert endpoint.secret not in repr(endpoint)
+            secrets.add(endpoint.secret)
+    assert len(secrets) == 2
+
+
+@pytest.mark.parametrize("transport", SOCKETS)
+def test_the_secret_is_in_no_argument_and_no_variable(transport: str) -> None:
+    with open_backend("echo", transport) as session:
+        assert session.process is not None
+        process = Path("/proc", str(session.process.pid))
+        secret = endpoint_of(session).secret.encode()
+        assert len(secret) == 64
+        for file in ("cmdline", "environ"):
+            data = (process / file).read_bytes()
+            assert b"python" in data or b"CRONIX_PLUGIN_SOCKET" in data
+            assert secret not in data
+
+
+# ---- by hand, as a stranger might who knows the secret or does not
+
+
+def test_over_http_a_call_with_two_secrets_is_refused_and_says_how_to_call() -> None:
+    with open_backend("echo", "http") as session, socket.socket(socket.AF_UNIX) as peer:
+        endpoint = endpoint_of(session)
+        peer.connect(endpoint.path)
+        connection = http.client.HTTPConnection("localhost")
+        connection.sock = peer
+        connection.putrequest("POST", f"/{SERVICE}/Read")
+        for name, value in (
+            ("Content-Type", "text/nonsense"),
+            ("Content-Length", "2"),
+            ("Cronix-Secret", endpoint.secret),
+            ("Cronix-Secret", "0" * 64),
+        ):
+            connection.putheader(name, value)
+        connection.endheaders(b"{}")
+        response = connection.getresponse()
+        assert (response.status, response.getheader("Connection")) == (401, "close")
+        assert response.getheader("WWW-Authenticate") == "Cronix-Secret"
+        body = json.loads(response.read())
+        assert (body["code"], body["details"]["reason"]) == ("UNAUTHENTICATED", "SECRET")
+        assert endpoint.secret not in json.dumps(body)
+
+
+@pytest.mark.parametrize("codec", ["protobuf", "json", "morse"])
+def test_over_grpc_a_call_with_two_secrets_is_refused_in_any_codec(codec: str) -> None:
+    with open_backend("echo", "grpc") as session:
+        endpoint = endpoint_of(session)
+        with grpc.insecure_channel(f"unix:{endpoint.path}") as connection:
+            call: Any = connection.unary_unary(f"/{SERVICE}/Read")
+            secrets = (("cronix-secret", endpoint.secret), ("cronix-secret", "0" * 64))
+            with pytest.raises(grpc.RpcError) as caught:
+                call(b"", metadata=(("cronix-codec", codec), *secrets))
+            assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
+
+
+@pytest.mark.parametrize("transport", SOCKETS)
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [(b"", "stdin ended before the secret"), (b"hello\n", "64 lower-case hex digits")],
+)
+def test_a_plugin_that_is_told_no_secret_does_not_serve_and_leaves_nothing(
+    transport: str, said: bytes, problem: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "private"
+    folder.mkdir()
+    names = {
+        "CRONIX_PLUGIN_TRANSPORT": transport,
+        "CRONIX_PLUGIN_SOCKET": str(folder / "s"),
+    }
+    done = subprocess.run(
+        [PLUGIN], env={**os.environ, **names}, input=said, capture_output=True, check=False
+    )
+    assert done.returncode == 1
+    assert problem in done.stderr.decode()
+    assert not done.stdout
+    assert not folder.exists()
+
+
+# ---- the socket itself
+
+
+@pytest.mark.parametrize("transport", SOCKETS)
+def test_directory_and_socket_are_their_users_alone(transport: str) -> None:
+    with open_backend("echo", transport) as session:
+        path = Path(endpoint_of(session).path)
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert path.parent.stat().st_uid == path.stat().st_uid == os.geteuid()
+    assert not path.parent.exists()
+
+
+@pytest.mark.parametrize("transport", SOCKETS)
+def test_a_listener_of_another_user_is_refused(
+    refusal: Refusal, monkeypatch: pytest.MonkeyPatch, transport: str
+) -> None:
+    user = os.geteuid()
+    monkeypatch.setattr("transportlab.host.peer.os.geteuid", lambda: user + 1)
+    error = refusal("echo", transport)
+    assert (error.code, error.expected, error.got) == (
+        "E-PEER",
+        f"user {user + 1}",
+        f"user {user}",
+    )
+
+
+OTHER_USER = """
+import socket
+os.read(0, 65)
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(os.environ["CRONIX_PLUGIN_SOCKET"])
+if os.fork() == 0:
+    os.setuid(65534)
+    listener.listen()
+    print("CRONIX-PLUGIN-V1", os.environ["CRONIX_PLUGIN_SOCKET"], flush=True)
+    os.read(0, 1)
+    os._exit(0)
+os.read(0, 1)
+os._exit(0)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="not run: only root can start another user's process")
+@pytest.mark.parametrize("transport", SOCKETS)
+def test_a_process_of_another_user_cannot_stand_in_for_the_plugin(
+    echo_with: Make, refusal: Refusal, transport: str
+) -> None:
+    error = refusal(echo_with(OTHER_USER), transport)
+    assert (error.code, error.expected, error.got) == ("E-PEER", "user 0", "user 65534")
+
+
+def test_where_the_platform_cannot_tell_the_directory_has_to_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr("socket.SO_PEERCRED")
+    with open_backend("echo", SOCKETS[0]) as session:
+        assert session.info.plugin_name == "echo"

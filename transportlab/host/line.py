@@ -1,0 +1,115 @@
+"""The handshake as the host hears it: one line within its bounds, and what stdout says after it.
+
+Each way to get it wrong has a code of its own, and its bytes in the error (docs/host.md).
+"""
+
+import os
+import re
+import select
+import time
+
+from transportlab.errors import PluginError
+from transportlab.handshake import (
+    MAGIC,
+    MAX_LINE,
+    SHOWN,
+    STDIO,
+    Handshake,
+    HandshakeError,
+    parse,
+    shown,
+)
+from transportlab.host.process import EXIT_GRACE, PluginProcess
+
+_ADDRESS = re.compile(r"(\w+://)?(\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9.*-]*):[0-9]{1,5}/?\Z")
+
+
+def hear(process: PluginProcess, seconds: float) -> Handshake:
+    """Wait for the plugin's one line. Raises PluginError; the process then still runs."""
+    line = _read_line(process, time.monotonic() + seconds, seconds)
+    try:
+        found = parse(line)
+    except HandshakeError as error:
+        raise process.error(error.code, str(error), action=error.action) from error
+    process.version = found.words.get("version", "")
+    return found
+
+
+def _read_line(process: PluginProcess, end: float, seconds: float) -> bytes:
+    # Byte by byte: on a stdio transport the byte after the line is already the wire's.
+    fd, line = process.stdout.fileno(), bytearray()
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    while True:
+        if not poll.poll(max(0.0, end - time.monotonic()) * 1000):
+            raise process.error(
+                "E-HANDSHAKE-TIMEOUT",
+                f"no handshake line within {seconds:g} s",
+                expected="one line on stdout",
+                got=f"{shown(bytes(line))} without a line end" if line else "nothing",
+                action="run the plugin by hand and see what it waits for",
+            )
+        byte = os.read(fd, 1)
+        if not byte:
+            raise _no_line(process, bytes(line))
+        if byte == b"\n":
+            return bytes(line)
+        line += byte
+        if len(line) >= MAX_LINE:
+            raise process.error(
+                "E-HANDSHAKE-TOO-LONG",
+                f"more than {MAX_LINE} bytes on stdout without a line end: {shown(bytes(line))}",
+                action=f"write one line ({MAGIC} ...) before anything else on stdout",
+            )
+
+
+def _no_line(process: PluginProcess, line: bytes) -> PluginError:
+    """Stdout has ended before the line has."""
+    process.wait(EXIT_GRACE)
+    how = "ended" if process.exit else "closed stdout"
+    if line:
+        return process.error(
+            "E-HANDSHAKE-TRUNCATED",
+            f"{how} in the middle of its handshake line: {shown(line)}",
+            action="end the line with a line feed, and flush it",
+        )
+    return process.error(
+        "E-EXITED" if process.exit else "E-HANDSHAKE-CLOSED",
+        f"{how} before its handshake",
+        expected="one line on stdout",
+        got="nothing",
+        action="see its stderr above, or run it by hand" if process.tail else "run it by hand",
+    )
+
+
+def check(process: PluginProcess, said: Handshake, transport: str, endpoint: str) -> None:
+    """Raise PluginError unless the plugin serves what it was asked for, where it was asked to."""
+    spoken = said.words.get("transport", transport)
+    if spoken != transport:
+        raise process.error(
+            "E-TRANSPORT",
+            "the plugin speaks another transport",
+            expected=transport,
+            got=spoken[:SHOWN],
+            action=f"use --transport {spoken}" if spoken.isalnum() else "",
+        )
+    if said.endpoint != endpoint:
+        code, problem = _elsewhere(said.endpoint, endpoint)
+        raise process.error(
+            code,
+            problem,
+            expected=endpoint,
+            got=said.endpoint[:SHOWN],
+            action="the endpoint is the host's to choose: report this to the plugin's author",
+        )
+
+
+def _elsewhere(said: str, wanted: str) -> tuple[str, str]:
+    """The code and the words for an endpoint that is not the one which the host gave."""
+    if _ADDRESS.match(said):
+        return "E-ENDPOINT-TCP", "the plugin serves at a network address"
+    folder = os.path.dirname(wanted)
+    inside = os.path.dirname(os.path.normpath(said)) == folder and "\0" not in said
+    if wanted == STDIO or not os.path.isabs(said) or inside:
+        return "E-ENDPOINT", "the plugin serves at another endpoint than the host gave it"
+    return "E-ENDPOINT-OUTSIDE", "the plugin serves outside the private directory of its launch"
