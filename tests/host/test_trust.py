@@ -22,9 +22,10 @@ from transportlab.context import Context
 from transportlab.errors import PluginError
 from transportlab.host import HostOptions, open_backend, sealed, trust
 from transportlab.host.discovery import find
+from transportlab.host.folders import PREFIX
 from transportlab.host.pinning import sums
 from transportlab.host.process import PluginProcess
-from transportlab.host.sealed import FOLDER, transfer
+from transportlab.host.sealed import transfer
 from transportlab.host.trust import Admitted, admit, file_sum, resident
 from transportlab.pin import PluginPin
 from transportlab.registry import load_transport, transport_names
@@ -370,7 +371,7 @@ tempfile.tempdir = place
 pins = {"demo": PluginPin((file_sum("demo", path),))}
 with contextlib.ExitStack() as undo:
     print(admit("demo", path, pins, undo, library=False).file.startswith(place))
-    sealed.places = lambda: [place, place + "/nowhere"]
+    sealed.places = lambda: [place, place + "/nowhere", os.path.dirname(place) + "/file"]
     for wanted in (path, place + "/cronix-backend-demo"):
         try:
             admit("demo", wanted, pins, undo, library=False)
@@ -384,6 +385,7 @@ def test_a_file_system_from_which_nothing_may_run_is_avoided_or_told(
 ) -> None:
     path, place = put(), tmp_path / "mounted"
     place.mkdir()
+    put("", "file")
     script = (
         f'mount -t tmpfs -o noexec,mode=700 none "{place}" && cp "{path}" "{place}"'
         f' && exec "{sys.executable}" -c "$0" "{place}" "{path}"'
@@ -396,7 +398,8 @@ def test_a_file_system_from_which_nothing_may_run_is_avoided_or_told(
     )
     assert done.stdout.splitlines() == [
         "False",
-        f"E-NOEXEC {place}: mounted noexec; {place}/nowhere: No such file or directory",
+        f"E-NOEXEC {place}: mounted noexec; {place}/nowhere: No such file or directory;"
+        f" {tmp_path}/file: no private directory can be made in {tmp_path}/file: Not a directory",
         "E-NOEXEC stands on a file system from which nothing may run",
     ], done.stderr
 
@@ -416,7 +419,7 @@ def test_sessions_of_pinned_plugins_leave_no_descriptor_and_no_directory(put: Pu
         assert refusal(str(script), STDIO, demo="0" * 64).code == "E-PIN-MISMATCH"
         assert refusal(str(program), STDIO, elf="0" * 64).code == "E-PIN-MISMATCH"
     assert set(os.listdir("/proc/self/fd")) <= before
-    assert not list(Path(tempfile.gettempdir()).glob(FOLDER + "*"))
+    assert not list(Path(tempfile.gettempdir()).glob(PREFIX + "*"))
 
 
 def test_a_library_that_is_loaded_again_takes_no_descriptor_more(

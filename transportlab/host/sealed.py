@@ -3,26 +3,19 @@
 An ELF file becomes a memory file that is sealed against every change, run and loaded by its
 descriptor. Anything else becomes a file of the same name, alone in a private directory: an
 interpreter is given a path, and looks for more files beside it (P-TRUST-3).
-
-Such a directory is locked by the host that made it. A host that is killed cannot remove its own;
-the next one that needs a directory there finds it unlocked and does (P-STOP-4).
 """
 
 import contextlib
 import errno
 import fcntl
 import os
-import shutil
 import tempfile
-from pathlib import Path
 
 from transportlab.errors import PluginError
+from transportlab.host.folders import private_folder, remove_abandoned
 
 CHUNK = 1 << 20
 """Bytes that are read, written and hashed at a time."""
-
-FOLDER = "cronix-run-"
-"""How the names of private directories begin."""
 
 MFD_EXEC = 0x10
 """Linux 6.3 and later: the memory file may be executed, whatever vm.memfd_noexec=1 would say."""
@@ -66,12 +59,14 @@ def _memory_file(name: str) -> int:
         return os.memfd_create(name, flags)  # the kernel is older than the flag
 
 
-def to_directory(source: int, size: int, path: str, undo: contextlib.ExitStack) -> tuple[str, str]:
-    """The path of a private copy of the bytes and their sum; undo removes it.
+def to_directory(
+    source: int, size: int, name: str, file: str, undo: contextlib.ExitStack
+) -> tuple[str, str]:
+    """The path of a private copy of the bytes, called file, and their sum; undo removes it.
 
-    Raises OSError, and PluginError E-NOEXEC.
+    name is the backend's. Raises OSError, and PluginError E-NOEXEC.
     """
-    copy = os.path.join(_private_directory(undo), os.path.basename(path))
+    copy = os.path.join(_private_directory(name, undo), file)
     target = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o500)
     try:
         return copy, transfer(source, size, target)
@@ -90,55 +85,23 @@ def may_run_from(place: str | int) -> bool:
     return not os.statvfs(place).f_flag & os.ST_NOEXEC
 
 
-def _private_directory(undo: contextlib.ExitStack) -> str:
+def _private_directory(name: str, undo: contextlib.ExitStack) -> str:
     tried = []
     for place in places():
         try:
             if may_run_from(place):
-                _remove_abandoned(place)
-                return _locked_directory(place, undo)
+                remove_abandoned(place)
+                return private_folder(undo, name, place)
             tried.append(f"{place}: mounted noexec")
         except OSError as error:
             tried.append(f"{place}: {error.strerror}")
+        except PluginError as error:
+            tried.append(f"{place}: {error.problem}")
     raise PluginError(
         "E-NOEXEC",
         "no place for the private copy that a pinned script runs from",
-        expected="a writable directory whose file system allows programs to run",
+        name=name,
+        expected="a directory that can be written to, where programs may run",
         got="; ".join(tried),
         action="set TMPDIR to such a directory",
     )
-
-
-def _locked_directory(place: str, undo: contextlib.ExitStack) -> str:
-    """A new private directory that nobody takes for an abandoned one."""
-    while True:
-        folder = tempfile.mkdtemp(prefix=FOLDER, dir=place)
-        lock = _lock(folder, fcntl.LOCK_EX)
-        if lock is not None:  # else another host was quicker, and has removed it
-            undo.callback(os.close, lock)
-            undo.callback(shutil.rmtree, folder, ignore_errors=True)
-            return folder
-
-
-def _remove_abandoned(place: str) -> None:
-    for folder in Path(place).glob(FOLDER + "*"):
-        lock = _lock(str(folder), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if lock is not None:
-            shutil.rmtree(folder, ignore_errors=True)
-            os.close(lock)
-
-
-def _lock(folder: str, how: int) -> int | None:
-    """A descriptor that holds the lock of a directory of this user's; None if there is none."""
-    try:
-        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(lock, how)
-        if os.stat(folder).st_uid == os.geteuid():
-            return lock
-    except OSError:
-        pass  # locked by a host that lives, or removed by one that does
-    os.close(lock)
-    return None

@@ -130,11 +130,15 @@ def _opened(name: str, path: str) -> Iterator[_File]:
 def _take(file: _File, library: bool, undo: contextlib.ExitStack) -> Admitted:
     """The open file's bytes where nobody else can change them, and their sum (P-TRUST-2)."""
     source, size, path = file.descriptor, file.size, file.path
+    base = os.path.basename(path)
     try:
         if library or os.pread(source, len(MAGIC), 0) == MAGIC:
-            memory, digest = to_memory(source, size, os.path.basename(path), undo)
+            memory, digest = to_memory(source, size, base, undo)
             return Admitted(path, f"/proc/self/fd/{memory}", digest, memory)
-        return Admitted(path, *to_directory(source, size, path, undo))
+        return Admitted(path, *to_directory(source, size, file.name, base, undo))
+    except PluginError as error:
+        error.path = path
+        raise
     except OSError as error:
         raise PluginError(
             "E-SEAL",

@@ -1,0 +1,194 @@
+"""`transportlab plugins pin` and `verify`, and the operations of a manifest with pins."""
+
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from transportlab.channel import EndpointKind
+from transportlab.cli import app
+from transportlab.registry import load_transport, transport_names
+
+SPEC = Path(__file__).resolve().parents[2] / "spec"
+COMMAND = str(Path(sys.executable).with_name("transportlab"))
+STDIO, LIBRARY, IN_PROCESS = (
+    next(n for n in transport_names() if load_transport(n).traits.endpoint is kind)
+    for kind in (EndpointKind.STDIO, EndpointKind.LIBRARY, EndpointKind.OBJECT)
+)
+
+
+@dataclass
+class Done:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A directory of plugins: one program, one library, and one name that is both."""
+    place = tmp_path / "plugins"
+    place.mkdir(mode=0o755)
+    for file in ("one", "two.so", "both", "both.so"):
+        path = place / f"cronix-backend-{file}"
+        path.write_text(f"#!/bin/sh\n: {file}\n")
+        path.chmod(0o755)
+    return place
+
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture
+def run(folder: Path) -> Run:
+    """Run a command, in this process, as most of the time of another is its start."""
+
+    def command(*arguments: str) -> Done:
+        done = CliRunner().invoke(app, arguments, env={"CRONIX_PLUGIN_DIR": str(folder)})
+        assert done.exception is None or isinstance(done.exception, SystemExit)
+        return Done(done.exit_code, done.stdout, done.stderr)
+
+    return command
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Callable[[object], str]:
+    """Write a manifest with this plugins block; gives its path."""
+
+    def write(block: object) -> str:
+        document = json.loads((SPEC / "manifests" / "one-job.json").read_bytes())
+        path = tmp_path / "manifest.json"
+        path.write_text(json.dumps(document | {"plugins": block}))
+        return str(path)
+
+    return write
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def pins(done: Done) -> Any:
+    assert done.code == 0, done.err
+    return json.loads(done.out)["plugins"]
+
+
+def states(done: Done) -> list[list[str]]:
+    return [line.split()[:3] for line in done.out.splitlines()]
+
+
+def test_pin_prints_the_block_with_the_sum_of_the_plugins_file(run: Run, folder: Path) -> None:
+    one = folder / "cronix-backend-one"
+    done = run("plugins", "pin", "one")
+    assert pins(done) == {"one": {"sha256": digest(one)}}
+    assert f"{one}: not in the sum: its interpreter (/bin/sh), and all that it imports" in done.err
+    assert pins(run("plugins", "pin", str(one))) == {"one": {"sha256": digest(one)}}
+
+
+def test_pin_takes_the_program_and_the_library_of_a_name_unless_told_which(
+    run: Run, folder: Path
+) -> None:
+    program, library = (digest(folder / f"cronix-backend-both{end}") for end in ("", ".so"))
+    assert pins(run("plugins", "pin", "both")) == {"both": {"sha256": [program, library]}}
+    for transport, wanted in ((STDIO, program), (LIBRARY, library)):
+        done = run("plugins", "pin", "both", "--transport", transport)
+        assert pins(done) == {"both": {"sha256": wanted}}
+    assert pins(run("plugins", "pin", str(folder / "cronix-backend-both.so"))) == {
+        "both": {"sha256": library}
+    }
+
+
+def test_several_plugins_are_one_block(run: Run) -> None:
+    assert list(pins(run("plugins", "pin", "one", "two", "both"))) == ["one", "two", "both"]
+
+
+def test_pin_refuses_what_a_host_would_refuse(run: Run, folder: Path) -> None:
+    (folder / "cronix-backend-one").chmod(0o757)
+    done = run("plugins", "pin", "one")
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith("error: E-WRITABLE-BY-OTHERS: ")
+    done = run("plugins", "pin", "none-such")
+    assert done.code == 1
+    assert done.err.startswith("error: E-NOT-FOUND: ")
+    done = run("plugins", "pin", "one", "--transport", IN_PROCESS)
+    assert done.code == 2
+
+
+def test_verify_is_content_with_what_pin_has_printed(
+    run: Run, manifest: Callable[[object], str]
+) -> None:
+    path = manifest(pins(run("plugins", "pin", "one", "both")))
+    done = run("plugins", "verify", "--manifest", path)
+    assert done.code == 0
+    assert [row[:2] for row in states(done)] == [["ok", "both"], ["ok", "both"], ["ok", "one"]]
+    assert done.out.count("not in the sum: its interpreter") == 3
+
+
+def test_verify_tells_each_pin_that_is_not_ok(
+    run: Run, folder: Path, manifest: Callable[[object], str]
+) -> None:
+    block = pins(run("plugins", "pin", "one", "both")) | {"gone": {"sha256": "0" * 64}}
+    path = manifest(block)
+    library = folder / "cronix-backend-both.so"
+    library.write_text("changed")
+    (folder / "cronix-backend-one").chmod(0o757)
+    done = run("plugins", "verify", "--manifest", path)
+    assert done.code == 1
+    assert [row[:2] for row in states(done)] == [
+        ["ok", "both"], ["mismatch", "both"], ["missing", "gone"], ["refused", "one"],
+    ]  # fmt: skip
+    assert f"{library}  {digest(library)}" in done.out
+    assert "E-WRITABLE-BY-OTHERS" in done.out
+    assert run("plugins", "verify", "--manifest", path, "--transport", LIBRARY).code == 1
+
+
+def test_verify_looks_only_at_what_a_transport_would_use(
+    run: Run, folder: Path, manifest: Callable[[object], str]
+) -> None:
+    path = manifest({"both": {"sha256": digest(folder / "cronix-backend-both")}})
+    assert run("plugins", "verify", "--manifest", path).code == 1
+    assert run("plugins", "verify", "--manifest", path, "--transport", STDIO).code == 0
+    assert run("plugins", "verify", "--manifest", path, "--transport", LIBRARY).code == 1
+
+
+def test_verify_prints_an_object_for_programs(
+    run: Run, folder: Path, manifest: Callable[[object], str]
+) -> None:
+    one = folder / "cronix-backend-one"
+    path = manifest({"one": {"sha256": digest(one)}, "gone": {"sha256": "0" * 64}})
+    gone, good = json.loads(run("plugins", "verify", "--manifest", path, "--json").out)["pins"]
+    assert (gone["name"], gone["state"], gone["file"]) == ("gone", "missing", None)
+    assert good["state"] == "ok"
+    assert (good["file"]["path"], good["file"]["sha256"]) == (str(one), digest(one))
+
+
+def test_verifying_a_manifest_without_pins_is_no_success(
+    run: Run, manifest: Callable[[object], str]
+) -> None:
+    done = run("plugins", "verify", "--manifest", manifest({}))
+    assert done.code == 2
+    assert "pins no plugin" in done.err
+
+
+def test_an_operation_runs_a_plugin_as_the_manifest_pins_it(
+    run: Run, manifest: Callable[[object], str]
+) -> None:
+    def plan(block: object) -> "subprocess.CompletedProcess[str]":
+        command = [COMMAND, "plan", "--manifest", manifest(block), "--backend", "echo"]
+        return subprocess.run(
+            [*command, "--transport", STDIO], capture_output=True, text=True, check=False
+        )
+
+    good = pins(run("plugins", "pin", "echo", "--transport", STDIO))
+    assert plan(good).returncode == 0
+    done = plan({"ecoh": good["echo"]})
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: E-NOT-PINNED: backend")
+    assert "transportlab plugins pin echo" in done.stderr
