@@ -10,7 +10,7 @@ READY := $(VENV)/ready
 # Tests wait for processes much of their time, so two processors have room for one worker more.
 WORKERS ?= 3
 
-.PHONY: evidence report bench test check install derived libraries clean
+.PHONY: evidence report bench test check install derived libraries archives clean
 
 # quick is for a look and made for less than four minutes; PROFILE=full, for the record, for 25.
 evidence: install
@@ -41,10 +41,13 @@ check: install
 derived: install
 	$(BIN)/python -m transportlab.contract
 
-install: $(READY) libraries
+install: $(READY) libraries archives
 
 libraries: $(READY)
 	@$(BIN)/python plugins/build_libraries.py
+
+archives: $(READY)
+	@$(BIN)/python plugins/build_archives.py
 
 # Builds without isolation use the hatchling of the lock file, so that no other version comes in.
 $(READY): requirements.lock pyproject.toml $(wildcard plugins/cronix-backend-*)

@@ -3,7 +3,9 @@
 docs/adding-a-transport.md runs this very file over a transport from outside the tree.
 """
 
-from collections.abc import Callable
+import runpy
+from collections.abc import Callable, Mapping
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from transportlab.context import Context
 from transportlab.hashing import desired_jobs
 from transportlab.host import HostOptions, open_backend
 from transportlab.manifest import Manifest, load_manifest
+from transportlab.pin import PluginPin
 
 SPEC = Path(__file__).resolve().parents[1] / "spec"
 MANIFESTS = ("one-job", "dozen", "several-schedules", "awkward-text")
@@ -100,12 +103,21 @@ class Story:
         self.file.write_bytes(b"\n".join(line for line in lines if mark not in line))
 
 
-def tell(transport: str, codec: str, folder: Path, manifest: str, crontab: str) -> list[Step]:
+def tell(  # noqa: PLR0913  # a case is four words
+    transport: str,
+    codec: str,
+    folder: Path,
+    manifest: str,
+    crontab: str,
+    *,
+    backend: str = "crontab",
+    pins: Mapping[str, PluginPin] | None = None,
+) -> list[Step]:
     file = folder / f"{transport}-{codec}-{manifest}-{crontab}"
     file.write_bytes((SPEC / "crontabs" / crontab).read_bytes())
     file.chmod(0o640)
-    options = HostOptions(codec=codec, config={"path": str(file)})
-    with open_backend("crontab", transport, options) as session:
+    options = HostOptions(codec=codec, config={"path": str(file)}, pins=pins or {})
+    with open_backend(backend, transport, options) as session:
         story = Story(session.backend, file, load_manifest(SPEC / "manifests" / f"{manifest}.json"))
         story.tell()
     assert file.stat().st_mode & 0o777 == 0o640
@@ -141,6 +153,23 @@ def test_every_transport_tells_the_same_story(  # noqa: PLR0913, PLR0917  # a ca
     steps = tell(transport, codec, tmp_path, manifest, crontab)
     for step, want in zip(steps, wanted(manifest, crontab), strict=True):
         assert step == want
+
+
+@pytest.mark.parametrize(("manifest", "crontab"), CASES[:2])
+def test_a_plugin_that_is_one_pinned_file_tells_the_same_story(
+    manifest: str,
+    crontab: str,
+    wanted: Callable[[str, str], list[Step]],
+    tmp_path: Path,
+) -> None:
+    builder = SPEC.parent / "plugins" / "build_archives.py"
+    built = runpy.run_path(str(builder))
+    path = tmp_path / "cronix-backend-crontab"
+    built["build"]("crontab", path)
+    pins = {"crontab": PluginPin((sha256(path.read_bytes()).hexdigest(),))}
+    arm = (built["TRANSPORT"], built["CODEC"])
+    steps = tell(*arm, tmp_path, manifest, crontab, backend=str(path), pins=pins)
+    assert steps == wanted(manifest, crontab)
 
 
 @pytest.mark.parametrize(("manifest", "crontab"), CASES)
