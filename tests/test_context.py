@@ -96,7 +96,9 @@ def test_a_switch_ends_a_wait_early() -> None:
 
 
 def test_a_wait_that_is_not_disturbed_returns() -> None:
+    began = time.monotonic()
     Context(timeout=60).wait(0.001)
+    assert 0.001 <= time.monotonic() - began < 60
 
 
 def test_calls_in_flight_are_cancelled_by_close_and_by_their_caller() -> None:

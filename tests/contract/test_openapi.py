@@ -4,7 +4,7 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from openapi_spec_validator import OpenAPIV31SpecValidator, validate
+from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from transportlab.contract.openapi import OUT, derive, document
 from transportlab.contract.protobuf import ROOT
@@ -26,7 +26,7 @@ def test_the_document_is_the_derived_one() -> None:
 
 
 def test_the_document_is_valid_openapi() -> None:
-    validate(DOCUMENT, cls=OpenAPIV31SpecValidator)
+    assert list(OpenAPIV31SpecValidator(DOCUMENT).iter_errors()) == []
 
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)

@@ -91,7 +91,8 @@ def test_the_longest_handshake_line_is_taken(ffi_compile: FfiCompile) -> None:
     odd = ffi_compile(
         "odd_plugin.c", "-shared", "-fPIC", f'-DHANDSHAKE="{line}"', "-Wno-overlength-strings"
     )
-    connect(odd).close()
+    with connect(odd) as channel:
+        assert isinstance(channel, Channel)
 
 
 def test_a_session_that_does_not_start_is_an_error(ffi_compile: FfiCompile) -> None:

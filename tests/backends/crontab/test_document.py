@@ -33,7 +33,7 @@ def there(document: Document) -> list[Entry]:
     return list(found)
 
 
-def around(data: bytes, count: int) -> None:
+def check_around(data: bytes, count: int) -> None:
     """Create, update and delete; the bytes must be what they were.
 
     Only a last line that is cronix's own keeps the line end that it gets.
@@ -58,14 +58,14 @@ def around(data: bytes, count: int) -> None:
 def test_what_is_created_and_deleted_again_leaves_each_sample_as_it_was(
     path: Path, count: int
 ) -> None:
-    around(path.read_bytes(), count)
+    check_around(path.read_bytes(), count)
 
 
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.name)
 def test_a_sample_cut_off_anywhere_survives_too(path: Path) -> None:
     data = path.read_bytes()
     for end in range(len(data)):
-        around(data[:end], 1)
+        check_around(data[:end], 1)
 
 
 PIECES = st.one_of(
@@ -95,7 +95,7 @@ PIECES = st.one_of(
 def test_what_is_created_and_deleted_again_leaves_any_bytes_as_they_were(
     data: bytes, count: int
 ) -> None:
-    around(data, count)
+    check_around(data, count)
 
 
 @given(st.lists(PIECES, max_size=8).map(b"".join), st.lists(PIECES, max_size=8).map(b"".join))
