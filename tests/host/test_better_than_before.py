@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from transportlab import model
 from transportlab.channel import EndpointKind
 from transportlab.context import Context
 from transportlab.errors import Code, RpcError
-from transportlab.host import HostOptions, open_backend
+from transportlab.host import HostOptions, HostSession, open_backend
 from transportlab.registry import load_transport, transport_names
 
 HERE = Path(__file__).parent
@@ -98,19 +99,19 @@ def test_a_stopped_plugin_holds_up_neither_a_call_nor_the_stop(transport: str) -
     assert session.process.exit == "signal SIGKILL"
 
 
-@pytest.mark.parametrize("transport", PROCESS)
-def test_what_a_backend_prints_breaks_nothing(transport: str) -> None:
-    with open_backend("echo", transport, HostOptions(config={"faults": "requests"})) as session:
-        for _ in range(2):
-            session.backend.read(model.ReadRequest('!print:{"jsonrpc":"2.0"}\n'), Context())
-        assert session.backend.read(model.ReadRequest("web"), Context()) == model.ReadReply()
-        assert session.process is not None
-        session.process.stop(4.0)
-        assert '{"jsonrpc":"2.0"}' in session.process.tail
+@pytest.fixture(scope="module", params=PROCESS)
+def faulty(request: pytest.FixtureRequest) -> Iterator[HostSession]:
+    """A session whose requests may say what is to go wrong."""
+    with open_backend("echo", request.param, HostOptions(config={"faults": "requests"})) as session:
+        yield session
 
 
-@pytest.mark.parametrize("transport", PROCESS)
-def test_a_reply_of_5_mib_is_nothing_special(transport: str) -> None:
-    with open_backend("echo", transport, HostOptions(config={"faults": "requests"})) as session:
-        [entry] = session.backend.read(model.ReadRequest("!size:5242880"), Context()).entries
-        assert len(entry.command) == 5242880
+def test_what_a_backend_prints_breaks_nothing(faulty: HostSession) -> None:
+    for _ in range(2):
+        faulty.backend.read(model.ReadRequest('!print:{"jsonrpc":"2.0"}\n'), Context())
+    assert faulty.backend.read(model.ReadRequest("web"), Context()) == model.ReadReply()
+
+
+def test_a_reply_of_5_mib_is_nothing_special(faulty: HostSession) -> None:
+    [entry] = faulty.backend.read(model.ReadRequest("!size:5242880"), Context()).entries
+    assert len(entry.command) == 5242880

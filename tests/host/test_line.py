@@ -57,7 +57,7 @@ LINES = {
         "'name', which is not key=value",
     ),
     "a line without end": (
-        "head -c 100000 /dev/zero | tr '\\0' x",
+        "head -c 5000 /dev/zero | tr '\\0' x",
         "E-HANDSHAKE-TOO-LONG",
         "'xxx",
     ),
@@ -115,7 +115,7 @@ def test_a_line_of_4096_bytes_is_read_and_of_4097_is_not(plugin: Make, refusal: 
     assert refusal(plugin(script(4097)), SOCKETS[0]).code == "E-HANDSHAKE-TOO-LONG"
 
 
-@pytest.mark.parametrize("transport", PROCESS)
+@pytest.mark.parametrize("transport", PROCESS[:1])
 def test_unknown_keys_are_ignored(echo_with: Make, transport: str) -> None:
     code = """
 write = sdk.handshake.write
