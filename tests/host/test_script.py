@@ -127,7 +127,7 @@ REFUTED = [
     ("#!{folder}/text\n", "neither an ELF file nor a script"),
     ("#!sh\n", "sh is no full path"),
     ("#!/bin/sh\r\n", "ends with CR LF, and CR is part of its last word: b'/bin/sh\\r'"),
-    ("#!/usr/bin/env no-such-program\n", "env finds no 'no-such-program' in /bin"),
+    ("#!/usr/bin/env no-such-program\n", "env finds no 'no-such-program'; its PATH is /bin"),
     ("#!\n", "no interpreter behind #!"),
 ]
 

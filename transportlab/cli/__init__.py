@@ -4,7 +4,7 @@ options.py is what the operations have in common, operations.py what each does, 
 person sees of it.
 """
 
-from transportlab.cli import conformance, evidence, gate, plugins, reading
+from transportlab.cli import conformance, evidence, gate, inspecting, plugins, reading
 from transportlab.cli.operations import app
 
 
@@ -13,4 +13,4 @@ def main() -> None:
     app()
 
 
-__all__ = ["app", "conformance", "evidence", "gate", "main", "plugins", "reading"]
+__all__ = ["app", "conformance", "evidence", "gate", "inspecting", "main", "plugins", "reading"]

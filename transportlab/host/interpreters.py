@@ -52,7 +52,7 @@ def _next(path: Path, environment: Mapping[str, str]) -> Path:
         return target
     if not search.found:
         raise Refuted(
-            f"env finds no {search.program!r} in {search.path}",
+            f"env finds no {search.program!r}; its PATH is {search.path}",
             search.hint or "install it there, or write its full path behind #!",
         )
     return Path(search.found)

@@ -1,0 +1,90 @@
+"""`transportlab plugins list` and `transportlab plugins diagnose`: looking at plugins."""
+
+import json
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from transportlab.cli import render_plugins
+from transportlab.cli.guard import guarded
+from transportlab.cli.options import EXIT_ERROR, NOT_A_TERMINAL_WIDTH, JsonOption
+from transportlab.cli.plugins import plugins
+from transportlab.host.diagnose import diagnose
+from transportlab.host.listing import survey
+from transportlab.host.options import HostOptions
+from transportlab.manifest import load_manifest
+
+PinsOption = Annotated[
+    Path | None,
+    typer.Option("--manifest", help="A manifest whose pins are to hold.", metavar="FILE"),
+]
+HandshakeOption = Annotated[
+    float,
+    typer.Option(
+        "--handshake-timeout",
+        help="How long to wait for a handshake.",
+        metavar="SECONDS",
+        min=0.001,
+    ),
+]
+
+
+@plugins.command("list")
+def list_plugins(
+    manifest: PinsOption = None,
+    start: Annotated[
+        bool,
+        typer.Option("--start", help="Start each plugin, for its version and its transports."),
+    ] = False,
+    timeout: HandshakeOption = 5.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the plugins that a host would find, and what is wrong with those it cannot run."""
+    with guarded():
+        found = survey(os.environ, _options(manifest, timeout), start=start)
+    if as_json:
+        typer.echo(json.dumps(asdict(found)))
+    else:
+        render_plugins.listing(_console(), found, started=start)
+
+
+@plugins.command("diagnose")
+def diagnose_plugin(
+    backend: Annotated[str, typer.Argument(help="A path with a slash, or a name.")],
+    transport: Annotated[
+        str | None,
+        typer.Option(
+            help="Start it over this one; over each in turn unless given.", metavar="NAME"
+        ),
+    ] = None,
+    manifest: PinsOption = None,
+    timeout: HandshakeOption = 5.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Find out why a plugin does not start: look at its file, and start it.
+
+    Exits with 1 if it does not start.
+    """
+    with guarded():
+        found = diagnose(backend, transport, _options(manifest, timeout))
+    if as_json:
+        typer.echo(json.dumps(asdict(found)))
+    else:
+        render_plugins.diagnosis(_console(), found)
+    raise typer.Exit(0 if found.starts else EXIT_ERROR)
+
+
+def _options(manifest: Path | None, handshake: float) -> HostOptions:
+    pins = {} if manifest is None else load_manifest(manifest).plugins
+    return HostOptions(pins=pins, handshake=handshake)
+
+
+def _console() -> Console:
+    terminal = sys.stdout.isatty()
+    width = None if terminal else NOT_A_TERMINAL_WIDTH
+    return Console(highlight=False, markup=False, emoji=False, width=width)

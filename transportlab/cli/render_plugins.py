@@ -1,0 +1,84 @@
+"""What a person sees of plugins: the list of them, and why one does not start."""
+
+from collections.abc import Iterator, Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from transportlab.host.diagnose import Diagnosis
+from transportlab.host.findings import Check, Status
+from transportlab.host.listing import Listing, Row
+from transportlab.quote import clean
+
+_COLOURS = {Status.OK: "green", Status.FAILED: "red", Status.NOT_REACHED: "dim"}
+_INDENT = " " * 4
+
+
+def listing(out: Console, found: Listing, *, started: bool) -> None:
+    """A line for each plugin, below it what is too long for columns; then what was searched."""
+    head = ["NAME", "KIND", "PINNED", *(["VERSION", "TRANSPORTS"] if started else [])]
+    lines = [head, *(_columns(row, started) for row in found.plugins)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for row, cells in zip((None, *found.plugins), lines, strict=True):
+        out.print(Text(_padded(cells, widths), "bold" if row is None else ""))
+        for text, style in () if row is None else _below(row):
+            out.print(Text(_INDENT + clean(text), style), soft_wrap=True)
+    count = len(found.plugins)
+    out.print(f"{count} plugin{'' if count == 1 else 's'}. Searched, the first match wins:")
+    width = max(len(place.path) for place in found.directories)
+    for place in found.directories:
+        line = f"{_INDENT}{place.path:{width}}  {place.problem}".rstrip()
+        out.print(Text(clean(line)), soft_wrap=True)
+    if not started:
+        out.print("No plugin was started: --start asks each for its version and transports.")
+
+
+def _columns(row: Row, started: bool) -> list[str]:
+    cells = [row.name, "library" if row.library else "program", "yes" if row.pinned else "no"]
+    cells += [row.version or "-", ", ".join(row.transports) or "-"] if started else []
+    return [clean(cell) for cell in cells]
+
+
+def _padded(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join(f"{c:{w}}" for c, w in zip(cells, widths, strict=True)).rstrip()
+
+
+def _below(row: Row) -> Iterator[tuple[str, str]]:
+    yield row.path, ""
+    if row.sha256:
+        yield f"sha256 {row.sha256}", "dim"
+    if row.hidden_by:
+        yield f"hidden by {row.hidden_by}", "yellow"
+    if row.code:
+        yield f"{row.code}: {row.problem}", "red"
+        yield f"-> {row.action}", ""
+
+
+def diagnosis(out: Console, found: Diagnosis) -> None:
+    """Each check with what it found and what to do about it; at the end the one answer."""
+    kind = "library" if found.library else "program"
+    title = f'{kind} "{found.name}" over {found.transport}'
+    out.print(Text(clean(title), "bold"))
+    shown = Table.grid(padding=(0, 2, 0, 0))
+    shown.add_column()
+    shown.add_column()
+    shown.add_column(overflow="fold")  # a path is shown whole
+    for check in found.checks:
+        shown.add_row(
+            Text(check.status, _COLOURS[check.status]), check.name, Text("\n".join(_texts(check)))
+        )
+    out.print(shown)
+    for transport, answer in found.refused.items():
+        out.print(Text(clean(f"not over {transport}: {answer}")))
+    if found.starts:
+        out.print(Text("It starts.", "green"))
+    elif found.cause is not None:
+        out.print(Text(f"It does not start; see {found.cause.name} first.", "red"))
+
+
+def _texts(check: Check) -> Iterator[str]:
+    yield clean(check.found)
+    yield from (clean(f"| {line}") for line in check.lines)
+    if check.action:
+        yield clean(f"-> {check.action}")

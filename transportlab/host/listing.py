@@ -1,0 +1,192 @@
+"""What plugins there are: each file in the directories of the search, and what is wrong with it.
+
+Listing runs nobody's code: these are files that somebody has put there, and a list is made to look
+at them before one trusts them. Only when asked to it starts each plugin, for its version and its
+transports, and then only those that a host would start: not one that the manifest's pins refuse,
+and not one that another hides. Whatever a plugin does, it costs its own row (P-DISCOVERY-2).
+"""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from shlex import quote
+
+from transportlab.channel import EndpointKind
+from transportlab.errors import PluginError
+from transportlab.host.discovery import (
+    LIBRARY_SUFFIX,
+    NOWHERE,
+    PREFIX,
+    bad_name,
+    check,
+    directories,
+    is_name,
+    name_of,
+    reason,
+)
+from transportlab.host.launch import Launch
+from transportlab.host.line import hear
+from transportlab.host.options import HostOptions
+from transportlab.host.process import PluginProcess, plugin_environment
+from transportlab.host.trial import HOPELESS, processes
+from transportlab.host.trust import admit, file_sum
+from transportlab.pin import PluginPin
+from transportlab.registry import load_transport, transport_names
+
+AT_ONCE = 4
+"""How many plugins are started at a time: enough for one that hangs not to hold up the others."""
+
+ABSENT = "no such directory"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A directory of the search. problem: why it could not be searched, or that it is not there."""
+
+    path: str
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A plugin's file. hidden_by is the file of the same name that comes before it, if any.
+
+    version and transports are what the plugin said when it was started, and empty before. code,
+    problem and action are of the error that a host would raise (E-...).
+    """
+
+    name: str
+    path: str
+    library: bool
+    sha256: str = ""
+    pinned: bool = False
+    hidden_by: str = ""
+    version: str = ""
+    transports: tuple[str, ...] = ()
+    code: str = ""
+    problem: str = ""
+    action: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The directories in the order of the search, and the plugins by name."""
+
+    directories: tuple[Place, ...]
+    plugins: tuple[Row, ...]
+
+
+def survey(
+    environment: Mapping[str, str], options: HostOptions | None = None, *, start: bool = False
+) -> Listing:
+    """All plugins that there are; start: ask them for version and transports.
+
+    options: the pins that are to hold, and the bounds of a start.
+    """
+    options = options or HostOptions()
+    places, rows = [], []
+    first: dict[str, str] = {}
+    for folder in directories(environment):
+        names, problem = _names(folder)
+        places.append(Place(str(folder), problem))
+        for file in names:
+            path = folder / file
+            hidden_by = first.setdefault(file, str(path))
+            row = Row(name_of(path), str(path), file.endswith(LIBRARY_SUFFIX))
+            if hidden_by != row.path:
+                row = replace(row, hidden_by=hidden_by)
+            rows.append(_guarded(lambda row: _looked_at(row, options.pins), row))
+    if start:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            rows = list(pool.map(lambda row: _asked(row, options), rows))
+    return Listing(tuple(places), tuple(sorted(rows, key=lambda row: (row.name, row.library))))
+
+
+def _names(folder: Path) -> tuple[list[str], str]:
+    """The names of plugins' files in a directory, and why they could not be had."""
+    try:
+        return sorted(name for name in os.listdir(folder) if name.startswith(PREFIX)), ""
+    except FileNotFoundError:
+        return [], NOWHERE if folder.is_symlink() else ABSENT
+    except OSError as error:
+        return [], reason(error)
+
+
+def _guarded(step: Callable[[Row], Row], row: Row) -> Row:
+    """The row after the step, or with what went wrong in it."""
+    try:
+        return step(row)
+    except PluginError as error:
+        ended = f"; it ended with {error.exit}" if error.exit else ""
+        said = f": {error.stderr[-1]}" if error.stderr else ""
+        problem = f"{error.problem}{ended}{said}"
+        return replace(row, code=error.code, problem=problem, action=error.action)
+
+
+def _looked_at(row: Row, pins: Mapping[str, PluginPin]) -> Row:
+    """With its sum, if a host would take it for a plugin."""
+    if not is_name(row.name):
+        raise bad_name(row.name, "")
+    check(Path(row.path), library=row.library)
+    row = replace(row, sha256=file_sum(row.name, row.path))
+    return _guarded(lambda row: _judged(row, pins), row)  # the sum is worth showing anyway
+
+
+def _judged(row: Row, pins: Mapping[str, PluginPin]) -> Row:
+    with ExitStack() as undo:
+        admitted = admit(row.name, row.path, pins, undo, library=row.library)
+        return replace(row, pinned=bool(admitted.sha256))
+
+
+def _asked(row: Row, options: HostOptions) -> Row:
+    """With what the plugin says of itself."""
+    if row.code or row.hidden_by:
+        return row
+    ask = _library if row.library else _program
+    row = _guarded(lambda row: ask(row, options), row)
+    return (
+        replace(row, action=f"transportlab plugins diagnose {quote(row.path)}") if row.code else row
+    )
+
+
+def _program(row: Row, options: HostOptions) -> Row:
+    """Started over one transport after the other; it need not know them all."""
+    spoken, version, refusals = [], "", []
+    for transport in map(load_transport, processes()):
+        with ExitStack() as undo:
+            try:
+                admitted = admit(row.name, row.path, options.pins, undo, library=False)
+                codec = transport.traits.codecs[0]
+                launch = Launch(row.name, admitted, transport, codec, options)
+                process, _ = launch.start(undo)
+                spoken.append(transport.name)
+                version = process.version
+            except PluginError as error:
+                refusals.append(error)
+                if error.code in HOPELESS:
+                    break
+    if refusals and not spoken:
+        raise refusals[0]
+    return replace(row, version=version, transports=tuple(spoken))
+
+
+def _library(row: Row, options: HostOptions) -> Row:
+    """Loaded in a process of its own, for its handshake line."""
+    with ExitStack() as undo:
+        admitted = admit(row.name, row.path, options.pins, undo, library=True)
+        process = PluginProcess(
+            row.name,
+            [sys.executable, "-P", "-m", "transportlab.host.probe", admitted.file],
+            plugin_environment(os.environ),
+            path=row.path,
+            inherited=() if admitted.memory is None else (admitted.memory,),
+        )
+        undo.callback(process.stop, options.stop)
+        version = hear(process, options.handshake).words.get("version", "")
+    kinds = ((name, load_transport(name).traits.endpoint) for name in transport_names())
+    spoken = tuple(name for name, kind in kinds if kind is EndpointKind.LIBRARY)
+    return replace(row, version=version, transports=spoken)
