@@ -316,7 +316,7 @@ def test_control_characters_of_a_backend_do_not_reach_the_terminal(
 def test_the_plugins_log_is_shown_on_request() -> None:
     options = ["--manifest", ONE_JOB, "--backend", "echo", "--transport", TRANSPORT]
     assert '"rpc"' not in run("read", *options).err
-    assert '"rpc": "Read"' in run("read", *options, "--log").err
+    assert "echo info Read rpc=Read app=" in run("read", *options, "--log").err
 
 
 def test_a_deadline_is_an_error() -> None:
@@ -375,7 +375,7 @@ def test_ctrl_c_stops_cleanly_and_the_plugin_with_it(transport: str) -> None:
     )
     assert running.stderr is not None
     if transport in PROCESS:
-        assert b'"Plan"' in running.stderr.readline()
+        assert b" rpc=Plan " in running.stderr.readline()
     time.sleep(0.5 if transport in PROCESS else 1.5)
     plugins = [pid for pid in descendants(running.pid) if pid != running.pid]
     running.send_signal(signal.SIGINT)

@@ -13,7 +13,7 @@ from transportlab import model
 from transportlab.channel import EndpointKind
 from transportlab.context import Context
 from transportlab.errors import LabError, PluginError, RpcError, UsageError
-from transportlab.host import HostOptions, open_backend
+from transportlab.host import HostOptions, LogRecord, open_backend
 from transportlab.host.process import PluginProcess, plugin_environment
 from transportlab.registry import load_transport, transport_names
 
@@ -244,10 +244,12 @@ def test_output_without_line_ends_does_not_fill_memory_or_block(tmp_path: Path) 
 
 
 def test_lines_of_stderr_come_out_as_they_are_written(plugin: Make) -> None:
-    lines: list[str] = []
-    with open_backend("echo", SOCKET, HostOptions(on_line=lines.append)) as session:
+    records: list[LogRecord] = []
+    with open_backend("echo", SOCKET, HostOptions(on_log=records.append)) as session:
         session.backend.read(model.ReadRequest(), Context())
-    assert any('"rpc": "Read"' in line for line in lines)
+    (record,) = [record for record in records if record.message == "Read"]
+    assert (record.plugin, record.level) == ("echo", "info")
+    assert record.fields == {"rpc": "Read", "app": None, "count": 0, "outcome": "OK"}
 
 
 # ---- the way to the plugin

@@ -1,14 +1,24 @@
 """The suite as a command: transportlab conformance [--transport NAME]... [--plugin PATH]."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from transportlab.cli.config import (
+    ENVIRONMENT,
+    FILE,
+    PLAIN,
+    ConfigEnvOption,
+    ConfigFileOption,
+    ConfigOption,
+    Configuration,
+    configuration,
+)
 from transportlab.cli.operations import app
-from transportlab.cli.options import EXIT_ERROR, EXIT_USAGE, ConfigOption, config_pairs
+from transportlab.cli.options import EXIT_ERROR, EXIT_USAGE
 from transportlab.errors import UsageError
 from transportlab.quote import clean
 
@@ -52,6 +62,8 @@ def conformance(  # noqa: PLR0913, PLR0917  # one parameter an option
     codec: CodecOption = None,
     plugin: PluginOption = None,
     backend_config: ConfigOption = None,
+    backend_config_file: ConfigFileOption = None,
+    backend_config_env: ConfigEnvOption = None,
     offers: OffersOption = None,
     group: GroupOption = None,
     vector: VectorOption = None,
@@ -69,8 +81,10 @@ def conformance(  # noqa: PLR0913, PLR0917  # one parameter an option
     from transportlab.conformance.writers import write_junit
 
     try:
-        subject = _subject(plugin, backend_config or [], offers or [])
-        replay = _replay(plugin, backend_config or [], offers or [])
+        config = configuration(backend_config, backend_config_file, backend_config_env)
+        subject = _subject(plugin, config, offers or [])
+        given = {PLAIN: backend_config, FILE: backend_config_file, ENVIRONMENT: backend_config_env}
+        replay = _replay(plugin, {**given, "--offers": offers})
         chosen = select(load_vectors(), group or (), vector or ())
         with _json_lines(json_file, len(chosen)) as lines:
             options = _options(codec, timeout, replay, lines)
@@ -108,7 +122,7 @@ def _print(text: str) -> None:
     typer.echo(clean(text, keep_lines=True))
 
 
-def _subject(plugin: str | None, config: list[str], offers: list[str]) -> "Subject":
+def _subject(plugin: str | None, config: Configuration, offers: list[str]) -> "Subject":
     from transportlab.conformance.runner import Subject
     from transportlab.conformance.vectors import FEATURES
 
@@ -119,15 +133,22 @@ def _subject(plugin: str | None, config: list[str], offers: list[str]) -> "Subje
     for name in offers:
         if name not in FEATURES:
             raise UsageError(f'unknown feature "{name}"; there are {", ".join(FEATURES)}')
-    return Subject(plugin, config_pairs(config), frozenset(offers), faulty="", reference=False)
+    return Subject(
+        plugin,
+        config.plain,
+        frozenset(offers),
+        faulty="",
+        reference=False,
+        secrets=config.secrets,
+    )
 
 
-def _replay(plugin: str | None, config: list[str], offers: list[str]) -> list[str]:
+def _replay(plugin: str | None, given: Mapping[str, list[str] | None]) -> list[str]:
+    """The options that name the subject again; a secret's by the place where it is."""
     words = [] if plugin is None else ["--plugin", plugin]
-    for pair in config:
-        words += ["--backend-config", pair]
-    for name in offers:
-        words += ["--offers", name]
+    for option, values in given.items():
+        for value in values or ():
+            words += [option, value]
     return words
 
 

@@ -6,9 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from transportlab.cli.config import (
+    ConfigEnvOption,
+    ConfigFileOption,
+    ConfigOption,
+    configuration,
+)
 from transportlab.cli.guard import guarded
 from transportlab.cli.operations import app
-from transportlab.cli.options import EXIT_USAGE, ConfigOption, config_pairs
+from transportlab.cli.options import EXIT_USAGE
 from transportlab.errors import UsageError
 
 if TYPE_CHECKING:  # numpy takes a tenth of a second, which no other command should wait for
@@ -36,6 +42,8 @@ def gate(  # noqa: PLR0913  # one parameter an option
         list[str] | None, typer.Option(help="Only this one; may be repeated.", metavar="NAME")
     ] = None,
     backend_config: ConfigOption = None,
+    backend_config_file: ConfigFileOption = None,
+    backend_config_env: ConfigEnvOption = None,
     pairs: Annotated[int, typer.Option(help="Pairs of handshakes in a batch.", min=1)] = 60,
     seconds: Annotated[float, typer.Option(help="Bound a transport.", min=1)] = 90.0,
     seed: Annotated[int, typer.Option(help="Of the order and of the bootstrap.", min=0)] = 1,
@@ -56,11 +64,13 @@ def gate(  # noqa: PLR0913  # one parameter an option
             raise UsageError("give one of --against, --band, --write-band and --self-test")
         from transportlab.evidence.gate.run import Job
 
+        config = configuration(backend_config, backend_config_file, backend_config_env)
         job = Job(
             head=_file(plugin),
             base=_file(against) if against else None,
             transports=tuple(dict.fromkeys(transport or ())),
-            config=config_pairs(backend_config or []),
+            config=config.plain,
+            secrets=config.secrets,
             pairs=pairs,
             seconds=seconds,
             seed=seed,

@@ -6,20 +6,30 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
 
 from transportlab.cli import render
+from transportlab.cli.config import (
+    ConfigEnvOption,
+    ConfigFileOption,
+    ConfigOption,
+    configuration,
+)
 from transportlab.codecs import load_codec
 from transportlab.context import Context
 from transportlab.errors import LabError, UsageError
 from transportlab.hashing import desired_jobs
-from transportlab.host import HostOptions, open_backend
+from transportlab.host import HostOptions, LogRecord, open_backend
 from transportlab.manifest import Manifest, load_manifest
 from transportlab.model import DesiredJob
+from transportlab.quote import clean
+from transportlab.redact import NOTHING, Redactor
 from transportlab.sdk import claim_stdout
+
+M = TypeVar("M")
 
 EXIT_ERROR = 1
 EXIT_USAGE = 2
@@ -38,10 +48,6 @@ BackendOption = Annotated[
 TransportOption = Annotated[
     str, typer.Option(help="How to reach it; see `transportlab transports`.", metavar="NAME")
 ]
-ConfigOption = Annotated[
-    list[str] | None,
-    typer.Option("--backend-config", help="Backend's configuration.", metavar="NAME=VALUE"),
-]
 CodecOption = Annotated[
     str | None, typer.Option(help="Codec, if not the transport's usual.", metavar="NAME")
 ]
@@ -54,7 +60,10 @@ LogOption = Annotated[bool, typer.Option("--log", help="Show the plugin's log on
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """One run of an operation: where it prints, what is desired, which backend it calls."""
+    """One run of an operation: where it prints, what is desired, which backend it calls.
+
+    What the redactor hides is not printed, also where a backend replies it.
+    """
 
     out: Console
     json: bool
@@ -62,17 +71,19 @@ class Invocation:
     jobs: tuple[DesiredJob, ...]
     backend: Any
     timeout: float | None
+    redactor: Redactor = NOTHING
 
     def context(self) -> Context:
         """A fresh context for one call."""
         return Context(timeout=self.timeout)
 
-    def show(self, message: object, human: Callable[[Console], None]) -> None:
+    def show(self, message: M, human: Callable[[Console, M], None]) -> None:
         """Print a message of the contract: as JSON, or as human() prints it."""
+        shown = self.redactor.value(message)
         if self.json:
-            self.out.file.write(load_codec("json").encode(message).decode() + "\n")
+            self.out.file.write(load_codec("json").encode(shown).decode() + "\n")
         else:
-            human(self.out)
+            human(self.out, shown)
 
 
 def operation(function: Callable[..., int | None]) -> Callable[..., None]:
@@ -84,31 +95,34 @@ def operation(function: Callable[..., int | None]) -> Callable[..., None]:
         backend: BackendOption,
         transport: TransportOption,
         backend_config: ConfigOption = None,
+        backend_config_file: ConfigFileOption = None,
+        backend_config_env: ConfigEnvOption = None,
         codec: CodecOption = None,
         timeout: TimeoutOption = None,
         as_json: JsonOption = False,
         log: LogOption = False,
         **own: Any,
     ) -> None:
-        out = _private_stdout()
+        out, redactor = _private_stdout(), NOTHING
         try:
-            config = config_pairs(backend_config or [])
+            config = configuration(backend_config, backend_config_file, backend_config_env)
+            redactor = Redactor(config.secrets)
             wanted = load_manifest(manifest)
             options = HostOptions(
                 codec=codec,
-                config=config,
+                config=config.plain,
+                secrets=config.secrets,
                 pins=wanted.plugins,
-                on_line=_print_log if log else None,
+                on_log=_log_printer(as_json=as_json) if log else None,
             )
             with open_backend(backend, transport, options) as session:
                 for path in session.shadowed:
                     typer.echo(f"note: {path} is hidden by an earlier directory", err=True)
-                run = Invocation(
-                    out, as_json, wanted, desired_jobs(wanted), session.backend, timeout
-                )
+                jobs = desired_jobs(wanted)
+                run = Invocation(out, as_json, wanted, jobs, session.backend, timeout, redactor)
                 code = function(run, **own)
         except LabError as error:
-            raise typer.Exit(_report(error, out, as_json)) from None
+            raise typer.Exit(_report(redactor.error(error), out, as_json)) from None
         except KeyboardInterrupt:
             typer.echo("interrupted; the plugin has been stopped", err=True)
             raise typer.Exit(EXIT_INTERRUPTED) from None
@@ -146,26 +160,18 @@ def _private_stdout() -> Console:
     )
 
 
-def _print_log(line: str) -> None:
-    typer.echo(render.clean(line), err=True)
+def _log_printer(*, as_json: bool) -> Callable[[LogRecord], None]:
+    """Prints a plugin's log on stderr; for programs one object a line, whatever it wrote."""
 
+    def show(record: LogRecord) -> None:
+        typer.echo(render.log_json(record) if as_json else str(record), err=True)
 
-def config_pairs(pairs: list[str]) -> dict[str, str]:
-    """The values of --backend-config as a mapping, or UsageError."""
-    config: dict[str, str] = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not name or not equals:
-            raise UsageError(f"--backend-config {pair}: expected NAME=VALUE")
-        if name in config:
-            raise UsageError(f"--backend-config {name} is given twice")
-        config[name] = value
-    return config
+    return show
 
 
 def _report(error: LabError, out: Console, as_json: bool) -> int:
     """Print an error: for people on stderr, and for programs as an object on stdout."""
-    typer.echo(f"error: {render.clean(render.error_text(error), keep_lines=True)}", err=True)
+    typer.echo(f"error: {clean(render.error_text(error), keep_lines=True)}", err=True)
     if as_json:
         out.file.write(render.error_json(error) + "\n")
     return EXIT_USAGE if isinstance(error, UsageError) else EXIT_ERROR

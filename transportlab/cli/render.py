@@ -14,6 +14,7 @@ from rich.text import Text
 from transportlab import model
 from transportlab.errors import LabError, PluginError, RpcError
 from transportlab.host.applying import ApplyInterrupted, Reached
+from transportlab.host.logs import LogRecord
 from transportlab.quote import clean
 
 _MARKS = {
@@ -221,3 +222,8 @@ def error_json(error: LabError) -> str:
     if reached is not None:
         data["apply"] = reached
     return msgspec.json.encode({"error": data}).decode()
+
+
+def log_json(record: LogRecord) -> str:
+    """A line of a plugin's log for programs: the members of LogRecord."""
+    return msgspec.json.encode(record).decode()

@@ -22,6 +22,7 @@ from transportlab.conformance.start import Program
 from transportlab.conformance.vectors import FEATURES, Call, Have, Together, Vector
 from transportlab.errors import LabError, PluginError, UsageError
 from transportlab.host.discovery import LIBRARY_SUFFIX, find
+from transportlab.redact import Redactor
 from transportlab.registry import load_transport, transport_names
 
 KILL_SECONDS = 12.0
@@ -44,6 +45,7 @@ class Subject:
     offers: frozenset[str] = frozenset(FEATURES)
     faulty: str = "echo"
     reference: bool = True
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def of(self, vector: Vector) -> tuple[str, Mapping[str, str]]:
         """The plugin for a vector, and its config's template."""
@@ -89,6 +91,7 @@ class Arm:
     def __init__(self, transport: Transport, codec: str, subject: Subject, options: Options):
         self._transport, self._codec = transport, codec
         self._subject, self._options = subject, options
+        self._redactor = Redactor(subject.secrets)
 
     def run(self, vectors: Sequence[Vector]) -> ArmResult:
         """All vectors, in order."""
@@ -152,7 +155,9 @@ class Arm:
             fixture.remove()
 
     def _program(self, plugin: str, config: Mapping[str, str]) -> Program:
-        return Program(plugin, self._transport, self._codec, config)
+        secrets = self._subject.secrets if plugin == self._subject.plugin else {}
+        config = {**config, **secrets}
+        return Program(plugin, self._transport, self._codec, config, secrets)
 
     def _outcome(self, vector: Vector, absent: str, known: Sequence[str] | str) -> Outcome:
         if absent:
@@ -191,7 +196,7 @@ class Arm:
         if hangs:
             attempt.kill()
             thread.join(KILL_SECONDS)
-        outcome = attempt.outcome
+        outcome = self._redactor.value(attempt.outcome)
         if hangs:
             problem = f"no end within {self._options.timeout:g} s; the session was killed"
             failure = Failure(attempt.number, attempt.doing, problem)

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,22 +28,26 @@ STOP_SECONDS = 4.0
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A plugin by name or path, over one transport and codec, with its config for one vector."""
+    """A plugin by name or path, over one transport and codec, with its config for one vector.
+
+    secrets are those members of config that no result may show.
+    """
 
     plugin: str
     transport: Transport
     codec: str
-    config: Mapping[str, str]
+    config: Mapping[str, str] = field(repr=False)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def session(self, *, opens: bool = False) -> HostSession:
         """A fresh plugin with an open channel; without OpenSession unless opens."""
         options = HostOptions(
             codec=self.codec,
             config=self.config,
+            secrets=self.secrets,
             opens=opens,
             handshake=HANDSHAKE_SECONDS,
             stop=STOP_SECONDS,
-            on_line=_unheard,
         )
         return HostSession(self.plugin, self.transport, options)
 
@@ -64,15 +68,14 @@ class Program:
         """Start the program, read its line, end its stdin; what comes back: vectors.Start."""
         place = folder / "run"
         place.mkdir(mode=0o700)
-        environment = plugin_environment(os.environ)
+        environment = plugin_environment(os.environ, self.secrets.values())
         environment |= {ENV_TRANSPORT: self.transport.name, ENV_CODEC: self.codec}
         if self.transport.traits.endpoint is EndpointKind.SOCKET:
             environment[ENV_SOCKET] = str(place / "s")
         for name in step.without:
             environment.pop(name, None)
-        lines: list[str] = []
         path = str(find(self.plugin, library=False).path)
-        process = PluginProcess("plugin", [path], environment, lines.append)
+        process = PluginProcess("plugin", [path], environment)
         if not step.secret:
             process.stdin.close()
         elif self.transport.traits.endpoint is EndpointKind.SOCKET:
@@ -86,8 +89,4 @@ class Program:
             said["problem"] = error.problem
         finally:
             process.stop(STOP_SECONDS)
-        return said | {"exit": process.exit, "stderr": lines}
-
-
-def _unheard(line: str) -> None:
-    """The plugin's log: its last lines are in its errors, the rest is nobody's concern here."""
+        return said | {"exit": process.exit, "stderr": list(process.tail)}

@@ -8,7 +8,7 @@ from transportlab import model
 from transportlab.channel import EndpointKind
 from transportlab.context import Context
 from transportlab.evidence.arms import Arm
-from transportlab.host import HostOptions, open_backend
+from transportlab.host import HostOptions, LogRecord, open_backend
 from transportlab.host.discovery import find
 from transportlab.registry import load_transport
 
@@ -22,15 +22,15 @@ def plugin_modules(arm: Arm, backend: str = "echo") -> tuple[str, ...]:
     if kind not in {EndpointKind.SOCKET, EndpointKind.STDIO}:
         return ()
     program = find(backend, library=False).path.read_text().partition("\n")[2]
-    lines: list[str] = []
+    records: list[LogRecord] = []
     with tempfile.TemporaryDirectory(prefix="tl-") as folder:
         told = Path(folder, f"cronix-backend-{backend}")
         told.write_text(f"#!{sys.executable} -Ximporttime\n{program}")
         told.chmod(0o755)
-        options = HostOptions(codec=arm.codec, on_line=lines.append)
+        options = HostOptions(codec=arm.codec, on_log=records.append)
         with open_backend(str(told), arm.transport, options) as session:
             session.backend.read(model.ReadRequest("bench"), Context())
-    return module_names(lines)
+    return module_names([record.message for record in records])
 
 
 def module_names(lines: list[str]) -> tuple[str, ...]:

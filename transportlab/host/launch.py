@@ -26,6 +26,7 @@ from transportlab.host.options import HostOptions
 from transportlab.host.peer import check_peer
 from transportlab.host.process import PluginProcess, plugin_environment
 from transportlab.host.trust import Admitted
+from transportlab.redact import NOTHING, Redactor
 from transportlab.sdk import ENV_CODEC, ENV_SOCKET, ENV_TRANSPORT
 from transportlab.secret import new_secret, secret_line
 
@@ -45,6 +46,7 @@ class Launch:
     transport: Transport
     codec: str
     options: HostOptions
+    redactor: Redactor = NOTHING
 
     def start(self, undo: contextlib.ExitStack) -> tuple[PluginProcess, Endpoint]:
         """The running plugin and where to call it; undo ends it and removes what was made.
@@ -53,7 +55,7 @@ class Launch:
         and E-ENDPOINT-..., E-CONNECT, E-PEER.
         """
         socket = secret = ""
-        environment = plugin_environment(os.environ)
+        environment = plugin_environment(os.environ, self.options.secrets.values())
         environment |= {ENV_TRANSPORT: self.transport.name, ENV_CODEC: self.codec}
         if self.transport.traits.endpoint is EndpointKind.SOCKET:
             environment[ENV_SOCKET] = socket = socket_path(undo, self.name)
@@ -84,10 +86,11 @@ class Launch:
             self.name,
             command,
             environment,
-            self.options.on_line,
+            self.options.on_log,
             path=path,
             file=file,
             inherited=() if memory is None else (memory,),
+            redactor=self.redactor,
         )
 
 

@@ -3,12 +3,16 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from transportlab.host.pipes import OnLog
 from transportlab.pin import PluginPin
 
 
 @dataclass(frozen=True, slots=True)
 class HostOptions:
     """Bounds in seconds, and what becomes of a plugin's lines on stderr.
+
+    secrets go into the configuration like config, but no text has them: no error, no line for
+    on_log; the environment that a plugin inherits has none either (P-SESSION-4).
 
     codec None is the transport's usual one. handshake bounds the wait for the line, open the
     OpenSession call, close the CloseSession call, stop all of the ladder after it. on_phase is told
@@ -18,6 +22,7 @@ class HostOptions:
 
     codec: str | None = None
     config: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     required_capabilities: tuple[str, ...] = ()
     pins: Mapping[str, PluginPin] = field(default_factory=dict)
     handshake: float = 5.0
@@ -25,7 +30,7 @@ class HostOptions:
     close: float = 1.0
     stop: float = 4.0
     opens: bool = True
-    on_line: Callable[[str], None] | None = None
+    on_log: OnLog | None = None
     on_phase: Callable[[str, int | None], None] | None = None
 
     def phase(self, name: str, pid: int | None) -> None:

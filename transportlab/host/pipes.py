@@ -13,12 +13,14 @@ from io import FileIO
 
 from transportlab.errors import SecondHandshake
 from transportlab.handshake import SHOWN, again
+from transportlab.host.logs import LINE_BYTES, LogRecord, parse, text_of
+from transportlab.redact import NOTHING, Redactor
+
+OnLog = Callable[[LogRecord], None]
+"""Who is told of each line of a plugin's log; from a thread."""
 
 STDERR_LINES = 20
 """How many of the last lines on stderr an error shows."""
-
-LINE_BYTES = 8192
-"""Where a line of a plugin's output is cut: a plugin may write lines of any length."""
 
 CHUNK = 65536
 
@@ -89,11 +91,15 @@ class Readers:
 
 
 class Tail:
-    """Lines of text out of bytes: the last are kept, and each is told to on_line as it comes."""
+    """Lines out of bytes: the last are kept as texts, each is told to on_log as it comes."""
 
-    def __init__(self, on_line: Callable[[str], None] | None) -> None:
+    def __init__(
+        self, plugin: str, on_log: OnLog | None = None, redactor: Redactor = NOTHING
+    ) -> None:
+        self._plugin = plugin
         self._lines: deque[str] = deque(maxlen=STDERR_LINES)
-        self._on_line = on_line
+        self._on_log = on_log
+        self._redactor = redactor
         self._rest = bytearray()
 
     @property
@@ -107,16 +113,17 @@ class Tail:
         *whole, last = self._rest.split(b"\n")
         for line in whole:
             self._keep(line)
-        self._rest[:] = last[:LINE_BYTES]
+        self._rest[:] = last[: LINE_BYTES + 1]  # one more, to know that the line is cut
         if not data and self._rest:
             self._keep(self._rest)
 
-    def _keep(self, line: bytes | bytearray) -> None:
-        text = line[:LINE_BYTES].decode("utf-8", "backslashreplace").rstrip("\r")
-        self._lines.append(text)
-        if self._on_line is not None:
+    def _keep(self, line: bytearray) -> None:
+        said = bytes(line[: LINE_BYTES + 1])
+        self._lines.append(text_of(said, self._redactor))
+        if self._on_log is not None:
+            record = parse(self._plugin, said, self._redactor)
             with contextlib.suppress(Exception):  # one line's listener must not stop the reading
-                self._on_line(text)
+                self._on_log(record)
 
 
 class Drain:

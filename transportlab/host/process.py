@@ -12,11 +12,12 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from io import FileIO
 
 from transportlab.errors import PluginError, SecondHandshake
-from transportlab.host.pipes import Drain, Readers, Tail
+from transportlab.host.pipes import Drain, OnLog, Readers, Tail
+from transportlab.redact import NOTHING, Redactor
 
 ALLOWED = ("HOME", "LANG", "LOGNAME", "PATH", "SHELL", "TMPDIR", "TZ", "USER")
 """What a plugin inherits of the host's environment, with LC_* and what ENV_ALLOW names."""
@@ -34,11 +35,17 @@ READ_GRACE, READ_SECONDS = 0.2, 1.0
 """How long stop() waits for the ends of the pipes, then for the threads that read them."""
 
 
-def plugin_environment(host: Mapping[str, str]) -> dict[str, str]:
-    """The allow-listed part of the host's environment (P-START-2)."""
+def plugin_environment(host: Mapping[str, str], secrets: Collection[str] = ()) -> dict[str, str]:
+    """The allow-listed part of the host's environment (P-START-2).
+
+    A variable that holds one of the secrets is left out, even if the operator has named it: a
+    plugin's environment can be read in /proc, and goes on to what the plugin starts (P-SESSION-4).
+    """
     extra = [name.strip() for name in host.get(ENV_ALLOW, "").split(",")]
     names = {*ALLOWED, *extra, *(name for name in host if name.startswith("LC_"))}
-    return {name: host[name] for name in sorted(names) if name in host}
+    found = {name: host[name] for name in sorted(names) if name in host}
+    told = {name for name in found if any(s and s in found[name] for s in secrets)}
+    return {name: value for name, value in found.items() if name in ALLOWED or name not in told}
 
 
 def _start(
@@ -73,7 +80,8 @@ class PluginProcess:
     """A running plugin program. stop() must be called; it may be called twice.
 
     path is what errors show as the plugin's, and file what is run, where that is not the command's
-    first word; inherited are descriptors that the process has besides its pipes.
+    first word; inherited are descriptors that the process has besides its pipes. What the redactor
+    hides is in no line that on_log or an error gets.
     """
 
     def __init__(  # noqa: PLR0913  # what most programs need is in the first three
@@ -81,16 +89,17 @@ class PluginProcess:
         name: str,
         command: Sequence[str],
         environment: Mapping[str, str],
-        on_line: Callable[[str], None] | None = None,
+        on_log: OnLog | None = None,
         *,
         path: str = "",
         file: str = "",
         inherited: Sequence[int] = (),
+        redactor: Redactor = NOTHING,
     ) -> None:
         self.name = name
         self.path = path or command[0]
         self.version = ""
-        self._tail = Tail(on_line)
+        self._tail = Tail(name, on_log, redactor)
         self._drain: Drain | None = None
         self._exit: int | None = None
         self._lock = threading.Lock()

@@ -34,19 +34,26 @@ from transportlab.host.launch import Launch
 from transportlab.host.negotiate import mismatch, read
 from transportlab.host.options import HostOptions
 from transportlab.host.process import EXIT_GRACE, PluginProcess
+from transportlab.host.redacted import RedactedChannel, hiding, redactor_of
 from transportlab.host.supervised import SupervisedChannel
 from transportlab.host.trust import admit, resident
 from transportlab.registry import backend_names, load_backend, load_transport
 from transportlab.remote import RemoteBackend
 from transportlab.session import PluginSession
 
+KILLED = "signal SIGKILL"
+
 
 class HostSession:
-    """An open session. A context manager: leaving it stops the plugin, within its bounds."""
+    """An open session. A context manager: leaving it stops the plugin, within its bounds.
+
+    redactor hides the secrets that options gave; replies, which are data, come as they are.
+    """
 
     def __init__(self, backend: str, transport: Transport, options: HostOptions) -> None:
         self._name = backend
         self._options = options
+        self.redactor = redactor_of(options.secrets)
         self._path = ""
         self._version = ""
         self._stack = contextlib.ExitStack()
@@ -56,7 +63,7 @@ class HostSession:
         if codec not in transport.traits.codecs:
             carried = ", ".join(transport.traits.codecs)
             raise UsageError(f'transport {transport.name} has no codec "{codec}"; it has {carried}')
-        with contextlib.ExitStack() as undo:
+        with hiding(self.redactor), contextlib.ExitStack() as undo:
             undo.callback(self.close)
             self.endpoint = self._endpoint(transport, codec)
             try:
@@ -64,6 +71,8 @@ class HostSession:
             except TransportError as error:
                 raise self._blame("E-CONNECT", error) from error
             self._phase("connected")
+            if self.redactor:
+                channel = RedactedChannel(channel, self.redactor)
             self.channel = SupervisedChannel(channel, self._blame_call)
             self._stack.callback(channel.close)
             self.backend: Backend = RemoteBackend(self.channel)
@@ -86,7 +95,7 @@ class HostSession:
         admitted = admit(found.name, self._path, pins, self._stack, library=library)
         if kind is EndpointKind.LIBRARY:
             return LibraryEndpoint(resident(admitted))
-        launch = Launch(found.name, admitted, transport, codec, self._options)
+        launch = Launch(found.name, admitted, transport, codec, self._options, self.redactor)
         self.process, endpoint = launch.start(self._stack)
         return endpoint
 
@@ -104,7 +113,10 @@ class HostSession:
     def _open(self) -> model.OpenSessionReply:
         options = self._options
         request = model.OpenSessionRequest(
-            __version__, PROTOCOL_VERSIONS, options.config, options.required_capabilities
+            __version__,
+            PROTOCOL_VERSIONS,
+            {**options.config, **options.secrets},
+            options.required_capabilities,
         )
         try:
             reply = self.backend.open_session(request, Context(timeout=options.open))
@@ -112,7 +124,7 @@ class HostSession:
             if error.details.reason == "PROTOCOL_VERSION":
                 raise self._mismatch(read(error.details.expected)) from error
             raise
-        self._version = reply.plugin_version
+        self._version = self.redactor.text(reply.plugin_version)
         if self.process is not None:
             self.process.version = self._version
         self._stack.callback(self._close_session)
@@ -144,22 +156,25 @@ class HostSession:
         if second is not None:
             action = "write the line once: two processes that serve are one too many"
             return self.process.error("E-HANDSHAKE-TWICE", str(second), action=action)
-        return self.process.error(
-            code,
-            str(error),
-            action="whether the call was carried out is unknown: read, then plan again",
-        )
+        still = "" if self.process.exit else f"; the plugin {self.process.condition}"
+        action = "whether the call was carried out is unknown: read, then plan again"
+        if self.process.exit == KILLED:
+            action += (
+                "; for the memory of a process it is the kernel that kills, and its log says so"
+            )
+        return self.process.error(code, f"{error}{still}", action=action)
 
     def _blame_call(self, error: TransportError | RpcError) -> LabError:
         if isinstance(error, TransportError):
-            return self._blame("E-CALL", error)
+            return self.redactor.error(self._blame("E-CALL", error))
         for note in self._notes(error):
             error.add_note(note)
         return error
 
     def _notes(self, error: RpcError) -> Iterator[str]:
         """Whose answer it is; of a plugin that hangs or has a bug also what else is known of it."""
-        who = " ".join(filter(None, (self._path, self._version)))
+        version = self._version or ("" if self.process is None else self.process.version)
+        who = " ".join(filter(None, (self._path, version)))
         yield f'from backend "{self._name}"' + (f" ({who})" if who else "")
         slow = error.code is Code.DEADLINE_EXCEEDED
         if self.process is None or not (slow or error.details.reason == "PANIC"):

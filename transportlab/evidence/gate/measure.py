@@ -4,6 +4,8 @@ A handshake is spawn to the answer of OpenSession, by the same host code that op
 control is a bare spawn of the interpreter that the plugin's first line names, start to exit.
 """
 
+import contextlib
+import json
 import math
 import os
 import random
@@ -35,27 +37,33 @@ class Target:
     plugin: str
     transport: str
     config: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def handshake(self) -> float:
         """Seconds from the spawn to the answer of OpenSession. Raises PluginError, RpcError."""
         if load_transport(self.transport).traits.endpoint is EndpointKind.LIBRARY:
             return self._in_fresh_host()
         begin = time.perf_counter()
-        session = open_backend(self.plugin, self.transport, HostOptions(config=self.config))
+        options = HostOptions(config=self.config, secrets=self.secrets)
+        session = open_backend(self.plugin, self.transport, options)
         took = time.perf_counter() - begin
         session.close()
         return took
 
     def _in_fresh_host(self) -> float:
         """A library is loaded once a process: its cold start is that of a host which loads it."""
-        words = [f"{name}={value}" for name, value in self.config.items()]
+        # By a pipe: what is in arguments can be seen by everybody on the machine.
+        line = json.dumps({"config": dict(self.config), "secrets": dict(self.secrets)}) + "\n"
         command = [sys.executable, "-m", "transportlab.evidence.gate.opener"]
         begin = time.perf_counter()
         with subprocess.Popen(
-            [*command, self.plugin, self.transport, *words],
+            [*command, self.plugin, self.transport],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         ) as host:
+            with contextlib.suppress(BrokenPipeError):  # its stderr says why
+                os.write(host.stdin.fileno() if host.stdin else -1, line.encode())
             opened = host.stdout.read(1) if host.stdout else b""
             took = time.perf_counter() - begin
             _, said = host.communicate(timeout=SPAWN_BOUND)

@@ -1,8 +1,10 @@
-"""A host that opens a library, says so with one byte, and ends: `opener PATH TRANSPORT NAME=VALUE`.
+"""A host that opens a library, says so with one byte, and ends: `opener PATH TRANSPORT`.
 
-The gate starts it to time what an operator waits for when a backend is loaded, not spawned.
+The gate starts it to time what an operator waits for when a backend is loaded, not spawned. The
+configuration comes as one line of JSON on stdin: {"config": {...}, "secrets": {...}}.
 """
 
+import json
 import sys
 
 from transportlab.errors import LabError
@@ -11,10 +13,10 @@ from transportlab.host import HostOptions, open_backend
 
 def main(arguments: list[str]) -> int:
     """Exit status 1, and why on stderr, if the library cannot be opened."""
-    plugin, transport, *words = arguments
-    config = dict(word.split("=", 1) for word in words)
+    plugin, transport = arguments
+    options = HostOptions(**json.loads(sys.stdin.readline()))
     try:
-        with open_backend(plugin, transport, HostOptions(config=config)):
+        with open_backend(plugin, transport, options):
             sys.stdout.buffer.write(b"o")
             sys.stdout.buffer.flush()
     except LabError as error:

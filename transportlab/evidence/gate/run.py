@@ -66,16 +66,24 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What is gated. base or band is the reference; seconds bound one transport, both batches."""
+    """What is gated. base or band is the reference; seconds bound one transport, both batches.
+
+    config and secrets are what OpenSession is given; of secrets nothing is shown.
+    """
 
     head: str
     base: str | None = None
     band: Band | None = None
     transports: tuple[str, ...] = ()
     config: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     pairs: int = 60
     seconds: float = 90.0
     seed: int = 1
+
+    def target(self, plugin: str, transport: str) -> measure.Target:
+        """A build over a transport, with this job's configuration."""
+        return measure.Target(plugin, transport, self.config, self.secrets)
 
 
 def run(job: Job) -> Result:
@@ -133,11 +141,11 @@ class Sampler:
         """A fresh batch, in an order of its own, held against the reference."""
         job, name = self._job, self._transport
         clocks: dict[str, measure.Clock] = {
-            "head": measure.Target(job.head, name, job.config).handshake,
+            "head": job.target(job.head, name).handshake,
             "control": lambda: measure.bare_spawn(self._python),
         }
         if job.base:
-            clocks["base"] = measure.Target(job.base, name, job.config).handshake
+            clocks["base"] = job.target(job.base, name).handshake
         taken = measure.batch(
             clocks,
             job.pairs,
@@ -189,9 +197,9 @@ def _applicable(job: Job) -> tuple[list[str], list[str], list[Outcome]]:
     for name in job.transports or transport_names():
         gap = _cannot(job.head, name)
         if not gap and job.base:
-            gap = _refused(job.base, name, job.config)
+            gap = _refused(job.target(job.base, name))
         expected = bool(job.base) or (job.band is not None and name in job.band.entries)
-        refusal = "" if gap else _refused(job.head, name, job.config)
+        refusal = "" if gap else _refused(job.target(job.head, name))
         if refusal and expected:
             outcomes.append(Outcome(name, Verdict.FAILED, f"no handshake: {refusal}"))
         elif gap or refusal:
@@ -224,13 +232,13 @@ def _installed(module: str) -> bool:
         return False
 
 
-def _refused(plugin: str, transport: str, config: Mapping[str, str]) -> str:
+def _refused(target: measure.Target) -> str:
     """Why a plugin does not answer over a transport, its first line; empty if it does.
 
     This handshake is not timed; it also loads the host's side of the transport.
     """
     try:
-        measure.Target(plugin, transport, config).handshake()
+        target.handshake()
     except LabError as error:
         return _first_line(error)
     return ""

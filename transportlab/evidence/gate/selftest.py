@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
-from transportlab.evidence.gate.measure import Target
 from transportlab.evidence.gate.run import Job, Verdict, run
 
 SHARE = 0.20
@@ -44,7 +43,7 @@ def self_test(job: Job, rounds: int, say: Callable[[str], None]) -> Rates:
     """
     rates = Rates(Counter(), Counter())
     for transport in job.transports:
-        took = median(Target(job.head, transport, job.config).handshake() for _ in range(PROBES))
+        took = median(job.target(job.head, transport).handshake() for _ in range(PROBES))
         with wrapped(job.head, 0.0) as base, wrapped(job.head, took * SHARE) as slow:
             for number in range(rounds):
                 one = replace(job, transports=(transport,), seed=job.seed + number)

@@ -1,0 +1,329 @@
+"""A secret that was given by file or environment is found nowhere, whatever a real plugin does.
+
+Each case gives the echo plugin a unique secret and makes it give it away; then everything that a
+person or a program can see of it is searched: output, errors and their causes, the log, and the
+plugin process itself.
+"""
+
+import base64
+import json
+import os
+import subprocess
+import sys
+import traceback
+import urllib.parse
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from transportlab import model
+from transportlab.channel import EndpointKind
+from transportlab.context import Context
+from transportlab.errors import Code, LabError, PluginError, RpcError, UsageError
+from transportlab.host import HostOptions, HostSession, LogRecord, open_backend
+from transportlab.host.process import plugin_environment
+from transportlab.registry import load_transport, transport_names
+
+SECRET = 'Vt9"Kq/7\\wZ é-2f81c0de'
+MANIFEST = str(Path(__file__).parents[2] / "spec" / "manifests" / "one-job.json")
+ISOLATED = [name for name in transport_names() if load_transport(name).traits.isolated]
+COMMAND = str(Path(sys.executable).with_name("transportlab"))
+
+
+def traces(secret: str = SECRET) -> set[str]:
+    """What must be seen nowhere: the secret as several hands would write it, and half of it."""
+    written = {
+        secret,
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        repr(secret)[1:-1],
+        repr(secret.encode())[2:-1],
+        urllib.parse.quote(secret),
+        base64.b64encode(secret.encode()).decode().rstrip("="),
+    }
+    return written | {"2f81c0de", "Vt9"}
+
+
+def found_in(text: str) -> set[str]:
+    return {trace for trace in traces() if trace in text}
+
+
+@dataclass
+class Seen:
+    """All that came out of one session."""
+
+    errors: list[LabError] = field(default_factory=list)
+    records: list[LogRecord] = field(default_factory=list)
+
+    def text(self) -> str:
+        """Everything, as a careless host would print it."""
+        parts = [repr(record) + str(record) for record in self.records]
+        for error in self.errors:
+            parts += [str(error), repr(error), repr(vars(error))]
+            parts += ["".join(traceback.format_exception(error))]
+        return "\n".join(parts)
+
+
+@pytest.fixture
+def session(transport: str, codec: str, seen: Seen) -> Iterator[HostSession]:
+    options = HostOptions(
+        codec=codec,
+        config={"faults": "requests"},
+        secrets={"token": SECRET},
+        on_log=seen.records.append,
+    )
+    assert not found_in(repr(options))
+    with open_backend("echo", transport, options) as opened:
+        yield opened
+
+
+@pytest.fixture
+def seen() -> Seen:
+    return Seen()
+
+
+def fails(session: HostSession, fault: str, seen: Seen) -> LabError:
+    with pytest.raises(LabError) as caught:
+        session.backend.read(model.ReadRequest(fault), Context())
+    seen.errors.append(caught.value)
+    return caught.value
+
+
+def in_process(pid: int) -> str:
+    """Arguments and environment of a process and its descendants, as the kernel shows them."""
+    parts = [Path(f"/proc/{pid}/{name}").read_bytes() for name in ("cmdline", "environ")]
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    children = " ".join((task / "children").read_text() for task in tasks)
+    below = [in_process(int(child)) for child in children.split()]
+    return b"".join(parts).decode("utf-8", "backslashreplace") + "".join(below)
+
+
+def test_a_secret_is_in_nothing_that_a_plugin_makes_of_it(
+    session: HostSession, seen: Seen, capfd: pytest.CaptureFixture[str]
+) -> None:
+    panic = fails(session, "!panic:no {token} here", seen)
+    assert isinstance(panic, RpcError)
+    assert panic.code is Code.INTERNAL
+    assert "RuntimeError: no [token] here" in panic.message
+    refusal = fails(session, "!refuse:so {token}", seen)
+    assert isinstance(refusal, RpcError)
+    assert (refusal.code, refusal.message) == (Code.ABORTED, "so [token]")
+    assert refusal.details.applied == ("so [token]",)
+    assert refusal.details.action == "so [token]"
+    with pytest.raises(RpcError) as caught:
+        list(
+            session.backend.apply(model.ApplyRequest(model.PlanReply("!panic:{token}")), Context())
+        )
+    seen.errors.append(caught.value)
+    assert session.backend.read(model.ReadRequest("!log:told {token}"), Context()).entries == ()
+    if session.process is not None:
+        assert not found_in(in_process(session.process.pid))
+    session.close()
+    assert not found_in(seen.text())
+    assert not found_in(repr(session) + repr(vars(session)["_options"]))
+    assert not found_in("".join(capfd.readouterr()))
+    if session.process is not None:
+        assert "told [token]" in [record.message for record in seen.records]
+        assert any("no [token] here" in str(record) for record in seen.records)
+
+
+def test_a_refused_session_does_not_tell_either(
+    transport: str, codec: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    seen = Seen()
+    for fault, code in (("panic:{token}", Code.INTERNAL), ("refuse:{token}", Code.ABORTED)):
+        options = HostOptions(
+            codec=codec,
+            config={"faults": f"OpenSession={fault}"},
+            secrets={"token": SECRET},
+            on_log=seen.records.append,
+        )
+        with pytest.raises(RpcError) as caught:
+            open_backend("echo", transport, options)
+        assert caught.value.code is code
+        assert "[token]" in caught.value.message
+        seen.errors.append(caught.value)
+    assert not found_in(seen.text())
+    assert not found_in("".join(capfd.readouterr()))
+
+
+@pytest.mark.parametrize("name", ISOLATED)
+def test_a_plugin_that_dies_with_a_secret_on_its_lips_does_not_tell(name: str) -> None:
+    seen = Seen()
+    options = HostOptions(
+        config={"faults": "requests"}, secrets={"token": SECRET}, on_log=seen.records.append
+    )
+    with open_backend("echo", name, options) as session:
+        session.backend.read(model.ReadRequest("!print:out with {token}"), Context())
+        error = fails(session, "!die:by {token}, I say", seen)
+    assert isinstance(error, PluginError)
+    assert error.exit == "exit status 3"
+    assert error.stderr[-1] == "by [token], I say"
+    assert not found_in(seen.text())
+
+
+@pytest.mark.parametrize("name", ISOLATED)
+def test_a_plugin_cannot_tell_a_secret_as_its_version(name: str, tmp_path: Path) -> None:
+    """What the host knows of a plugin by its own word is in each of its errors."""
+    path = tmp_path / "cronix-backend-boasting"
+    path.write_text(BOASTING.format(python=sys.executable))
+    path.chmod(0o755)
+    seen = Seen()
+    with open_backend(str(path), name, HostOptions(secrets={"token": SECRET})) as session:
+        assert session.info.plugin_version == SECRET  # a reply is data, and comes as it is
+        fails(session, "!die:", seen)
+    assert not found_in(seen.text())
+
+
+BOASTING = """#!{python}
+from dataclasses import replace
+from transportlab import session
+from transportlab.backends import echo
+from transportlab.sdk import run
+
+def create(config):
+    object.__setattr__(PLUGIN, "version", config["token"])
+    return echo.create({{**config, "faults": "requests"}})
+
+PLUGIN = replace(echo.PLUGIN, name="boasting", create=create)
+run(PLUGIN)
+"""
+
+
+def test_a_variable_that_holds_a_secret_is_not_inherited() -> None:
+    host = {
+        "CRONIX_PLUGIN_ENV": "TOKEN,URL,MINE",
+        "TOKEN": "s3cr3t",
+        "URL": "http://u:s3cr3t@h",
+        "MINE": "x",
+        "HOME": "/home/s3cr3t",
+        "LC_ALL": "s3cr3t",
+    }
+    assert plugin_environment(host, ["s3cr3t", ""]) == {"HOME": "/home/s3cr3t", "MINE": "x"}
+
+
+def test_a_secret_that_cannot_be_hidden_opens_no_session() -> None:
+    with pytest.raises(UsageError, match="secret token: fewer than 4 characters"):
+        open_backend("echo", "direct", HostOptions(secrets={"token": "abc"}))
+
+
+# ---- the command
+
+
+@pytest.fixture
+def secret_file(tmp_path: Path) -> Path:
+    path = tmp_path / "secret"
+    path.write_text(SECRET + "\n")
+    return path
+
+
+def command(
+    *arguments: str, environment: dict[str, str] | None = None
+) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [COMMAND, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "NO_COLOR": "1", **(environment or {})},
+        stdin=subprocess.DEVNULL,
+        timeout=60,
+    )
+
+
+WAYS = ["file", "variable"]
+
+
+@pytest.mark.parametrize(
+    ("name", "way"),
+    [(name, WAYS[number % 2]) for number, name in enumerate(transport_names())],
+)
+def test_the_command_shows_no_secret(name: str, way: str, secret_file: Path) -> None:
+    """Everything at once: a log, a reply and an error that hold it, in one run."""
+    given = {
+        "file": ["--backend-config-file", f"token={secret_file}"],
+        "variable": ["--backend-config-env", "token=MY_TOKEN"],
+    }[way]
+    environment = {"MY_TOKEN": SECRET, "CRONIX_PLUGIN_ENV": os.environ["CRONIX_PLUGIN_ENV"]}
+    environment["CRONIX_PLUGIN_ENV"] += ",MY_TOKEN"
+    base = ["--manifest", MANIFEST, "--backend", "echo", "--transport", name, "--log", *given]
+    if load_transport(name).traits.endpoint is EndpointKind.LIBRARY and not library():
+        pytest.skip("not run: the libraries were not built (no C compiler)")
+    outputs: list[str] = []
+    for faults, code in (
+        ("Read=log:a {token};Read=say:x {token} y", 0),
+        ("Read=refuse:r {token}", 1),
+    ):
+        more = ["--json"] if "say" not in faults else []
+        done = command(
+            "read", *base, *more, "--backend-config", f"faults={faults}", environment=environment
+        )
+        outputs.append(done.stderr)
+        assert done.returncode == code, done.stderr
+        assert not found_in(done.stdout + done.stderr)
+        assert "[token]" in done.stdout
+        assert "[token]" in done.stderr
+    if load_transport(name).traits.isolated:
+        assert 'echo warning a [token] value="a [token]"' in outputs[0]
+
+
+def library() -> bool:
+    return Path(sys.executable).with_name("cronix-backend-echo.so").exists()
+
+
+def test_with_json_the_log_is_json_as_well(secret_file: Path) -> None:
+    name = ISOLATED[0]
+    options = ["--manifest", MANIFEST, "--backend", "echo", "--transport", name]
+    options += ["--backend-config-file", f"token={secret_file}"]
+    options += ["--backend-config", "faults=Read=log:a {token};Read=say:x {token} y"]
+    done = command("read", *options, "--log", "--json")
+    assert done.returncode == 0, done.stderr
+    (entry,) = json.loads(done.stdout)["entries"]
+    assert entry["command"] == "x [token] y"
+    records = [json.loads(line) for line in done.stderr.splitlines()]
+    told = next(one for one in records if one["message"] == "a [token]")
+    assert told["plugin"] == "echo"
+    assert told["level"] == "warning"
+    assert told["fields"] == {"value": "a [token]"}
+    assert told["time"] > 1.6e9
+
+
+def test_the_conformance_report_shows_no_secret(secret_file: Path, tmp_path: Path) -> None:
+    name = ISOLATED[0]
+    path = tmp_path / "cronix-backend-telling"
+    path.write_text(TELLING.format(python=sys.executable))
+    path.chmod(0o755)
+    lines, junit = tmp_path / "lines", tmp_path / "junit.xml"
+    options = ["--transport", name, "--plugin", str(path), "--group", "read"]
+    options += ["--backend-config-file", f"token={secret_file}"]
+    done = command("conformance", *options, "--json", str(lines), "--junit", str(junit))
+    assert done.returncode == 1
+    assert f"--backend-config-file token={secret_file}" in done.stdout.replace("'", "")
+    everything = done.stdout + done.stderr + lines.read_text() + junit.read_text()
+    assert "[token]" in done.stdout
+    assert "[token]" in lines.read_text()
+    assert "[token]" in junit.read_text()
+    assert not found_in(everything)
+
+
+TELLING = """#!{python}
+from dataclasses import replace
+from transportlab.backends import echo
+from transportlab.errors import Code, RpcError
+from transportlab.sdk import run
+
+class Telling:
+    def __init__(self, token):
+        self.token = token
+
+    def read(self, request, context):
+        raise RpcError(Code.ABORTED, self.token)
+
+    plan = apply = drift = prune = adopt = verify_ownership = read
+
+keys = tuple(replace(key, secret=False) for key in echo.PLUGIN.config)
+create = lambda config: Telling(config["token"])
+run(replace(echo.PLUGIN, name="telling", config=keys, create=create))
+"""
