@@ -75,9 +75,3 @@ def test_each_place_in_the_tables_of_places_is_there() -> None:
             p if p.exists() else ROOT / o for p, o in zip(paths, (first, *others), strict=True)
         ]
         assert [path for path in paths if not path.exists()] == []
-
-
-def test_the_architecture_names_each_code_of_a_plugins_failure() -> None:
-    code = "".join(path.read_text() for path in ROOT.glob("transportlab/host/*.py"))
-    named = re.findall(r"\bE-[A-Z]+(?:-[A-Z]+)*", ARCHITECTURE)
-    assert sorted(named) == sorted(set(re.findall(r'"(E-[A-Z-]+)"', code)))
