@@ -273,6 +273,23 @@ def library() -> bool:
     return Path(sys.executable).with_name("cronix-backend-echo.so").exists()
 
 
+@pytest.mark.parametrize("name", [n for n in transport_names() if n not in ISOLATED])
+def test_what_only_the_operator_calls_a_secret_is_hidden_in_this_process_too(
+    name: str, tmp_path: Path
+) -> None:
+    """A backend in the host's own process logs to the host's stderr."""
+    if load_transport(name).traits.endpoint is EndpointKind.LIBRARY and not library():
+        pytest.skip("not run: the libraries were not built (no C compiler)")
+    path = tmp_path / "faults"
+    path.write_text("Read=log:told 2f81c0de-2f81c0de;Read=panic:2f81c0de-2f81c0de\n")
+    options = ["--manifest", MANIFEST, "--backend", "echo", "--transport", name]
+    done = command("read", *options, "--backend-config-file", f"faults={path}", "--json")
+    assert done.returncode == 1
+    assert not found_in(done.stdout + done.stderr)
+    assert '"msg": "[faults]"' in done.stderr
+    assert "RuntimeError:[faults]" in done.stdout.replace(" ", "")
+
+
 def test_with_json_the_log_is_json_as_well(secret_file: Path) -> None:
     name = ISOLATED[0]
     options = ["--manifest", MANIFEST, "--backend", "echo", "--transport", name]
@@ -296,7 +313,7 @@ def test_the_conformance_report_shows_no_secret(secret_file: Path, tmp_path: Pat
     path.write_text(TELLING.format(python=sys.executable))
     path.chmod(0o755)
     lines, junit = tmp_path / "lines", tmp_path / "junit.xml"
-    options = ["--transport", name, "--plugin", str(path), "--group", "read"]
+    options = ["--transport", name, "--plugin", str(path), "--vector", "read-empty"]
     options += ["--backend-config-file", f"token={secret_file}"]
     done = command("conformance", *options, "--json", str(lines), "--junit", str(junit))
     assert done.returncode == 1

@@ -5,14 +5,16 @@ and whoever opens the session keeps it out of every text (P-SESSION-4).
 """
 
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Any, TextIO, cast
 
 import typer
 
 from transportlab.errors import UsageError
-from transportlab.redact import SHORTEST, too_short
+from transportlab.redact import SHORTEST, Redactor, too_short
 
 MAX_BYTES = 65536
 """Longest value from a file or the environment; the largest credentials are bundles of keys."""
@@ -47,6 +49,34 @@ class Configuration:
     def __bool__(self) -> bool:
         """Whether any option is given."""
         return bool(self.plain or self.secrets)
+
+    @contextmanager
+    def hidden(self) -> Iterator[Redactor]:
+        """What hides the secrets; sys.stderr does as well, meanwhile.
+
+        A backend in this process logs there, and knows only what is secret by its own word.
+        """
+        redactor = Redactor(self.secrets)
+        if not redactor:
+            yield redactor
+            return
+        with redirect_stderr(cast("TextIO", _HidingStream(sys.stderr, redactor))):
+            yield redactor
+
+
+class _HidingStream:
+    """A stream of text without the secrets; all but writing is the other stream's own."""
+
+    def __init__(self, stream: TextIO, redactor: Redactor) -> None:
+        self._stream = stream
+        self._redactor = redactor
+
+    def write(self, text: str) -> int:
+        self._stream.write(self._redactor.text(text))
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def configuration(

@@ -88,7 +88,8 @@ def conformance(  # noqa: PLR0913, PLR0917  # one parameter an option
         chosen = select(load_vectors(), group or (), vector or ())
         with _json_lines(json_file, len(chosen)) as lines:
             options = _options(codec, timeout, replay, lines)
-            result = run_matrix(transport, chosen, subject, options)
+            with config.hidden():
+                result = run_matrix(transport, chosen, subject, options)
             if lines is not None:
                 lines.end(result)
         if junit is not None:

@@ -106,7 +106,6 @@ def operation(function: Callable[..., int | None]) -> Callable[..., None]:
         out, redactor = _private_stdout(), NOTHING
         try:
             config = configuration(backend_config, backend_config_file, backend_config_env)
-            redactor = Redactor(config.secrets)
             wanted = load_manifest(manifest)
             options = HostOptions(
                 codec=codec,
@@ -115,7 +114,10 @@ def operation(function: Callable[..., int | None]) -> Callable[..., None]:
                 pins=wanted.plugins,
                 on_log=_log_printer(as_json=as_json) if log else None,
             )
-            with open_backend(backend, transport, options) as session:
+            with (
+                config.hidden() as redactor,
+                open_backend(backend, transport, options) as session,
+            ):
                 for path in session.shadowed:
                     typer.echo(f"note: {path} is hidden by an earlier directory", err=True)
                 jobs = desired_jobs(wanted)

@@ -22,6 +22,7 @@ from transportlab.errors import PluginError
 from transportlab.evidence.gate.decide import Batch
 from transportlab.host import HostOptions, open_backend
 from transportlab.host.process import plugin_environment
+from transportlab.redact import Redactor
 from transportlab.registry import load_transport
 
 SPAWN_BOUND = 30.0
@@ -68,7 +69,8 @@ class Target:
             took = time.perf_counter() - begin
             _, said = host.communicate(timeout=SPAWN_BOUND)
         if not opened:
-            problem = f"could not be opened: {said.decode(errors='backslashreplace').strip()}"
+            reason = Redactor(self.secrets).text(said.decode(errors="backslashreplace"))
+            problem = f"could not be opened: {reason.strip()}"
             raise PluginError("E-START", problem, name=self.plugin, path=self.plugin)
         return took
 
