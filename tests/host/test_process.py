@@ -1,0 +1,139 @@
+"""The ladder that stops a process, and what becomes of what it writes."""
+
+import os
+import signal
+import time
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from transportlab import model
+from transportlab.channel import EndpointKind
+from transportlab.context import Context
+from transportlab.host import HostOptions, LogRecord, open_backend
+from transportlab.host.process import PluginProcess
+from transportlab.registry import load_transport, transport_names
+
+KINDS = {name: load_transport(name).traits.endpoint for name in transport_names()}
+SOCKETS = [name for name, kind in KINDS.items() if kind is EndpointKind.SOCKET]
+PROCESS = [*SOCKETS, *(name for name, kind in KINDS.items() if kind is EndpointKind.STDIO)]
+
+Make = Callable[[str], str]
+MEBIBYTE = 1 << 20
+
+
+def stopped(script: str, tmp_path: Path, seconds: float = 2.0) -> PluginProcess:
+    path = tmp_path / "stubborn"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    process = PluginProcess("stubborn", [str(path)], os.environ)
+    assert process.stdout.read(6) == b"ready\n"
+    process.stop(seconds)
+    process.stop(seconds)
+    return process
+
+
+def test_the_end_of_stdin_is_enough_for_a_good_plugin(tmp_path: Path) -> None:
+    assert stopped("echo ready; read line; exit 0", tmp_path).exit == "exit status 0"
+
+
+def test_a_plugin_that_ignores_stdin_gets_sigterm(tmp_path: Path) -> None:
+    assert stopped("echo ready; exec sleep 60", tmp_path, 1.0).exit == "signal SIGTERM"
+
+
+def test_a_plugin_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
+    script = "trap '' TERM; echo ready; while :; do sleep 0.05; done"
+    assert stopped(script, tmp_path, 1.0).exit == "signal SIGKILL"
+
+
+def test_a_stopped_plugin_is_killed_in_time(tmp_path: Path) -> None:
+    begin = time.monotonic()
+    process = stopped("echo ready; kill -STOP $$; sleep 60", tmp_path, 1.0)
+    assert process.exit == "signal SIGKILL"
+    assert time.monotonic() - begin < 30
+
+
+def test_a_grandchild_that_holds_stderr_is_killed_with_its_group(tmp_path: Path) -> None:
+    note = tmp_path / "pid"
+    stopped(f"sleep 60 & echo $! > {note}; echo ready; read line; exit 0", tmp_path)
+    grandchild = int(note.read_text())
+    for _ in range(1000):
+        if not Path(f"/proc/{grandchild}").exists() or zombie(grandchild):
+            break
+        time.sleep(0.01)
+    assert not Path(f"/proc/{grandchild}").exists() or zombie(grandchild)
+
+
+def zombie(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+def test_a_grandchild_in_a_group_of_its_own_does_not_hold_the_host(tmp_path: Path) -> None:
+    note = tmp_path / "pid"
+    script = f"setsid sleep 60 & echo $! > {note}; echo ready; read line; exit 0"
+    begin = time.monotonic()
+    stopped(script, tmp_path)
+    assert time.monotonic() - begin < 30
+    os.kill(int(note.read_text()), signal.SIGKILL)
+
+
+# ---- what it writes
+
+
+def test_output_without_line_ends_does_not_fill_memory_or_block(tmp_path: Path) -> None:
+    script = "head -c 5000000 /dev/zero >&2; echo last >&2; echo ready; read line; exit 0"
+    process = stopped(script, tmp_path)
+    error = process.error("E-TEST", "shown")
+    assert process.exit == "exit status 0"
+    assert sum(map(len, error.stderr)) < 100_000
+
+
+LONG_LINES = """
+ready, session = sdk.ProcessLife.ready, sdk.PluginSession
+def write(fd, size):
+    data = memoryview(b"x" * size)
+    while data:
+        data = data[os.write(fd, data):]
+def remember(life):
+    global stdout
+    stdout = life._stdout.fileno()
+    ready(life)
+class Loud(session):
+    def read(self, request, context):
+        write(2, 10 << 20)
+        if os.environ.get("CRONIX_PLUGIN_SOCKET"):
+            write(stdout, 10 << 20)
+        return super().read(request, context)
+sdk.ProcessLife.ready, sdk.PluginSession = remember, Loud
+"""
+
+
+@pytest.mark.parametrize("transport", PROCESS)
+def test_lines_of_10_mib_without_end_hold_up_neither_plugin_nor_host(
+    echo_with: Make, transport: str
+) -> None:
+    with open_backend(echo_with(LONG_LINES), transport, HostOptions(stop=2.0)) as session:
+        tracemalloc.start()
+        try:
+            reply = session.backend.read(model.ReadRequest(), Context(timeout=30))
+            assert reply == model.ReadReply()
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert peak < MEBIBYTE
+        assert session.backend.read(model.ReadRequest(), Context(timeout=30)) == reply
+        process = session.process
+    assert process is not None
+    assert process.exit == "exit status 0"
+    assert sum(map(len, process.tail)) < MEBIBYTE
+
+
+def test_lines_of_stderr_come_out_as_they_are_written() -> None:
+    records: list[LogRecord] = []
+    with open_backend("echo", SOCKETS[0], HostOptions(on_log=records.append)) as session:
+        session.backend.read(model.ReadRequest(), Context())
+    (record,) = [record for record in records if record.message == "Read"]
+    assert (record.plugin, record.level) == ("echo", "info")
+    assert record.fields == {"rpc": "Read", "app": None, "count": 0, "outcome": "OK"}
