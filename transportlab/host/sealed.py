@@ -14,7 +14,7 @@ import tempfile
 from transportlab.errors import PluginError
 from transportlab.host.folders import private_folder, remove_abandoned
 
-CHUNK = 1 << 20
+CHUNK = 1 << 18
 """Bytes that are read, written and hashed at a time."""
 
 MFD_EXEC = 0x10
@@ -32,9 +32,11 @@ def transfer(source: int, size: int, target: int | None) -> str:
     from hashlib import sha256  # loads OpenSSL, which a host without pins need not
 
     digest = sha256()
-    while size > 0 and (data := os.read(source, min(CHUNK, size))):
+    buffer = memoryview(bytearray(min(CHUNK, size)))
+    while size > 0 and (count := os.readv(source, [buffer[:size]])):
+        data = buffer[:count]
         digest.update(data)
-        size -= len(data)
+        size -= count
         while target is not None and data:
             data = data[os.write(target, data) :]
     return digest.hexdigest()

@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.swapper import Row, kinds, naive_host
 from bench.swaps import WAYS
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_a_racing_swapper_never_gets_the_wrong_bytes_to_run(unmeasured: dict[str, str]) -> None:
