@@ -26,10 +26,9 @@ def listing(out: Console, found: Listing, *, started: bool) -> None:
             out.print(Text(_INDENT + clean(text), style), soft_wrap=True)
     count = len(found.plugins)
     out.print(f"{count} plugin{'' if count == 1 else 's'}. Searched, the first match wins:")
-    width = max(len(place.path) for place in found.directories)
     for place in found.directories:
-        line = f"{_INDENT}{place.path:{width}}  {place.problem}".rstrip()
-        out.print(Text(clean(line)), soft_wrap=True)
+        problem = f" ({place.problem})" if place.problem else ""
+        out.print(Text(_INDENT + clean(place.path + problem)), soft_wrap=True)
     if not started:
         out.print("No plugin was started: --start asks each for its version and transports.")
 

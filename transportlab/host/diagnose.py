@@ -124,15 +124,17 @@ def _file_and_permission(backend: str, library: bool) -> tuple[list[Check], Path
         found = find(backend, library=library)
     except PluginError as error:
         where = Path(error.path or backend)
+        if error.code == "E-NOEXEC":  # that is a check of its own
+            return [Check("file", Status.OK, str(where)), _mode(where)], where
         if error.code not in _PERMISSION:
             return [failed("file", error)], where
         return [Check("file", Status.OK, str(where)), failed("permission", error)], where
     hidden = "".join(f"; it hides {path}" for path in found.shadowed)
-    mode = f"mode {stat.S_IMODE(found.path.stat().st_mode):04o}"
-    return [
-        Check("file", Status.OK, f"{found.path}{hidden}"),
-        Check("permission", Status.OK, mode),
-    ], found.path
+    return [Check("file", Status.OK, f"{found.path}{hidden}"), _mode(found.path)], found.path
+
+
+def _mode(path: Path) -> Check:
+    return Check("permission", Status.OK, f"mode {stat.S_IMODE(path.stat().st_mode):04o}")
 
 
 def _trust(name: str, path: Path, pins: Mapping[str, PluginPin], library: bool) -> Check:
@@ -161,10 +163,13 @@ def _weighed(checks: list[Check], starts: bool) -> list[Check]:
         return [
             check
             if check.status is Status.OK
-            else replace(check, status=Status.OK, found=f"{check.found}; {yet}", action="")
+            else replace(
+                check, status=Status.OK, found=f"{check.found or 'unknown'}; {yet}", action=""
+            )
             for check in checks
         ]
     last = checks[-1]
-    if last.name == "start" and _fine(checks[:-1]):
-        return [*checks[:-1], replace(last, action=_UNEXPLAINED)]
-    return checks
+    if last.name != "start" or not last.found.startswith("E-START"):
+        return checks
+    explained = "what failed above is why" if not _fine(checks[:-1]) else _UNEXPLAINED
+    return [*checks[:-1], replace(last, action=explained)]

@@ -101,7 +101,7 @@ def check(path: Path, *, library: bool) -> None:
     """Whether the file could run, as far as its inode tells.
 
     Raises PluginError: E-NOT-FOUND, E-BROKEN-LINK, E-DIRECTORY, E-NOT-A-FILE, E-NOT-EXECUTABLE,
-    E-NOT-READABLE.
+    E-NOT-READABLE, E-NOEXEC.
     """
     name = name_of(path)
     mode = _mode(name, path)
@@ -114,6 +114,14 @@ def check(path: Path, *, library: bool) -> None:
             expected="a regular file, or a link to one",
             got=_kind(mode),
             action="put the plugin's own file there",
+        )
+    if os.statvfs(path).f_flag & os.ST_NOEXEC:  # access() denies it then, whatever the mode
+        raise PluginError(
+            "E-NOEXEC",
+            "stands on a file system from which nothing may run",
+            name=name,
+            path=str(path),
+            action="install it elsewhere, or mount that file system without noexec",
         )
     code, right, flag = (
         ("E-NOT-READABLE", os.R_OK, "r") if library else ("E-NOT-EXECUTABLE", os.X_OK, "x")
