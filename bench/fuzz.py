@@ -98,7 +98,7 @@ def by_atheris(target: str, seconds: float) -> Outcome:
             check=False,
             timeout=seconds + MARGIN_SECONDS,
         )
-        said = done.stderr.decode("utf-8", "backslashreplace")
+        said = (done.stdout + done.stderr).decode("utf-8", "backslashreplace")
         found = [path.read_bytes() for path in Path(folder).iterdir() if path.is_file()]
     counts = re.findall(r"stat::number_of_executed_units: (\d+)", said)
     finding = "".join(f"input: {data!r}\n" for data in found)

@@ -52,7 +52,8 @@ def handshake(data: bytes) -> None:
         _told(error)
         return
     words = [f"{key}={value}" for key, value in found.words.items()]
-    assert parse(" ".join([MAGIC, found.endpoint, *words]).encode()) == found
+    # With the CR that is taken off a line: a word may end in one of its own.
+    assert parse(" ".join([MAGIC, found.endpoint, *words]).encode() + b"\r") == found
 
 
 def _told(error: HandshakeError) -> None:
@@ -102,23 +103,19 @@ def codecs(data: bytes) -> None:
     """A reply is a message or DecodeError, and a Status always an error that can be shown."""
     for codec in CODECS:
         for kind in REPLIES:
-            try:
+            with suppress(DecodeError):
                 message: object = codec.decode(kind, data)
-            except DecodeError as error:
-                str(error)
-                continue
-            if isinstance(message, model.Status):
-                shown = HIDING.error(RpcError.from_status(message))
-                assert SECRET not in repr(shown.to_status())
+                if isinstance(message, model.Status):
+                    shown = HIDING.error(RpcError.from_status(message))
+                    assert SECRET not in repr(shown.to_status())
 
 
 def jsonrpc(data: bytes) -> None:
     """Lines are messages or ProtocolViolation, whole or byte by byte."""
     lines = LineReader(limit=4096).feed(data + b"\n")
     slow = LineReader(limit=4096)
-    assert lines == [x for i in range(len(data)) for x in slow.feed(data[i : i + 1])] + slow.feed(
-        b"\n"
-    )
+    rest = [line for i in range(len(data)) for line in slow.feed(data[i : i + 1])]
+    assert lines == rest + slow.feed(b"\n")
     for line in lines:
         if isinstance(line, Oversized):
             continue
