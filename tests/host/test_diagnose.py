@@ -252,7 +252,7 @@ def test_a_first_line_that_leads_to_no_program_is_told(
 ) -> None:
     found = of(put(tmp_path, line))
     assert words in failing(found, "interpreter", "start").found
-    assert check(found, "start").action == "what failed above is why"
+    assert check(found, "start").action == "the checks above say why"
     assert check(found, "machine").status is Status.NOT_REACHED
 
 

@@ -171,5 +171,5 @@ def _weighed(checks: list[Check], starts: bool) -> list[Check]:
     last = checks[-1]
     if last.name != "start" or not last.found.startswith("E-START"):
         return checks
-    explained = "what failed above is why" if not _fine(checks[:-1]) else _UNEXPLAINED
+    explained = "the checks above say why" if not _fine(checks[:-1]) else _UNEXPLAINED
     return [*checks[:-1], replace(last, action=explained)]
