@@ -34,6 +34,9 @@ ENV_TRANSPORT = "CRONIX_PLUGIN_TRANSPORT"
 ENV_CODEC = "CRONIX_PLUGIN_CODEC"
 ENV_SOCKET = "CRONIX_PLUGIN_SOCKET"
 
+DYING_SECONDS = 0.5
+"""How long a plugin that leaves children behind waits to see whether its host is dying."""
+
 
 class ProcessLife:
     """The life of a plugin process: from its handshake line to the end of stdin or SIGTERM."""
@@ -116,9 +119,29 @@ def _leave(host: int) -> NoReturn:
         sys.stdout.flush()
         sys.stderr.flush()
     atexit._run_exitfuncs()
-    if os.getppid() != host and os.getpgrp() == os.getpid():
+    if _has_children() and os.getpgrp() == os.getpid() and _has_gone(host):
         os.killpg(0, signal.SIGKILL)
     os._exit(0)
+
+
+def _has_children() -> bool:
+    with contextlib.suppress(OSError):
+        for thread in os.listdir("/proc/self/task"):
+            with open(f"/proc/self/task/{thread}/children", "rb") as file:
+                if file.read():
+                    return True
+    return False
+
+
+def _has_gone(host: int) -> bool:
+    """Whether the host dies now or has died; its pipes close a moment before it is seen to."""
+    try:
+        watched = os.pidfd_open(host)
+    except ProcessLookupError:
+        return True
+    poll = select.poll()
+    poll.register(watched, select.POLLIN)
+    return bool(poll.poll(DYING_SECONDS * 1000))
 
 
 def _serve(

@@ -8,15 +8,17 @@ import contextlib
 import errno
 import os
 import select
+import shlex
 import signal
 import subprocess
 import threading
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from io import FileIO
 
 from transportlab.errors import PluginError, SecondHandshake
 from transportlab.host.pipes import Drain, OnLog, Readers, Tail
+from transportlab.host.watch import Watch
 from transportlab.redact import NOTHING, Redactor
 
 ALLOWED = ("HOME", "LANG", "LOGNAME", "PATH", "SHELL", "TMPDIR", "TZ", "USER")
@@ -81,7 +83,8 @@ class PluginProcess:
 
     path is what errors show as the plugin's, and file what is run, where that is not the command's
     first word; inherited are descriptors that the process has besides its pipes. What the redactor
-    hides is in no line that on_log or an error gets.
+    hides is in no line that on_log or an error gets. on_lost is called when it has ended and nobody
+    has stopped it since.
     """
 
     def __init__(  # noqa: PLR0913  # what most programs need is in the first three
@@ -111,12 +114,18 @@ class PluginProcess:
                 f"cannot be started: {error.strerror}",
                 name=name,
                 path=self.path,
-                action="check that the file is a program for this machine and that the"
-                " interpreter in its first line exists",
+                action="another machine's program, no interpreter, no loader? Find out by:"
+                f" transportlab plugins diagnose {shlex.quote(self.path)}",
             ) from error
         self._pidfd = os.pidfd_open(self._child.pid)
         self._readers = Readers(name)
         self._readers.start("stderr", self._pipe(self._child.stderr).fileno(), self._tail.take)
+        self.on_lost: Callable[[], object] = lambda: None
+        # wait() ends what is left of the group, too, and with it what holds the wire open.
+        self._watch = Watch(self._pidfd, lambda: self.wait(0), self._tell_lost, EXIT_GRACE)
+
+    def _tell_lost(self) -> None:
+        self.on_lost()  # whoever that is by then
 
     # ---- pipes
 
@@ -223,11 +232,12 @@ class PluginProcess:
 
     def _release(self) -> None:
         """Close the pipes, unless a reader is busy with one: its number must stay its own."""
+        watched = self._watch.stop()
         if not self._readers.release(READ_GRACE, READ_SECONDS):
             return
         for pipe in (self._child.stdout, self._child.stderr):
             if pipe is not None:
                 pipe.close()
-        if self._exit is not None and self._pidfd >= 0:
+        if watched and self._exit is not None and self._pidfd >= 0:
             os.close(self._pidfd)
             self._pidfd = -1

@@ -75,6 +75,8 @@ class HostSession:
                 channel = RedactedChannel(channel, self.redactor)
             self.channel = SupervisedChannel(channel, self._blame_call)
             self._stack.callback(channel.close)
+            if self.process is not None:
+                self.process.on_lost = self.channel.lose
             self.backend: Backend = RemoteBackend(self.channel)
             self.info = self._open() if options.opens else model.OpenSessionReply()
             self._phase("opened")

@@ -7,7 +7,13 @@ from typing import TypeVar
 
 from transportlab.channel import Channel
 from transportlab.context import Cancellation, Context
-from transportlab.errors import ChannelClosed, LabError, RpcError, TransportError
+from transportlab.errors import (
+    ChannelClosed,
+    ConnectionLost,
+    LabError,
+    RpcError,
+    TransportError,
+)
 from transportlab.methods import Method
 
 Q = TypeVar("Q")
@@ -43,10 +49,10 @@ class _Guard:
     ) -> None:
         if self._turn is not None:
             self._turn.release()
-        if isinstance(error, RpcError):
-            self._blame(error)
-        elif isinstance(error, TransportError) and not isinstance(error, ChannelClosed):
-            raise self._blame(error) from error
+        if isinstance(error, RpcError | TransportError):
+            blamed = self._blame(error)
+            if blamed is not error:
+                raise blamed from error
 
 
 class SupervisedChannel(Channel):
@@ -58,8 +64,21 @@ class SupervisedChannel(Channel):
 
     def __init__(self, channel: Channel, blame: Blame) -> None:
         self.inner = channel
-        self._blame = blame
+        self._lost = False
+        self._judge = blame
         self._writing = threading.Lock()
+
+    def _blame(self, error: TransportError | RpcError) -> LabError:
+        if isinstance(error, ChannelClosed):
+            if not self._lost:
+                return error  # by this side, on purpose
+            error = ConnectionLost("the plugin has ended")
+        return self._judge(error)
+
+    def lose(self) -> None:
+        """The plugin has ended: nobody waits for it any more, whoever holds its wire."""
+        self._lost = True
+        self.inner.close()
 
     def _take_turn(self, timeout: float | None, cancel: Cancellation | None) -> float | None:
         if self._writing.acquire(blocking=False):

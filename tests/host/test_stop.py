@@ -1,0 +1,158 @@
+"""The end of a plugin: by itself, by its host, and without one."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from transportlab import model
+from transportlab.channel import EndpointKind
+from transportlab.context import Context
+from transportlab.errors import PluginError, RpcError
+from transportlab.host import HostOptions, HostSession, open_backend
+from transportlab.host.watch import Watch
+from transportlab.registry import load_transport, transport_names
+
+HANG_GUARD = 30.0
+PROCESS = [
+    name
+    for name in transport_names()
+    if load_transport(name).traits.endpoint in (EndpointKind.SOCKET, EndpointKind.STDIO)
+]
+
+HEIR = """#!{python}
+import os, time
+from dataclasses import replace
+from transportlab.backends.echo import PLUGIN
+from transportlab.sdk import run
+
+class Heir:
+    def __init__(self, inner):
+        self.inner = inner
+    def __getattr__(self, name):
+        return getattr(self.inner, name)
+    def read(self, request, context):
+        if os.fork() == 0:
+            if request.app == "away":
+                os.setsid()
+            os.write(2, b"%d\\n" % os.getpid())
+            time.sleep(600)
+        if request.app != "stay":
+            time.sleep(0.1)
+            os._exit(3)
+        return self.inner.read(request, context)
+
+create = PLUGIN.create
+run(replace(PLUGIN, create=lambda config: Heir(create(config))))
+"""
+
+
+@pytest.fixture
+def heir(tmp_path: Path) -> str:
+    """A plugin whose Read leaves a child with all of its descriptors; then it ends, or stays."""
+    path = tmp_path / "cronix-backend-heir"
+    path.write_text(HEIR.format(python=sys.executable))
+    path.chmod(0o755)
+    return str(path)
+
+
+def opened(backend: str, transport: str) -> HostSession:
+    options = HostOptions(config={"faults": "requests"}, close=0.2, stop=2.0)
+    return open_backend(backend, transport, options)
+
+
+def gone(pid: int) -> bool:
+    """Whether a process ends in time; one that is not ours is reaped by somebody else."""
+    end = time.monotonic() + HANG_GUARD
+    while time.monotonic() < end:
+        try:
+            status = Path(f"/proc/{pid}/stat").read_text()
+        except OSError:
+            return True
+        if status.rpartition(")")[2].split()[0] == "Z":
+            return True
+        time.sleep(0.01)
+    return False
+
+
+@pytest.mark.parametrize("transport", PROCESS)
+def test_a_plugin_ends_with_its_stdin_although_a_call_does_not(transport: str) -> None:
+    with opened("echo", transport) as session:
+        with pytest.raises(RpcError):
+            session.backend.read(model.ReadRequest("!block:60"), Context(timeout=0.1))
+        process = session.process
+        assert process is not None
+        process.stdin.close()
+        assert process.wait(HANG_GUARD)
+    assert process.exit == "exit status 0"
+
+
+@pytest.mark.parametrize("app", ["", "away"])
+def test_a_call_without_a_deadline_ends_with_the_plugin_whoever_holds_its_wire(
+    heir: str, app: str
+) -> None:
+    # The pipes of stdio are what a child inherits most easily.
+    stdio = next(n for n in PROCESS if load_transport(n).traits.endpoint is EndpointKind.STDIO)
+    with opened(heir, stdio) as session:
+        begin = time.monotonic()
+        with pytest.raises(PluginError) as caught:
+            session.backend.read(model.ReadRequest(app), Context())
+        with pytest.raises(PluginError, match="E-CALL"):
+            session.backend.read(model.ReadRequest("stay"), Context())
+    assert time.monotonic() - begin < HANG_GUARD
+    assert caught.value.exit == "exit status 3"
+    child = int(caught.value.stderr[-1])
+    if app:
+        os.kill(child, signal.SIGKILL)
+    assert gone(child)
+
+
+def test_after_the_hosts_death_a_plugin_takes_its_group_along(heir: str) -> None:
+    code = f"""
+import sys, time
+from transportlab import model
+from transportlab.context import Context
+from transportlab.host import HostOptions, open_backend
+def tell(record):
+    if record.message.isdigit():
+        print(record.message, flush=True)
+session = open_backend({heir!r}, {PROCESS[-1]!r}, HostOptions(on_log=tell))
+print(session.process.pid, flush=True)
+session.backend.read(model.ReadRequest("stay"), Context())
+time.sleep(600)
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as host:
+        assert host.stdout is not None
+        plugin, child = int(host.stdout.readline()), int(host.stdout.readline())
+        host.kill()
+    assert gone(plugin)
+    assert gone(child)
+
+
+def test_a_watch_that_is_stopped_tells_nothing() -> None:
+    told: list[str] = []
+    with subprocess.Popen(["sleep", "60"]) as child:
+        pidfd = os.pidfd_open(child.pid)
+        watch = Watch(pidfd, lambda: told.append("ended"), lambda: told.append("lost"), 0.0)
+        assert watch.stop()
+        assert watch.stop()
+        child.kill()
+    os.close(pidfd)
+    assert told == []
+
+
+def test_a_watch_tells_the_end_and_then_that_nobody_came() -> None:
+    told: list[str] = []
+    with subprocess.Popen(["true"]) as child:
+        pidfd = os.pidfd_open(child.pid)
+        watch = Watch(pidfd, lambda: told.append("ended"), lambda: told.append("lost"), 0.01)
+        end = time.monotonic() + HANG_GUARD
+        while len(told) < 2 and time.monotonic() < end:
+            time.sleep(0.005)
+        assert watch.stop()
+    os.close(pidfd)
+    assert told == ["ended", "lost"]
