@@ -149,6 +149,15 @@ def test_verify_tells_each_pin_that_is_not_ok(
     assert run("plugins", "verify", "--manifest", path, "--transport", LIBRARY).code == 1
 
 
+def test_a_plugin_that_could_not_run_is_not_verified(
+    run: Run, folder: Path, manifest: Callable[[object], str]
+) -> None:
+    path = manifest(pins(run("plugins", "pin", "one")))
+    (folder / "cronix-backend-one").chmod(0o644)
+    done = run("plugins", "verify", "--manifest", path)
+    assert (done.code, done.out.split()[:3]) == (1, ["refused", "one", "E-NOT-EXECUTABLE:"])
+
+
 def test_verify_looks_only_at_what_a_transport_would_use(
     run: Run, folder: Path, manifest: Callable[[object], str]
 ) -> None:
