@@ -104,6 +104,20 @@ def test_a_library_that_cannot_be_opened_is_an_error_with_the_reason(tmp_path: P
         Target(str(broken), name).handshake()
 
 
+@pytest.mark.parametrize("suffix", ["", ".so"])
+def test_a_build_is_given_its_secrets_and_none_is_shown(suffix: str, stdio: str) -> None:
+    """A library's come to its fresh host by a pipe, a program's as to any session."""
+    if not Path(ECHO + suffix).exists():
+        pytest.skip("not run: the libraries were not built (no C compiler)")
+    name = "ffi" if suffix else stdio
+    config, secrets = {"faults": "OpenSession=refuse:no {token}"}, {"token": "s3cr3t-5eb63"}
+    assert Target(ECHO + suffix, name, {}, secrets).handshake() > 0
+    with pytest.raises(LabError) as caught:
+        Target(ECHO + suffix, name, config, secrets).handshake()
+    assert "no [token]" in str(caught.value)
+    assert "s3cr3t" not in str(caught.value) + repr(Target(ECHO, name, config, secrets))
+
+
 def test_a_head_that_does_not_answer_fails(tmp_path: Path, stdio: str) -> None:
     dead = tmp_path / "cronix-backend-dead"
     dead.write_text("#!/bin/sh\nexit 3\n")

@@ -149,6 +149,21 @@ def test_a_refused_session_does_not_tell_either(
     assert not found_in("".join(capfd.readouterr()))
 
 
+def test_a_secret_that_only_the_host_knows_is_in_no_error(transport: str, codec: str) -> None:
+    """The plugin does not declare it, as one that knows nothing of secrets."""
+    seen = Seen()
+    secrets = {"faults": f"Read=refuse:{SECRET};Plan=panic:{SECRET}"}
+    with open_backend("echo", transport, HostOptions(codec=codec, secrets=secrets)) as session:
+        refusal = fails(session, "shop", seen)
+        with pytest.raises(RpcError) as caught:
+            session.backend.plan(model.PlanRequest("shop"), Context())
+    assert isinstance(refusal, RpcError)
+    assert refusal.message == refusal.details.action == refusal.details.failed[0] == "[faults]"
+    assert "RuntimeError:[faults]" in caught.value.message.replace(" ", "")
+    seen.errors.append(caught.value)
+    assert not found_in(seen.text())
+
+
 @pytest.mark.parametrize("name", ISOLATED)
 def test_a_plugin_that_dies_with_a_secret_on_its_lips_does_not_tell(name: str) -> None:
     seen = Seen()
