@@ -19,6 +19,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 
@@ -36,8 +37,8 @@ WARM_UP = 3
 GONE_SECONDS = 5.0
 """Until when all processes of a killed host must be gone."""
 
-FIRST_SECONDS = 60.0
-"""For the start of a host that is then killed."""
+STOPPED = "stopped"
+"""What a host tells after each session."""
 
 
 def place(column: Column) -> str:
@@ -79,7 +80,7 @@ def host(title: str, crontab: str) -> None:
             tell("apply")
             list(session.backend.apply(model.ApplyRequest(plan), Context()))
             tell("stop")
-        tell("stopped")
+        tell(STOPPED)
 
 
 def tell(step: str) -> None:
@@ -89,7 +90,7 @@ def tell(step: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Killed:
-    """One host's end: its last step, seconds until all had gone, who had not, the crontab."""
+    """One host's end: its step, seconds until all had gone, who had not, the crontab."""
 
     step: str
     seconds: float
@@ -98,7 +99,7 @@ class Killed:
 
 
 def kill(column: Column, folder: Path, states: States, draw: Random) -> Killed:
-    """Kill one host at a random moment of the session after its first few."""
+    """Kill one host at a random moment of a random step, in the session after its first few."""
     crontab = folder / "crontab"
     crontab.write_bytes(states.old)
     mark = os.environ[ENV_MARK]
@@ -106,26 +107,33 @@ def kill(column: Column, folder: Path, states: States, draw: Random) -> Killed:
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, cwd=ROOT, process_group=0
     ) as child:
-        stdout = child.stdout
-        assert stdout is not None
-        begin = [time.monotonic()]
-        for line in stdout:
-            if line == b"stopped\n":
-                begin.append(time.monotonic())
-            if len(begin) > WARM_UP or time.monotonic() - begin[0] > FIRST_SECONDS:
-                break
-        time.sleep(draw.uniform(0, begin[-1] - begin[-2]))  # anywhere in the next session
-        child.kill()
+        try:
+            step = reach(child, draw)
+        finally:
+            child.kill()
         killed = time.monotonic()
-        steps = stdout.read().split()
     while (left := marked(mark)) and time.monotonic() - killed < GONE_SECONDS:
         time.sleep(0.002)
-    return Killed(
-        steps[-1].decode() if steps else "stopped",
-        time.monotonic() - killed,
-        len(left),
-        states.judge(crontab.read_bytes())[0].startswith("BROKEN"),
-    )
+    broken = states.judge(crontab.read_bytes())[0].startswith("BROKEN")
+    return Killed(step, time.monotonic() - killed, len(left), broken)
+
+
+def reach(child: "subprocess.Popen[bytes]", draw: Random) -> str:
+    """Wait for a random moment of a random step; steps take what they took before."""
+    stdout = child.stdout
+    assert stdout is not None
+    marks: list[tuple[str, float]] = []
+    for line in stdout:
+        marks.append((line.decode().strip(), time.monotonic()))
+        if [step for step, _ in marks].count(STOPPED) == WARM_UP:
+            break
+    took = {step: after - begin for (step, begin), (_, after) in pairwise(marks) if step != STOPPED}
+    wanted = draw.choice(list(took))
+    for line in stdout:
+        if line.decode().strip() == wanted:
+            time.sleep(draw.uniform(0, took[wanted]))
+            break
+    return wanted
 
 
 def directories() -> int:
@@ -155,7 +163,7 @@ def kills(number: int, chosen: Sequence[Column], seed: int, folder: Path) -> boo
             column = chosen[at % len(chosen)]
             say(column.title)
             found[column].append(kill(column, folder, states, draw))
-    print("| plugin reached by | kills | after the step | processes left | gone after, at worst"
+    print("| plugin reached by | kills | in the step | processes left | gone after, at worst"
           " | broken crontabs |")  # fmt: skip
     print("|---|---|---|---|---|---|")
     clean = True

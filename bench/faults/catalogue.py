@@ -65,6 +65,7 @@ FAULTS = (
     Fault("panic", "raises an exception", Point.READ),
     Fault("exit-0", "exits with 0", Point.READ),
     Fault("exit-3", "exits with 3 and a word on stderr", Point.READ),
+    Fault("heir", "exits with 3, and leaves a child that holds its wire", Point.READ),
     Fault("segv", "is killed by SIGSEGV", Point.READ),
     Fault("memory", "is killed by the kernel for its memory", Point.READ),
     Fault("hang", "hangs", Point.READ, hangs=True),
@@ -111,7 +112,10 @@ class Bounds:
 
 SHORT = Bounds(SHORT_CLOSE, SHORT_STOP)
 DEFAULT = Bounds(1.0, 4.0)
-BOUNDS = {"short": SHORT, "default": DEFAULT}
+BRIEF = Bounds(0.1, 0.4)
+"""Of the tests: what is left behind does not depend on how long a stop may take."""
+
+BOUNDS = {"short": SHORT, "default": DEFAULT, "brief": BRIEF}
 
 
 def control_limit(found: Fault, bounds: Bounds) -> float:

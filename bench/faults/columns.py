@@ -62,13 +62,18 @@ class Artifacts:
 
     def __init__(self, folder: Path) -> None:
         self.program = folder / "cronix-backend-crontab"
-        self.program.write_text(PROGRAM.format(python=sys.executable, root=str(ROOT)))
-        self.program.chmod(0o755)
+        self.write_program(self.program)
         self.library = folder / "cronix-backend-crontab.so"
         self.missing = ""
         for column in columns():
             if column.library and column.in_host:
                 self._build(f"transports.{column.transport}.build")
+
+    @staticmethod
+    def write_program(path: Path) -> None:
+        """The program, at this path."""
+        path.write_text(PROGRAM.format(python=sys.executable, root=str(ROOT)))
+        path.chmod(0o755)
 
     def _build(self, module: str) -> None:
         command = [sys.executable, "-m", module, "--plugin", "bench.faults.plugin:PLUGIN"]

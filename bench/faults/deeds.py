@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import stat
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -101,11 +102,15 @@ def answer_garbage() -> NoReturn:
 
 
 def leave_child(own_session: bool) -> None:
-    """A child that keeps every descriptor that it has inherited, stderr among them."""
+    """Another program, which keeps stderr."""
+    subprocess.Popen(["sleep", "600"], stdin=subprocess.DEVNULL, start_new_session=own_session)
+
+
+def die_with_heir() -> NoReturn:
+    """A copy of this process keeps every descriptor that it has, the wire's among them."""
     if os.fork() == 0:
-        if own_session:
-            os.setsid()
         hang()
+    last_words(3)
 
 
 def refuse_to_end(by_sigterm: bool) -> None:

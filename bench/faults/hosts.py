@@ -52,6 +52,7 @@ class Host:
         with stdin:
             stdin.write(json.dumps(asdict(job)).encode())
         self._rest = b""
+        self._silent = False
 
     def runs(self, limit: float) -> Iterator[Met]:
         """Each run as it ends; the last may be one that the host did not outlive.
@@ -91,6 +92,7 @@ class Host:
             ready, _, _ = select.select([stdout], [], [], max(0.0, end - time.monotonic()))
             data = os.read(stdout.fileno(), 1 << 16) if ready else b""
             if not data:
+                self._silent = bool(ready)
                 return None
             self._rest += data
         line, _, self._rest = self._rest.partition(b"\n")
@@ -100,6 +102,9 @@ class Host:
     def _lost(self, met: Met, begin: float) -> Met:
         """A run that took the host along, or that it does not come back from."""
         met.control = time.monotonic() - begin
+        if self._silent:  # its pipe has ended: a moment before the process itself does
+            with suppress(subprocess.TimeoutExpired):
+                self._child.wait(GRACE)
         if self._child.poll() is None:
             found = Path(f"/proc/{self._child.pid}/stat").read_bytes()
             stopped = found.rpartition(b")")[2].split()[0] == STOPPED

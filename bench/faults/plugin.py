@@ -18,6 +18,7 @@ from bench.faults.deeds import (
     answer_garbage,
     close_wires,
     die,
+    die_with_heir,
     fill_disk,
     hang,
     last_words,
@@ -48,6 +49,7 @@ IN_READ: dict[str, Callable[[], object]] = {
     "sigstop": lambda: die(signal.SIGSTOP),
     "close-wire": close_wires,
     "garbage": answer_garbage,
+    "heir": die_with_heir,
     "grandchild": lambda: leave_child(False),
     "daemon": lambda: leave_child(True),
 }

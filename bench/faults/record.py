@@ -6,6 +6,7 @@ part at a time. A file of other sources is begun anew: its runs are not this pro
 
 import json
 import os
+import re
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -60,8 +61,8 @@ class Record:
     @staticmethod
     def add(cell: Cell, met: Met) -> None:
         """One more run. The whole text of an error is kept once; it differs in numbers alone."""
-        met.text = "" if cell["runs"] else facts.without_places(met.text)
-        met.problem = facts.without_places(met.problem)
+        met.text = "" if cell["runs"] else _without_places(met.text)
+        met.problem = _without_places(met.problem)
         cell["runs"].append(asdict(met))
 
     def write(self) -> None:
@@ -81,3 +82,7 @@ def _cell_text(cell: Cell) -> str:
     head = {key: value for key, value in cell.items() if key != "runs"}
     runs = ",\n  ".join(json.dumps(run, ensure_ascii=False) for run in cell["runs"])
     return f'{json.dumps(head, ensure_ascii=False)[:-1]}, "runs": [\n  {runs}]}}'
+
+
+def _without_places(text: str) -> str:
+    return re.sub(r"\$TMP/tl-[^/]+(/c[^/]+/f)?", "$DIR", facts.without_places(text))

@@ -31,7 +31,7 @@ NONE = "-"
 LOST = "HOST "
 """How the code of a run begins that the host did not come back from."""
 
-PROBLEM = 70
+PROBLEM = 90
 """Characters of an error's problem that are shown."""
 
 Run = dict[str, Any]

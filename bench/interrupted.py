@@ -1,0 +1,116 @@
+"""Is the report of an interrupted Apply true? A plugin is killed at random moments of a long one.
+
+    python -m bench.interrupted [--kills 50] [--transport X] [--seed N]
+
+Each Apply creates 256 jobs in a real crontab; the plugin gets SIGKILL somewhere in it. What the
+host then reports applied must be in the file, and what it reports unattempted must not; what it
+reports unknown may be either, and is one job at most. Exits 1 if a report was not true.
+"""
+
+import argparse
+import os
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from bench.faults.columns import Column, columns
+from bench.faults.state import APP, blocks, desired
+from transportlab import model
+from transportlab.context import Context
+from transportlab.evidence.progress import progress
+from transportlab.host import HostOptions, HostSession, open_backend
+from transportlab.host.applying import ApplyInterrupted, Reached, carry_out
+
+JOBS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How one Apply ended: the report (None if it came to its end), and the jobs in the file."""
+
+    reached: Reached | None
+    there: frozenset[str]
+
+    @property
+    def true(self) -> bool:
+        """Whether the report is true of the file."""
+        if self.reached is None:
+            return len(self.there) == JOBS
+        applied, not_begun = set(self.reached.applied), set(self.reached.unattempted)
+        return (
+            applied <= self.there and not not_begun & self.there and len(self.reached.unknown) < 2
+        )
+
+
+def apply(column: Column, crontab: Path, after: float | None) -> tuple[Ending, float]:
+    """One Apply, whose plugin is killed so many seconds after its begin; and what it took."""
+    crontab.write_bytes(b"")
+    jobs = desired({f"job-{n:03}": "1 2 3 4 5" for n in range(JOBS)})
+    options = HostOptions(config={"path": str(crontab)})
+    with open_backend("crontab", column.transport, options) as session:
+        plan = session.backend.plan(model.PlanRequest(APP, jobs), Context())
+        begin = time.monotonic()
+        reached = interrupted(session, plan, after)
+        took = time.monotonic() - begin
+    return Ending(reached, frozenset(blocks(crontab.read_bytes())[0])), took
+
+
+def interrupted(session: HostSession, plan: model.PlanReply, after: float | None) -> Reached | None:
+    """The report, None if the Apply came to its end."""
+    process = session.process
+    assert process is not None
+    timer = threading.Timer(after or 0.0, os.kill, (process.pid, signal.SIGKILL))
+    if after is not None:
+        timer.start()
+    try:
+        for _ in carry_out(session.backend, plan, Context()):
+            pass
+    except ApplyInterrupted as error:
+        return error.reached
+    finally:
+        timer.cancel()
+    return None
+
+
+def row(column: Column, kills: int, draw: Random) -> bool:
+    """Print what came of so many kills; whether every report was true."""
+    ends = []
+    with tempfile.TemporaryDirectory(prefix="tl-") as name, progress(["apply"] * kills) as tell:
+        crontab = Path(name, "crontab")
+        took = apply(column, crontab, None)[1]
+        for _ in range(kills):
+            tell(column.title)
+            ends.append(apply(column, crontab, draw.uniform(0, took))[0])
+    unknown = [(e, e.reached.unknown[0]) for e in ends if e.reached and e.reached.unknown]
+    true = sum(end.true for end in ends)
+    print(
+        f"| {column.title} | {sum(end.reached is not None for end in ends)} | {len(unknown)}"
+        f" | {sum(job in end.there for end, job in unknown)} | {true} of {kills} |"
+    )
+    return true == kills
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print a row for each transport."""
+    programs = [column for column in columns() if not column.library]
+    parser = argparse.ArgumentParser("bench.interrupted", description="Is the report true?")
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--transport", action="append", choices=[c.title for c in programs])
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args(arguments)
+    draw = Random(options.seed)
+    print("| transport | interrupted | with one unknown | of these carried out | reports true |")
+    print("|---|---|---|---|---|")
+    chosen = [c for c in programs if not options.transport or c.title in options.transport]
+    rows = [row(column, options.kills, draw) for column in chosen]
+    return 0 if all(rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

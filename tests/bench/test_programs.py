@@ -1,0 +1,82 @@
+"""The programs that count and measure, each with the least that it can do."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from bench import paired
+from bench.faults.columns import columns
+from bench.host_cost import PINNED, WITH, WITHOUT
+from bench.interrupted import Ending
+from bench.worker_cost import LIBRARY, arms
+from transportlab.host.applying import Reached
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAMS = [column.title for column in columns() if not column.library]
+
+
+def run(module: str, *arguments: str, unmeasured: dict[str, str]) -> str:
+    """What the program prints; these are not what coverage is about."""
+    done = subprocess.run(
+        [sys.executable, "-m", f"bench.{module}", *arguments],
+        cwd=ROOT, env=unmeasured, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_sessions_and_killed_hosts_leave_nothing(unmeasured: dict[str, str]) -> None:
+    title = PROGRAMS[0]
+    out = run(
+        "cycles", "--cycles", "2", "--kills", "1", "--transport", title, unmeasured=unmeasured
+    )
+    assert f"| {title} | nothing |" in out
+    assert "after the next start: 0" in out
+
+
+@pytest.mark.parametrize("arm", [WITH, WITHOUT, PINNED])
+def test_a_cold_start_is_measured_with_and_without_the_checks(
+    arm: str, unmeasured: dict[str, str]
+) -> None:
+    found = json.loads(run("host_cost", paired.ONE, PROGRAMS[0], arm, unmeasured=unmeasured))
+    assert found["ready"] > 0
+
+
+@pytest.mark.skipif(not LIBRARY.exists(), reason="not run: the libraries were not built")
+def test_a_worker_is_measured_beside_the_program(unmeasured: dict[str, str]) -> None:
+    worker = list(arms().values())[1]
+    found = json.loads(run("worker_cost", paired.ONE, *worker, unmeasured=unmeasured))
+    assert set(found) == {"cold start", "warm Read"}
+
+
+def test_a_report_is_held_against_the_file(unmeasured: dict[str, str]) -> None:
+    assert "1 of 1 |" in run(
+        "interrupted", "--kills", "1", "--transport", PROGRAMS[-1], unmeasured=unmeasured
+    )
+    assert Ending(Reached(applied=("a",), unknown=("b",)), frozenset("a")).true
+    assert not Ending(Reached(applied=("a",), unattempted=("b",)), frozenset("ab")).true
+    assert not Ending(Reached(applied=("a",)), frozenset()).true
+    assert not Ending(None, frozenset("a")).true
+
+
+def test_paired_arms_give_a_ratio_and_their_spread() -> None:
+    draw = Random(1)
+    found = []
+    for _ in range(20):
+        moment = draw.uniform(0.5, 2.0)
+        found.append({"a": {"s": 0.002 * moment}, "b": {"s": 0.001 * moment}})
+    interval = paired.ratio(found, "a", "b", "s")
+    assert interval.ratio == pytest.approx(2.0)
+    assert paired.shown(interval).startswith("2.000 [")
+    assert paired.shown(paired.ratio(found[:2], "a", "b", "s")).endswith("for an interval)")
+    assert paired.spread(found[:1], "a", "s").endswith(" ms")
+    assert "[" in paired.spread(found, "a", "s")
+
+
+def test_an_arm_that_fails_says_why() -> None:
+    with pytest.raises(RuntimeError, match="pigeon"):
+        paired.measured("bench.host_cost", ["pigeon", WITH])
