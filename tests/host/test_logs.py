@@ -135,10 +135,13 @@ def test_of_two_members_with_one_name_the_last_counts() -> None:
     assert record('{"msg":"a","msg":"b","x":1,"x":2}') == LogRecord("echo", "", "b", {"x": 2})
 
 
-@pytest.mark.parametrize("depth", [10, 500, 900, 990, 4000])
-def test_nesting_of_any_depth_is_borne(depth: int) -> None:
-    found = record('{"msg":"m","x":' + "[" * depth + "]" * depth + "}")
-    assert found.message == "m" or found.message.startswith('{"msg"')
+def test_nesting_of_any_depth_is_borne() -> None:
+    """Where the interpreter's stack ends depends on the caller: somewhere among these depths."""
+    shown = set()
+    for depth in (10, *range(700, 1001), 4000):
+        found = record('{"msg":"m","x":' + "[" * depth + "]" * depth + "}")
+        shown.add(str(found.fields.get("x", found.message))[:9])
+    assert shown == {"[" * 9, "(nested t", '{"msg":"m'}
 
 
 def test_what_moves_a_terminal_or_hides_text_is_shown_as_an_escape() -> None:

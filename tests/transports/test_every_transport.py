@@ -278,12 +278,21 @@ def test_closing_the_channel_ends_calls_in_flight(session: HostSession) -> None:
         read(session.backend, "web")
 
 
-def test_unknown_config_and_missing_config_name_the_key(transport: str, codec: str) -> None:
-    for name, config, key in (("echo", {"colour": "red"}, "colour"), ("crontab", {}, "path")):
+def test_a_config_that_is_refused_names_the_key_and_not_the_value(
+    transport: str, codec: str
+) -> None:
+    for name, config, key, reason in (
+        ("echo", {"colour": "s3cr3t"}, "colour", "UNKNOWN_CONFIG"),
+        ("crontab", {}, "path", "MISSING_CONFIG"),
+        ("echo", {"token": "§§"}, "token", "SHORT_SECRET"),
+    ):
         with pytest.raises(RpcError) as caught:
             open_backend(name, transport, HostOptions(codec=codec, config=config))
         assert caught.value.code is Code.INVALID_ARGUMENT
         assert caught.value.details.path == f"config/{key}"
+        assert caught.value.details.reason == reason
+        told = f"{caught.value.message} {caught.value.details}"
+        assert not any(value in told for value in config.values())
 
 
 def test_a_required_capability_that_is_missing_is_named(transport: str, codec: str) -> None:
