@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from transportlab.channel import Channel, LibraryEndpoint
-from transportlab.errors import ProtocolViolation, TransportError
+from transportlab.errors import PluginError, TransportError
+from transportlab.host import HostOptions, open_backend
 from transportlab.registry import load_transport
 
 FfiCompile = Callable[..., Path]
@@ -41,47 +42,52 @@ def test_a_library_without_the_functions_is_told_which(ffi_compile: FfiCompile) 
 
 
 @pytest.mark.parametrize(
-    ("line", "error", "text"),
+    ("line", "code", "text"),
     [
-        ("0", TransportError, "gave no handshake line"),
-        ('"hello"', ProtocolViolation, "does not begin with CRONIX-PLUGIN-V1: 'hello'"),
-        ('"CRONIX-PLUGIN-V2 library abi=1 codec=json"', ProtocolViolation, "does not begin with"),
+        ("0", "E-CONNECT", "gave no handshake line"),
+        ('"hello"', "E-HANDSHAKE-NOISE", "not a handshake but this: 'hello'"),
+        ('""', "E-HANDSHAKE-EMPTY", "an empty line"),
+        (
+            '"CRONIX-PLUGIN-V2 library abi=1 codec=json"',
+            "E-HANDSHAKE-VERSION",
+            "another version than CRONIX-PLUGIN-V1",
+        ),
         (
             '"CRONIX-PLUGIN-V1 library abi=1 codec=json\\n"',
-            ProtocolViolation,
+            "E-HANDSHAKE-WORDS",
             "expected one short line",
         ),
-        ('"CRONIX-PLUGIN-V1 stdio abi=1 codec=json"', ProtocolViolation, "expected one short line"),
-        ('"CRONIX-PLUGIN-V1 library codec=json"', TransportError, "has ABI version none"),
+        ('"CRONIX-PLUGIN-V1 stdio abi=1 codec=json"', "E-ENDPOINT", "expected one short line"),
+        ('"CRONIX-PLUGIN-V1 library codec=json"', "E-CONNECT", "has ABI version none"),
         (
             '"CRONIX-PLUGIN-V1 library abi=2 codec=json"',
-            TransportError,
+            "E-CONNECT",
             "has ABI version 2, this host has 1",
         ),
         (
             '"CRONIX-PLUGIN-V1 library abi=1 codec=protobuf,xml"',
-            TransportError,
+            "E-CONNECT",
             "has no codec json; it has protobuf, xml",
         ),
-        ('"CRONIX-PLUGIN-V1 library \\xff"', ProtocolViolation, r"library \xff"),
+        ('"CRONIX-PLUGIN-V1 library \\xff"', "E-HANDSHAKE-ENCODING", r"library \xff"),
         (
             f'"CRONIX-PLUGIN-V1 library abi=1 codec=json {"x" * 4060}"',
-            ProtocolViolation,
+            "E-HANDSHAKE-TOO-LONG",
             "expected one short line",
         ),
     ],
     ids=str,
 )
-def test_a_handshake_line_that_does_not_fit_is_shown(
-    ffi_compile: FfiCompile, line: str, error: type[Exception], text: str
+def test_a_handshake_line_that_does_not_fit_is_shown_by_its_code(
+    ffi_compile: FfiCompile, line: str, code: str, text: str
 ) -> None:
     # An ISO C compiler need not take a literal this long.
     odd = ffi_compile(
         "odd_plugin.c", "-shared", "-fPIC", f"-DHANDSHAKE={line}", "-Wno-overlength-strings"
     )
-    with pytest.raises(TransportError) as caught:
-        connect(odd)
-    assert type(caught.value) is error
+    with pytest.raises(PluginError) as caught:
+        open_backend(str(odd), "ffi", HostOptions(codec="json"))
+    assert caught.value.code == code
     assert text in str(caught.value)
 
 

@@ -29,6 +29,7 @@ from transportlab.errors import (
     TransportError,
     UsageError,
 )
+from transportlab.handshake import HandshakeError
 from transportlab.host.discovery import LIBRARY_SUFFIX, find
 from transportlab.host.launch import Launch
 from transportlab.host.negotiate import mismatch, read
@@ -150,8 +151,14 @@ class HostSession:
     def _blame(self, code: str, error: TransportError) -> LabError:
         """The channel's failure with the plugin's end, for channels that have a plugin process."""
         if self.process is None:
+            line = error if isinstance(error, HandshakeError) else None  # a library's
             return PluginError(
-                code, str(error), name=self._name, path=self._path, version=self._version
+                line.code if line else code,
+                str(error),
+                name=self._name,
+                path=self._path,
+                version=self._version,
+                action=line.action if line else "",
             )
         self.process.wait(EXIT_GRACE)
         second = error if isinstance(error, SecondHandshake) else self.process.second_handshake()

@@ -4,8 +4,8 @@ import os
 import threading
 from typing import Any
 
-from transportlab.errors import ProtocolViolation, TransportError
-from transportlab.handshake import MAX_LINE, SHOWN, parse
+from transportlab.errors import TransportError
+from transportlab.handshake import MAX_LINE, SHOWN, HandshakeError, parse
 from transports.ffi._abi import ffi
 from transports.ffi.wire import ABI_VERSION, ENDPOINT
 
@@ -55,14 +55,17 @@ def _exports(library: Library, name: str) -> bool:
 def _check(path: str, line: bytes, codec: str) -> None:
     """Whether the host can speak to the one who gave this line (P-HANDSHAKE-1)."""
     shown = f"{path}: expected one short line with the endpoint {ENDPOINT}, got {line[:SHOWN]!r}"
-    if b"\n" in line or len(line) >= MAX_LINE:
-        raise ProtocolViolation(shown)
+    action = "the function's text is the handshake line without a line end: see backend.h"
+    if len(line) >= MAX_LINE:
+        raise HandshakeError("E-HANDSHAKE-TOO-LONG", shown, action)
+    if b"\n" in line:
+        raise HandshakeError("E-HANDSHAKE-WORDS", shown, action)
     try:
         said = parse(line)
-    except ProtocolViolation as error:
-        raise ProtocolViolation(f"{path}: {error}") from error
+    except HandshakeError as error:
+        raise HandshakeError(error.code, f"{path}: {error}", error.action) from error
     if said.endpoint != ENDPOINT:
-        raise ProtocolViolation(shown)
+        raise HandshakeError("E-ENDPOINT", shown, action)
     if said.words.get("abi") != str(ABI_VERSION):
         got = said.words.get("abi", "none")
         raise TransportError(f"{path} has ABI version {got}, this host has {ABI_VERSION}")
