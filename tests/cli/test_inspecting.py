@@ -69,6 +69,7 @@ def test_a_list_is_a_line_for_each_plugin_and_below_it_path_and_sum(tmp_path: Pa
     ]
     at = lines.index(f"    {ECHO}")
     assert lines[at + 1] == f"    sha256 {hashlib.sha256(ECHO.read_bytes()).hexdigest()}"
+    assert lines[at + 2].startswith("    not in the sum: its interpreter (")
     assert f"    {tmp_path}" in lines
     assert lines[-1].startswith("No plugin was started: --start")
 

@@ -58,5 +58,9 @@ def test_what_a_damaged_program_loads_cannot_be_told(tmp_path: Path) -> None:
     assert damaged.startswith("what it loads, which cannot be told: ")
 
 
+def test_a_file_that_has_gone_is_told(tmp_path: Path) -> None:
+    assert left_out(tmp_path / "gone") == "what cannot be told: No such file or directory"
+
+
 def test_what_runs_a_file_that_says_nothing_is_not_in_its_sum(tmp_path: Path) -> None:
     assert left_out(write(tmp_path / "text", b"hello")) == "whatever runs it"

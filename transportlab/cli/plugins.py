@@ -14,6 +14,7 @@ from transportlab.cli.options import EXIT_ERROR
 from transportlab.codecs import load_codec
 from transportlab.errors import UsageError
 from transportlab.host.pinning import BOTH, PinState, Verified, block, sums, verify
+from transportlab.host.sums import in_words
 from transportlab.manifest import load_manifest
 from transportlab.quote import clean
 from transportlab.registry import load_transport
@@ -50,7 +51,7 @@ def pin(
     with guarded():
         files = [file for name in names for file in sums(name, _libraries(transport))]
     for file in files:
-        typer.echo(clean(f"{file.path}: {_covers(file.left_out)}"), err=True)
+        typer.echo(clean(f"{file.path}: {in_words(file.left_out)}"), err=True)
     typer.echo(json.dumps({"plugins": block(files)}, indent=2))
 
 
@@ -92,8 +93,4 @@ def _line(result: Verified) -> str:
     head = f"{result.state.value:8}  {result.name}"
     if result.file is None:
         return f"{head}  {result.problem}"
-    return f"{head}  {result.file.path}  {result.file.sha256}  {_covers(result.file.left_out)}"
-
-
-def _covers(left_out: str) -> str:
-    return f"not in the sum: {left_out}" if left_out else "the sum covers all of it"
+    return f"{head}  {result.file.path}  {result.file.sha256}  {in_words(result.file.left_out)}"

@@ -1,6 +1,7 @@
 """What a person sees of plugins: the list of them, and why one does not start."""
 
 from collections.abc import Iterator, Sequence
+from textwrap import wrap
 
 from rich.console import Console
 from rich.table import Table
@@ -9,10 +10,14 @@ from rich.text import Text
 from transportlab.host.diagnose import Diagnosis
 from transportlab.host.findings import Check, Status
 from transportlab.host.listing import Listing, Row
+from transportlab.host.sums import in_words
 from transportlab.quote import clean
 
 _COLOURS = {Status.OK: "green", Status.FAILED: "red", Status.NOT_REACHED: "dim"}
 _INDENT = " " * 4
+
+LINE = 76
+"""Where a remark of several words goes on in the next line: 80 columns, less the indent."""
 
 
 def listing(out: Console, found: Listing, *, started: bool) -> None:
@@ -47,6 +52,7 @@ def _below(row: Row) -> Iterator[tuple[str, str]]:
     yield row.path, ""
     if row.sha256:
         yield f"sha256 {row.sha256}", "dim"
+        yield from ((line, "dim") for line in wrap(in_words(row.left_out), LINE))
     if row.hidden_by:
         yield f"hidden by {row.hidden_by}", "yellow"
     if row.code:

@@ -32,6 +32,7 @@ from transportlab.host.launch import Launch
 from transportlab.host.line import hear
 from transportlab.host.options import HostOptions
 from transportlab.host.process import PluginProcess, plugin_environment
+from transportlab.host.sums import left_out
 from transportlab.host.trial import HOPELESS, processes
 from transportlab.host.trust import admit, file_sum
 from transportlab.pin import PluginPin
@@ -55,6 +56,7 @@ class Place:
 class Row:
     """A plugin's file. hidden_by is the file of the same name that comes before it, if any.
 
+    left_out is what of the plugin its sum does not cover (sums.py).
     version and transports are what the plugin said when it was started, and empty before. code,
     problem and action are of the error that a host would raise (E-...).
     """
@@ -70,6 +72,7 @@ class Row:
     code: str = ""
     problem: str = ""
     action: str = ""
+    left_out: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +135,7 @@ def _looked_at(row: Row, pins: Mapping[str, PluginPin]) -> Row:
     if not is_name(row.name):
         raise bad_name(row.name, "")
     check(Path(row.path), library=row.library)
-    row = replace(row, sha256=file_sum(row.name, row.path))
+    row = replace(row, sha256=file_sum(row.name, row.path), left_out=left_out(Path(row.path)))
     return _guarded(lambda row: _judged(row, pins), row)  # the sum is worth showing anyway
 
 

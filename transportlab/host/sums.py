@@ -10,14 +10,21 @@ FIRST_LINE = 256
 
 
 def left_out(path: Path) -> str:
-    """What of the plugin its file's sum does not cover; empty if it covers all of it.
+    """What of the plugin its file's sum does not cover; empty if it covers all of it."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(FIRST_LINE)
+        return _of_elf(path) if head.startswith(MAGIC) else _of_script(path, head)
+    except OSError as error:
+        return f"what cannot be told: {error.strerror}"
 
-    Raises OSError.
-    """
-    with path.open("rb") as file:
-        head = file.read(FIRST_LINE)
-    if head.startswith(MAGIC):
-        return _of_elf(path)
+
+def in_words(left_out: str) -> str:
+    """The same as a remark beside the sum."""
+    return f"not in the sum: {left_out}" if left_out else "the sum covers all of it"
+
+
+def _of_script(path: Path, head: bytes) -> str:
     if not head.startswith(b"#!"):
         return "whatever runs it"
     line = head[2:].partition(b"\n")[0].strip().decode("utf-8", "backslashreplace")
