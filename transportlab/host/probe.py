@@ -18,7 +18,7 @@ FUNCTION = "cronix_plugin_handshake"
 
 
 def main(arguments: list[str]) -> None:
-    """Ask the library at the one path in arguments. Does not return."""
+    """Ask the library at the one path in arguments."""
     if len(arguments) != 1:
         sys.exit("usage: python -P -m transportlab.host.probe LIBRARY")
     wire = claim_stdout()
@@ -32,8 +32,6 @@ def main(arguments: list[str]) -> None:
     if line is None:
         sys.exit("it gave no handshake line")
     wire.write(line[:MAX_LINE] + b"\n")
-    sys.stderr.flush()
-    os._exit(0)  # its threads and destructors are nobody's concern here
 
 
 if __name__ == "__main__":
