@@ -1,5 +1,6 @@
 """Private directories: those of hosts that died go, those of hosts that live stay."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -119,6 +120,31 @@ def test_a_place_that_is_gone_or_full_is_one_clear_error(place: str) -> None:
     assert caught.value.code == "E-FOLDER"
     assert gone in caught.value.problem
     assert "TMPDIR" in caught.value.action
+
+
+def test_a_directory_that_is_always_taken_away_is_an_error_in_the_end(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def taken(folder: str) -> None:
+        os.rmdir(folder)
+
+    monkeypatch.setattr("transportlab.host.folders._hold", taken)
+    with ExitStack() as undo, pytest.raises(PluginError, match="other hosts took 100 of them"):
+        private_folder(undo, "x", place)
+
+
+def test_a_file_system_without_locks_is_used_and_never_tidied(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(descriptor: int, how: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("transportlab.host.folders.fcntl.flock", refuse)
+    with ExitStack() as undo:
+        folder = private_folder(undo, "x", place)
+        assert remove_abandoned(place) == 0
+        assert os.path.isdir(folder)
+    assert os.listdir(place) == []
 
 
 def test_hosts_that_start_while_others_tidy_up_keep_what_they_made(place: str) -> None:

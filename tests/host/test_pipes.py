@@ -1,0 +1,32 @@
+"""A second handshake line is found in what a plugin writes, however the bytes come."""
+
+import os
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from transportlab.host.pipes import Drain
+
+MARK = b"CRONIX-PLUGIN-V"
+PIECES = st.lists(
+    st.sampled_from([b"\n", b"x", MARK, b"CRONIX", b"-PLUGIN-V1 stdio", b" ", b"\r\n"])
+    | st.binary(min_size=1, max_size=300),
+    max_size=30,
+)
+
+
+@given(PIECES)
+def test_a_line_that_begins_like_a_handshake_is_seen_and_no_other(pieces: list[bytes]) -> None:
+    reader, writer = os.pipe()
+    with open(reader, "rb", buffering=0) as stdout:
+        drain = Drain(stdout)
+        for piece in pieces:
+            os.write(writer, piece)
+            assert drain.pump()
+        assert drain.pump()  # nothing there is not the end
+        os.close(writer)
+        assert not drain.pump()
+    assert not drain.pump()
+    lines = b"".join(pieces).split(b"\n")
+    seen = any(line.startswith(MARK) for line in lines)
+    assert (drain.second is not None) is seen
