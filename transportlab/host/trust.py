@@ -15,10 +15,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from transportlab.errors import PluginError
-from transportlab.host.elf import MAGIC
 from transportlab.host.sealed import may_run_from, to_directory, to_memory, transfer
 from transportlab.host.writers import find_other_writer
 from transportlab.pin import PluginPin
+
+ELF = b"\x7fELF"
+"""How a program or library begins; elf.py, which reads on, takes time to import."""
 
 _libraries: dict[str, str] = {}
 """Where the pinned libraries of this process are, by their sums. A library is never unloaded
@@ -132,7 +134,7 @@ def _take(file: _File, library: bool, undo: contextlib.ExitStack) -> Admitted:
     source, size, path = file.descriptor, file.size, file.path
     base = os.path.basename(path)
     try:
-        if library or os.pread(source, len(MAGIC), 0) == MAGIC:
+        if library or os.pread(source, len(ELF), 0) == ELF:
             memory, digest = to_memory(source, size, base, undo)
             return Admitted(path, f"/proc/self/fd/{memory}", digest, memory)
         return Admitted(path, *to_directory(source, size, file.name, base, undo))
