@@ -20,7 +20,7 @@ from transportlab import model
 from transportlab.channel import EndpointKind, LibraryEndpoint
 from transportlab.context import Context
 from transportlab.errors import PluginError
-from transportlab.host import HostOptions, open_backend, sealed, trust
+from transportlab.host import HostOptions, open_backend, sealed
 from transportlab.host.discovery import find
 from transportlab.host.folders import PREFIX
 from transportlab.host.pinning import sums
@@ -509,7 +509,3 @@ def test_a_start_waits_for_a_file_that_is_still_open_for_writing(
 def test_a_sum_is_that_of_the_file(put: Put) -> None:
     path = put(os.urandom(3_000_000))
     assert file_sum("demo", str(path)) == digest(path)
-
-
-def test_libraries_are_remembered_by_their_sums() -> None:
-    assert all(Path(path).exists() for path in trust._libraries.values())
