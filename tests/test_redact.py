@@ -22,7 +22,7 @@ from transportlab.errors import (
 )
 from transportlab.handshake import HandshakeError
 from transportlab.host.applying import ApplyInterrupted, Reached
-from transportlab.redact import MAX_BASE64, NOTHING, PIECE, SHORTEST, Redactor, too_short
+from transportlab.redact import LONG, MAX_BASE64, NOTHING, PIECE, SHORTEST, Redactor, too_short
 
 VALUE = 'p@ss w/rd+"é\\n€=\U0001f600\tend?&%41'
 PEM = (
@@ -121,6 +121,15 @@ def test_values_that_overlap_are_hidden_whole() -> None:
     assert redactor.text("<efghijkl> <cdef>") == "<[b]> <[c]>"
     assert redactor.text("abcdefghabcdefgh") == "[a][a]"
     assert Redactor({"a": "xyxy"}).text("-xyxyxy-") == "-[a]-"
+
+
+def test_in_a_long_text_the_whole_value_is_found() -> None:
+    redactor = Redactor({"key": VALUE, "pin": "4711x"})
+    rest = "\u00e9" * LONG
+    for written in (VALUE, json.dumps(VALUE)[1:-1], urllib.parse.quote(VALUE)):
+        assert redactor.text(f"{rest}{written}{rest}{written}") == f"{rest}[key]{rest}[key]"
+    assert redactor.text(f"{rest}4711x") == f"{rest}[pin]"
+    assert redactor.text(rest) == rest
 
 
 @given(st.text())

@@ -9,7 +9,8 @@ line by line. What is found of a form is one of:
     its beginning at the end of a text, or its end at the beginning: at least SHORTEST characters
 
 Case is ignored, so that hex digits of escapes need no forms of their own. More may be hidden than a
-value: that is the better mistake.
+value: that is the better mistake. In a text over LONG only whole forms are found, as they are: what
+is cut or wrapped is shorter, and nobody shall keep a host busy with one message.
 
 A value of 1 to 3 characters cannot be hidden: marks for every "a" would ruin all texts, and would
 tell the value besides. too_short() is for those who take values in, to refuse it (P-SESSION-4).
@@ -30,6 +31,9 @@ PIECE = 12
 MAX_BASE64 = 1024
 """The longest value whose base64 is looked for; what is longer is no password in a header."""
 
+LONG = 65536
+"""From how many characters on a text is only searched for whole forms, which takes little time."""
+
 _LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 _JSON = {ord('"'): '\\"', ord("\\"): "\\\\"}
 _JSON |= {code: f"\\u{code:04x}" for code in (*range(32), 127)}
@@ -38,6 +42,7 @@ _UNRESERVED = "-._~"
 
 T = TypeVar("T")
 E = TypeVar("E", bound=LabError)
+Span = tuple[int, int, str]
 
 
 def too_short(value: str) -> bool:
@@ -49,17 +54,18 @@ class Redactor:
     """Hides the values of a mapping by name. Without values it changes nothing, at no cost."""
 
     def __init__(self, values: Mapping[str, str] | None = None) -> None:
+        self._forms: dict[str, str] = {}
         self._whole: dict[str, str] = {}
         self._pieces: dict[str, str] = {}
         self._heads: dict[str, str] = {}
         self._tails: dict[str, str] = {}
         for name, value in (values or {}).items():
             for form in forms(value):
-                self._learn(_folded(form), f"[{name}]")
+                if len(form) >= SHORTEST:
+                    self._forms[form] = f"[{name}]"
+                    self._learn(_folded(form), f"[{name}]")
 
     def _learn(self, form: str, mark: str) -> None:
-        if len(form) < SHORTEST:
-            return
         if len(form) < PIECE:  # longer ones are found by their pieces
             self._whole[form] = mark
         for start in range(len(form) - PIECE + 1):
@@ -70,11 +76,14 @@ class Redactor:
 
     def __bool__(self) -> bool:
         """Whether there is anything to hide."""
-        return bool(self._heads or self._whole)
+        return bool(self._forms)
 
     def text(self, text: str) -> str:
         """The text with a mark for each value."""
-        spans = sorted(self._spans(_folded(text))) if self else []
+        if not self:
+            return text
+        long = len(text) > LONG
+        spans = sorted(_found(text, self._forms) if long else self._spans(_folded(text)))
         if not spans:
             return text
         parts, done = [], 0
@@ -87,14 +96,10 @@ class Redactor:
             done, start, end, mark = end, begin, stop, name
         return "".join([*parts, text[done:]])
 
-    def _spans(self, text: str) -> Iterator[tuple[int, int, str]]:
+    def _spans(self, text: str) -> Iterator[Span]:
         """Where something is to be hidden: start, end, mark; in any order, perhaps overlapping."""
         size = len(text)
-        for form, mark in self._whole.items():
-            start = text.find(form)
-            while start >= 0:
-                yield start, start + len(form), mark
-                start = text.find(form, start + 1)
+        yield from _found(text, self._whole)
         if self._pieces:
             for start in range(size - PIECE + 1):
                 if found := self._pieces.get(text[start : start + PIECE]):
@@ -151,6 +156,15 @@ NOTHING = Redactor()
 """Hides nothing."""
 
 
+def _found(text: str, forms_: Mapping[str, str]) -> Iterator[Span]:
+    """Each place of each form."""
+    for form, mark in forms_.items():
+        start = text.find(form)
+        while start >= 0:
+            yield start, start + len(form), mark
+            start = text.find(form, start + 1)
+
+
 def _folded(text: str) -> str:
     """In lower case as far as ASCII goes, where each character stays at its place."""
     return text.translate(_LOWER)
@@ -173,9 +187,10 @@ def _escaped(text: str) -> Iterator[str]:
     yield repr(text)[1:-1]
     yield ascii(text)[1:-1]
     yield repr(text.encode("utf-8", "surrogatepass"))[2:-1]
-    for kept in ("", "/", "!'()*", "/:@!$&'()*+,;="):
-        yield _percent(text, _UNRESERVED + kept)
-    yield _percent(text, _UNRESERVED + " ").replace(" ", "+")
+    for digits in ("02X", "02x"):
+        for kept in ("", "/", "!'()*", "/:@!$&'()*+,;="):
+            yield _percent(text, _UNRESERVED + kept, digits)
+        yield _percent(text, _UNRESERVED + " ", digits).replace(" ", "+")
 
 
 def _json(text: str) -> str:
@@ -192,11 +207,11 @@ def _units(character: str) -> Iterable[str]:
     return (f"\\u{data[i : i + 2].hex()}" for i in range(0, len(data), 2))
 
 
-def _percent(text: str, kept: str) -> str:
+def _percent(text: str, kept: str, digits: str) -> str:
     return "".join(
         c
         if c.isascii() and (c.isalnum() or c in kept)
-        else "".join(f"%{byte:02x}" for byte in c.encode("utf-8", "surrogatepass"))
+        else "".join(f"%{byte:{digits}}" for byte in c.encode("utf-8", "surrogatepass"))
         for c in text
     )
 
