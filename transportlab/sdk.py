@@ -34,7 +34,7 @@ ENV_TRANSPORT = "CRONIX_PLUGIN_TRANSPORT"
 ENV_CODEC = "CRONIX_PLUGIN_CODEC"
 ENV_SOCKET = "CRONIX_PLUGIN_SOCKET"
 
-DYING_SECONDS = 0.5
+DYING_SECONDS = 0.2
 """How long a plugin that leaves children behind waits to see whether its host is dying."""
 
 

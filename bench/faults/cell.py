@@ -28,6 +28,7 @@ from transportlab.context import Context
 from transportlab.errors import LabError, PluginError, RpcError
 from transportlab.host import HostOptions, HostSession, open_backend
 from transportlab.host.applying import ApplyInterrupted, carry_out
+from transportlab.registry import load_transport
 
 Say = Callable[[dict[str, Any]], None]
 
@@ -145,13 +146,21 @@ def converge(job: Job, states: state.States) -> bool:
     return clean and states.judge(job.crontab.read_bytes())[0] == "new"
 
 
+def warm_up(job: Job, states: state.States) -> None:
+    """A session without a fault: what the first one brings for good is nothing that is left behind.
+
+    A library that is to fail when it is loaded must not be loaded before.
+    """
+    job.crontab.write_bytes(states.old)
+    with open_backend(job.plugin, job.transport, options(job, None, BOUNDS["default"])) as session:
+        session.backend.read(model.ReadRequest(), Context())
+
+
 def serve(job: Job, states: state.States, say: Say) -> None:
     """Each run: its begin (again when the fault is about to strike), its end, what it has met."""
     found, mark = fault(job.fault), os.environ[ENV_MARK]
-    job.crontab.write_bytes(states.old)
-    with open_backend(job.plugin, job.transport, options(job, None, BOUNDS["default"])) as session:
-        # What the first session of a process brings for good is nothing that is left behind.
-        session.backend.read(model.ReadRequest(), Context())
+    if found.point is not Point.START or load_transport(job.transport).traits.isolated:
+        warm_up(job, states)
     for number in job.runs:
         job.crontab.write_bytes(states.old)
         before = census(mark)

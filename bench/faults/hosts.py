@@ -69,7 +69,10 @@ class Host:
                 if "met" in line:
                     yield Met(**line["met"])
             if met is not None:
-                yield self._lost(met, begin)
+                lost = self._lost(met, begin)
+                self._child.kill()  # one that hangs is none that it has left behind
+                self._child.wait()
+                yield lost
             elif self._child.wait(PATIENCE):
                 raise RuntimeError(f"a host failed: {self._last_words()}")
         finally:

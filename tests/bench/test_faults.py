@@ -1,0 +1,239 @@
+"""The campaign of faults: each fault once, what it rests on, and the table in the docs."""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.faults import state, table
+from bench.faults.campaign import Campaign
+from bench.faults.catalogue import BRIEF, FAULTS, Fault, Point, control_limit, fault
+from bench.faults.cell import Job, Met, converge, meet
+from bench.faults.columns import ROOT, Artifacts, Column, chosen, columns, not_applicable
+from bench.faults.deeds import ENV_GROUP
+from bench.faults.disk import MemoryGroup
+from bench.faults.leftovers import ENV_MARK, census, clear, settled
+from transportlab.registry import load_transport
+
+HANG_GUARD = 20.0
+ISOLATED = [c for c in columns() if load_transport(c.transport).traits.isolated and not c.library]
+IN_HOST = [c for c in columns() if c.in_host]
+
+CODES = {
+    "exit-0-at-start": {"E-EXITED"},
+    "exit-3-at-start": {"E-EXITED"},
+    "hang-at-start": {"E-HANDSHAKE-TIMEOUT"},
+    "noise": {"E-HANDSHAKE-NOISE"},
+    "never-reads": {"DEADLINE_EXCEEDED", "E-CONNECT"},
+    "panic": {"INTERNAL"},
+    "hang": {"DEADLINE_EXCEEDED"},
+    "sigstop": {"DEADLINE_EXCEEDED"},
+    "panic-in-apply": {"INTERNAL"},
+    "hang-in-apply": {"DEADLINE_EXCEEDED"},
+    "close-wire": {"E-CALL", "DEADLINE_EXCEEDED"},
+    "garbage": {"E-CALL", "DEADLINE_EXCEEDED"},
+}
+"""The codes of the errors; E-CALL where none is named, and none at the stop."""
+
+LEFT = {"daemon": {"process": 1}, "kill-in-write": {"files": 1}}
+"""What stays: a child in a session of its own, and the file that the next write removes."""
+
+
+@pytest.fixture(scope="module")
+def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The misbehaving program."""
+    folder = tmp_path_factory.mktemp("plugins")
+    Artifacts.write_program(folder / "cronix-backend-crontab")
+    return folder / "cronix-backend-crontab"
+
+
+@pytest.fixture(scope="module")
+def states(tmp_path_factory: pytest.TempPathFactory) -> state.States:
+    """The crontab before and after."""
+    return state.States.make(tmp_path_factory.mktemp("states"))
+
+
+@pytest.fixture
+def memory() -> Iterator[MemoryGroup]:
+    """A control group of little memory, or none."""
+    group = MemoryGroup(f"tl-test-{os.getpid()}")
+    yield group
+    group.remove()
+
+
+def met(
+    found: Fault, column: Column, plugin: Path, states: state.States, folder: Path
+) -> tuple[Met, Job]:
+    """What a host, this process, has met."""
+    job = Job(found.name, column.transport, str(plugin), str(folder), [0], "brief")
+    job.crontab.write_bytes(states.old)
+    before, seen = census(os.environ[ENV_MARK]), Met(0, "brief")
+    meet(job, found, seen, lambda _: None)
+    after = settled(before, os.environ[ENV_MARK])
+    seen.left = after.since(before)
+    clear(before, after)
+    seen.state, seen.done = states.judge(job.crontab.read_bytes())
+    return seen, job
+
+
+@pytest.mark.parametrize(
+    ("number", "found"),
+    [pytest.param(n, f, id=f.name) for n, f in enumerate(FAULTS) if not f.full],
+)
+def test_a_host_bears_each_fault(  # noqa: PLR0913, PLR0917  # fixtures
+    number: int,
+    found: Fault,
+    artifacts: Path,
+    states: state.States,
+    memory: MemoryGroup,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with tempfile.TemporaryDirectory(prefix="f") as folder:
+        monkeypatch.setattr(tempfile, "tempdir", folder)
+        monkeypatch.setenv("TMPDIR", folder)
+        monkeypatch.setenv(ENV_MARK, folder)
+        monkeypatch.setenv(ENV_GROUP, memory.path)
+        allowed = f"TL_FAULT,{ENV_GROUP},{ENV_MARK},PYTHONPATH,{os.environ['CRONIX_PLUGIN_ENV']}"
+        monkeypatch.setenv("CRONIX_PLUGIN_ENV", allowed)
+        column = ISOLATED[number % len(ISOLATED)]
+        seen, job = met(found, column, artifacts, states, Path(folder))
+        at_stop = found.point is Point.STOP
+        assert seen.code in ({""} if at_stop else CODES.get(found.name, {"E-CALL"}))
+        assert seen.control < control_limit(found, BRIEF) + HANG_GUARD
+        assert seen.left == LEFT.get(found.name, {})
+        if not at_stop:
+            assert str(artifacts) in seen.text
+        if found.point is Point.APPLY:
+            assert seen.state == "2 of 3 ops"
+            assert table.report_is_true(asdict(seen))
+            assert seen.reached["applied"] == state.OPS[:2]
+            assert converge(job, states)
+        else:
+            assert seen.state == "old"
+
+
+@pytest.mark.parametrize(
+    ("name", "column"),
+    [("exit-3", IN_HOST), ("disk-full", ISOLATED[:1])],
+    ids=["a library that takes the host along", "a disk that is full"],
+)
+def test_a_campaign_sees_what_its_hosts_meet(name: str, column: list[Column]) -> None:
+    with Campaign() as campaign:
+        for one in column:
+            reason = campaign.not_run(fault(name), one)
+            if reason:
+                pytest.skip(reason)
+            [seen] = campaign.cell(fault(name), one, [0])
+            assert seen.converged
+            if one.in_host:
+                assert (seen.code, seen.exit) == ("HOST ENDED", "exit status 3")
+                assert seen.state == "old"
+            else:
+                assert seen.code == "RESOURCE_EXHAUSTED"
+                assert list(seen.reached["failed"]) == ["to-create"]
+
+
+def test_what_does_not_apply_to_a_library_says_why() -> None:
+    for found in FAULTS:
+        for column in columns():
+            assert not not_applicable(found, column) or column.library
+
+
+def test_an_unknown_fault_or_column_is_told() -> None:
+    with pytest.raises(KeyError):
+        chosen(["fly"], [])
+    with pytest.raises(ValueError, match="no column pigeon; there are"):
+        chosen([], ["pigeon"])
+    assert len(chosen(["hang"], [])) == len(columns())
+
+
+# ---- the checks
+
+
+def test_a_file_is_old_or_new_or_on_the_way(states: state.States) -> None:
+    assert states.judge(states.old) == ("old", ())
+    assert states.judge(states.new) == ("new", state.OPS)
+    before, foreign = state.blocks(states.old)
+    after, _ = state.blocks(states.new)
+    mixed = foreign + before["to-keep"] + after["to-update"] + before["to-delete"]
+    assert states.judge(mixed) == ("1 of 3 ops", ("to-update",))
+
+
+def test_a_file_in_between_is_broken(states: state.States) -> None:
+    lines = states.old.splitlines(keepends=True)
+    for at, line in enumerate(lines):
+        assert states.judge(b"".join(lines[:at] + lines[at + 1 :]))[0].startswith("BROKEN"), line
+    assert states.judge(states.old[:-10])[0].startswith("BROKEN")
+    assert states.judge(states.old + b"* * * * * other\n")[0].startswith("BROKEN")
+    assert states.judge(states.old * 2)[0].startswith("BROKEN")
+
+
+def test_a_report_that_is_not_true_of_the_file_is_found() -> None:
+    def run(done: list[str], **said: list[str]) -> dict[str, Any]:
+        return {"done": done, "reached": {"applied": [], "failed": [], "unattempted": []} | said}
+
+    assert table.report_is_true(run(["a"], applied=["a"], unattempted=["b"]))
+    assert table.report_is_true(run(["a", "b"], applied=["a"], unknown=["b"]))
+    assert not table.report_is_true(run([], applied=["a"]))
+    assert not table.report_is_true(run(["a"], unattempted=["a"]))
+
+
+# ---- the table
+
+
+def cell(name: str, column: str, *runs: Met, not_run: str = "") -> dict[str, Any]:
+    return {"fault": name, "column": column, "not_run": not_run, "runs": list(map(asdict, runs))}
+
+
+def document(*cells: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "commit": "0123456789abcdef", "dirty": False, "memory": "a fence", "in_host": ["inside"],
+        "cells": list(cells),
+    }  # fmt: skip
+
+
+def test_the_table_shows_median_worst_and_how_often() -> None:
+    runs = [
+        Met(n, "short", control=c, stop=0.1, code="E-CALL", exit=e, state="old")
+        for n, (c, e) in enumerate([(0.1, "x"), (0.2, "x"), (0.5, "y")])
+    ]
+    lost = Met(0, "short", code="HOST ENDED", exit="exit status 3", state="old", converged=True)
+    text = "\n".join(
+        table.lines(
+            document(
+                cell("exit-3", "pipe", *runs),
+                cell("exit-3", "inside", lost),
+                cell("garbage", "inside", not_run="no wire"),
+            )
+        )
+    )
+    assert "| pipe | 0.20 / 0.50 s | 0.10 / 0.10 s | nothing | old | 2x `E-CALL` x<br>1x" in text
+    assert "| inside | - | - | nothing | old | `HOST ENDED` exit status 3 |" in text
+    assert "| inside | no wire |" in text
+    assert "1 runs where the plugin is in the host's own process, 0 others" in text
+    assert "within the bound in 3 of the 3 runs" in text
+
+
+def test_a_run_that_is_late_or_breaks_the_crontab_is_counted() -> None:
+    late = Met(0, "short", control=9.0, code="E-CALL", state="BROKEN: torn")
+    text = "\n".join(table.lines(document(cell("exit-3", "pipe", late))))
+    assert "within the bound in 0 of the 1 runs" in text
+    assert "in 0 of 1 runs" in text
+
+
+def test_a_page_without_the_marks_is_refused() -> None:
+    with pytest.raises(ValueError, match="no marks"):
+        table.page("text", document())
+
+
+def test_the_table_in_the_docs_is_that_of_the_evidence() -> None:
+    evidence = json.loads((ROOT / "evidence" / "faults.json").read_text())
+    text = (ROOT / "docs" / "host.md").read_text()
+    assert table.page(text, evidence) == text
+    assert {cell["fault"] for cell in evidence["cells"]} == {found.name for found in FAULTS}
