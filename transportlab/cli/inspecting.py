@@ -12,7 +12,12 @@ from rich.console import Console
 
 from transportlab.cli import render_plugins
 from transportlab.cli.guard import guarded
-from transportlab.cli.options import EXIT_ERROR, NOT_A_TERMINAL_WIDTH, JsonOption
+from transportlab.cli.options import (
+    EXIT_ERROR,
+    NOT_A_TERMINAL_WIDTH,
+    HandshakeOption,
+    JsonOption,
+)
 from transportlab.cli.plugins import plugins
 from transportlab.host.diagnose import diagnose
 from transportlab.host.listing import survey
@@ -22,15 +27,6 @@ from transportlab.manifest import load_manifest
 PinsOption = Annotated[
     Path | None,
     typer.Option("--manifest", help="A manifest whose pins are to hold.", metavar="FILE"),
-]
-HandshakeOption = Annotated[
-    float,
-    typer.Option(
-        "--handshake-timeout",
-        help="How long to wait for a handshake.",
-        metavar="SECONDS",
-        min=0.001,
-    ),
 ]
 
 

@@ -54,6 +54,15 @@ CodecOption = Annotated[
 TimeoutOption = Annotated[
     float | None, typer.Option(help="Deadline of each call.", metavar="SECONDS", min=0.001)
 ]
+HandshakeOption = Annotated[
+    float,
+    typer.Option(
+        "--handshake-timeout",
+        help="How long to wait for a handshake.",
+        metavar="SECONDS",
+        min=0.001,
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 LogOption = Annotated[bool, typer.Option("--log", help="Show the plugin's log on stderr.")]
 
@@ -99,6 +108,7 @@ def operation(function: Callable[..., int | None]) -> Callable[..., None]:
         backend_config_env: ConfigEnvOption = None,
         codec: CodecOption = None,
         timeout: TimeoutOption = None,
+        handshake_timeout: HandshakeOption = 5.0,
         as_json: JsonOption = False,
         log: LogOption = False,
         **own: Any,
@@ -112,6 +122,7 @@ def operation(function: Callable[..., int | None]) -> Callable[..., None]:
                 config=config.plain,
                 secrets=config.secrets,
                 pins=wanted.plugins,
+                handshake=handshake_timeout,
                 on_log=_log_printer(as_json=as_json) if log else None,
             )
             with (
