@@ -103,7 +103,8 @@ class JsonRpcChannel(Channel):
 def _reply(method: Method[Q, R], message: Incoming | Reply[Any]) -> R:
     if isinstance(message, Reply):
         try:
-            return cast("R", checked(message.result))
+            result: R = checked(message.result)
+            return result
         except DecodeError as error:
             raise ProtocolViolation(f"{method.name}: unreadable reply: {error}") from None
     if message.params is not None:

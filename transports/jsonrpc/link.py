@@ -139,7 +139,7 @@ class Link:
             self._outbox.push(owner, line)
         except OSError as error:
             self._fail(ConnectionLost, f"the plugin does not read any more: {error}")
-        if self._outbox:
+        if self._outbox.queue:
             self._wake_leader()
 
     def _follow(self, call: Call) -> None:
@@ -185,7 +185,7 @@ class Link:
 
     def _turn(self, call: Call, left: float | None) -> None:
         """One poll, and what it brings."""
-        poll = self._to_read_and_write if self._outbox else self._to_read
+        poll = self._to_read_and_write if self._outbox.queue else self._to_read
         timeout = None if left is None else min(left, MAX_POLL_SECONDS) * 1000
         for descriptor, _ in poll.poll(timeout):
             if descriptor == self._in:

@@ -20,37 +20,34 @@ class Outbox:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self._queue: deque[_Unsent] = deque()
-
-    def __bool__(self) -> bool:
-        """Whether something waits for the pipe to take it."""
-        return bool(self._queue)
+        self.queue: deque[_Unsent] = deque()
+        """What waits for the pipe to take it."""
 
     def push(self, owner: int, line: bytes) -> None:
         """Write a line after all those before it, now as far as the pipe takes it."""
         sent = 0
-        if not self._queue:
+        if not self.queue:
             sent = self._write(line)
             if sent == len(line):
                 return
-        self._queue.append(_Unsent(owner, memoryview(line)[sent:], sent > 0))
+        self.queue.append(_Unsent(owner, memoryview(line)[sent:], sent > 0))
 
     def flush(self) -> None:
         """Write what the pipe takes now."""
-        while self._queue:
-            first = self._queue[0]
+        while self.queue:
+            first = self.queue[0]
             sent = self._write(first.rest)
             if sent < len(first.rest):
                 first.begun |= sent > 0
                 first.rest = first.rest[sent:]
                 return
-            self._queue.popleft()
+            self.queue.popleft()
 
     def withdraw(self, owner: int) -> bool:
         """Take a line back of which nothing has been written; False if there is no such line."""
-        for unsent in self._queue:
+        for unsent in self.queue:
             if unsent.owner == owner and not unsent.begun:
-                self._queue.remove(unsent)
+                self.queue.remove(unsent)
                 return True
         return False
 
