@@ -22,6 +22,7 @@ from transportlab.errors import (
 )
 from transportlab.handshake import HandshakeError
 from transportlab.host.applying import ApplyInterrupted, Reached
+from transportlab.log import format_line
 from transportlab.redact import LONG, MAX_BASE64, NOTHING, PIECE, SHORTEST, Redactor, too_short
 
 VALUE = 'p@ss w/rd+"é\\n€=\U0001f600\tend?&%41'
@@ -38,6 +39,7 @@ ESCAPES: dict[str, Callable[[str], str]] = {
     "plain": str,
     "json": lambda v: json.dumps(v, ensure_ascii=False),
     "json in ascii": json.dumps,
+    "the lab's log": lambda v: format_line(v=v),
     "json with slashes": lambda v: json.dumps(v).replace("/", "\\/"),
     "json in json": lambda v: json.dumps({"line": json.dumps({"x": v})}),
     "repr": repr,

@@ -35,9 +35,10 @@ LONG = 65536
 """From how many characters on a text is only searched for whole forms, which takes little time."""
 
 _LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
-_JSON = {ord('"'): '\\"', ord("\\"): "\\\\"}
-_JSON |= {code: f"\\u{code:04x}" for code in (*range(32), 127)}
-_JSON |= {ord(c): f"\\{n}" for c, n in zip("\b\t\n\f\r", "btnfr", strict=True)}
+_QUOTED = {ord('"'): '\\"', ord("\\"): "\\\\"}
+_LONG_ESCAPES = {code: f"\\u{code:04x}" for code in range(32)} | _QUOTED
+_ESCAPES = _LONG_ESCAPES | {ord(c): f"\\{n}" for c, n in zip("\b\t\n\f\r", "btnfr", strict=True)}
+_LOG_ESCAPES = _LONG_ESCAPES | {c: f"\\u{c:04x}" for c in (*range(0x7F, 0xA0), 0x2028, 0x2029)}
 _UNRESERVED = "-._~"
 
 T = TypeVar("T")
@@ -176,14 +177,14 @@ def forms(value: str) -> set[str]:
     found = {value, value.strip(), *(lines if len(lines) > 1 else ())}
     found |= {written for text in found for written in _escaped(text)}
     # A log line in JSON that quotes a line in JSON.
-    found |= {escape(text) for text in found for escape in (_json, _json_ascii)}
+    found |= {written for text in found for written in _json(text)}
     return found | set(_base64(value))
 
 
 def _escaped(text: str) -> Iterator[str]:
-    yield _json(text)
-    yield _json(text).replace("/", "\\/")
-    yield _json_ascii(text)
+    for written in _json(text):
+        yield written
+        yield written.replace("/", "\\/")
     yield repr(text)[1:-1]
     yield ascii(text)[1:-1]
     yield repr(text.encode("utf-8", "surrogatepass"))[2:-1]
@@ -193,12 +194,12 @@ def _escaped(text: str) -> Iterator[str]:
         yield _percent(text, _UNRESERVED + " ", digits).replace(" ", "+")
 
 
-def _json(text: str) -> str:
-    return text.translate(_JSON)
-
-
-def _json_ascii(text: str) -> str:
-    return "".join(c if c.isascii() else "".join(_units(c)) for c in _json(text))
+def _json(text: str) -> Iterator[str]:
+    """As writers of JSON have it: short escapes, long ones, those of log.py; and all in ASCII."""
+    for table in (_ESCAPES, _LONG_ESCAPES, _LOG_ESCAPES):
+        written = text.translate(table)
+        yield written
+        yield "".join(c if " " <= c <= "~" else "".join(_units(c)) for c in written)
 
 
 def _units(character: str) -> Iterable[str]:
