@@ -38,9 +38,6 @@ REPLIES: tuple[Any, ...] = (model.Status, *{method.reply for method in METHODS.v
 CODECS = tuple(load_codec(name) for name in ("json", "protobuf"))
 
 
-# ---- the host's own
-
-
 def handshake(data: bytes) -> None:
     """A line is a Handshake, which written again is the same, or one of the stable errors."""
     with suppress(LabError):
@@ -94,9 +91,6 @@ def elf(data: bytes) -> None:
     first_line(data[:256])
     with suppress(ElfError):
         parse_elf(lambda offset, size: data[offset : offset + size])
-
-
-# ---- the wire
 
 
 def codecs(data: bytes) -> None:
