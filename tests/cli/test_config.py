@@ -1,6 +1,7 @@
 """Configuration from options: plain, from a file, from the environment; errors show no value."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -115,3 +116,17 @@ def test_options_that_cannot_be_read_are_named_without_what_was_given(
     with pytest.raises(UsageError) as caught:
         configuration(*given)
     assert str(caught.value) == problem
+
+
+def test_what_is_printed_meanwhile_is_hidden(capsys: pytest.CaptureFixture[str]) -> None:
+    with Configuration({"path": "/x"}, {"token": "s3cr3t"}).hidden() as redactor:
+        print("out s3cr3t /x")
+        print("err s3cr3t /x", file=sys.stderr, flush=True)
+        assert not sys.stderr.isatty()
+    assert redactor.text("s3cr3t") == "[token]"
+    print("after s3cr3t")
+    assert capsys.readouterr() == ("out [token] /x\nafter s3cr3t\n", "err [token] /x\n")
+    before = sys.stderr
+    with Configuration({"path": "/x"}).hidden() as redactor:
+        assert sys.stderr is before
+    assert not redactor

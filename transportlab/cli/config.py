@@ -7,7 +7,7 @@ and whoever opens the session keeps it out of every text (P-SESSION-4).
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TextIO, cast
 
@@ -52,15 +52,16 @@ class Configuration:
 
     @contextmanager
     def hidden(self) -> Iterator[Redactor]:
-        """What hides the secrets; sys.stderr does as well, meanwhile.
+        """What hides the secrets; sys.stdout and sys.stderr do as well, meanwhile.
 
-        A backend in this process logs there, and knows only what is secret by its own word.
+        A backend in this process writes there, and knows only what is secret by its own word.
         """
         redactor = Redactor(self.secrets)
         if not redactor:
             yield redactor
             return
-        with redirect_stderr(cast("TextIO", _HidingStream(sys.stderr, redactor))):
+        out, err = (_HidingStream(stream, redactor) for stream in (sys.stdout, sys.stderr))
+        with redirect_stdout(cast("TextIO", out)), redirect_stderr(cast("TextIO", err)):
             yield redactor
 
 
