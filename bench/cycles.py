@@ -31,7 +31,7 @@ from transportlab.context import Context
 from transportlab.evidence.progress import progress
 from transportlab.host import HostOptions, open_backend
 
-WARM_UP = 3
+WARM_UP = 2
 """Sessions before the first count: what the first ones bring for good is not left behind."""
 
 GONE_SECONDS = 5.0

@@ -1,11 +1,13 @@
 """The end of a plugin: by itself, by its host, and without one."""
 
+import errno
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +16,8 @@ from transportlab.channel import EndpointKind
 from transportlab.context import Context
 from transportlab.errors import PluginError, RpcError
 from transportlab.host import HostOptions, HostSession, open_backend
+from transportlab.host.process import PluginProcess
+from transportlab.host.spawn import spawn
 from transportlab.host.watch import Watch
 from transportlab.registry import load_transport, transport_names
 
@@ -84,11 +88,11 @@ def test_a_plugin_ends_with_its_stdin_although_a_call_does_not(transport: str) -
     with opened("echo", transport) as session:
         with pytest.raises(RpcError):
             session.backend.read(model.ReadRequest("!block:60"), Context(timeout=0.1))
-        process = session.process
-        assert process is not None
-        process.stdin.close()
-        assert process.wait(HANG_GUARD)
-    assert process.exit == "exit status 0"
+        plugin = session.process
+        assert plugin is not None
+        plugin.stdin.close()
+        assert plugin.wait(HANG_GUARD)
+    assert plugin.exit == "exit status 0"
 
 
 @pytest.mark.parametrize("app", ["", "away"])
@@ -156,3 +160,27 @@ def test_a_watch_tells_the_end_and_then_that_nobody_came() -> None:
         assert watch.stop()
     os.close(pidfd)
     assert told == ["ended", "lost"]
+
+
+@pytest.mark.parametrize("what", ["pidfd_open", "pipe", "eventfd"])
+def test_a_host_without_descriptors_to_spare_leaves_no_plugin_running(
+    what: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    program = tmp_path / "program"
+    program.write_text("#!/bin/sh\nexec sleep 60\n")
+    program.chmod(0o755)
+    there = set(os.listdir("/proc/self/fd"))
+
+    def started(*arguments: Any) -> Any:
+        child = spawn(*arguments)
+        monkeypatch.setattr(os, what, refused)
+        return child
+
+    monkeypatch.setattr("transportlab.host.process.spawn", started)
+    with pytest.raises(PluginError, match=r"E-START.*no room for it: Too many open files"):
+        PluginProcess("crowded", [str(program)], os.environ)
+    monkeypatch.undo()
+    assert set(os.listdir("/proc/self/fd")) <= there

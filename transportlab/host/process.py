@@ -5,19 +5,17 @@ is reaped, while its number cannot yet belong to anybody else.
 """
 
 import contextlib
-import errno
 import os
 import select
 import shlex
 import signal
-import subprocess
 import threading
-import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from io import FileIO
 
 from transportlab.errors import PluginError, SecondHandshake
 from transportlab.host.pipes import Drain, OnLog, Readers, Tail
+from transportlab.host.spawn import spawn
 from transportlab.host.watch import Watch
 from transportlab.redact import NOTHING, Redactor
 
@@ -26,9 +24,6 @@ ALLOWED = ("HOME", "LANG", "LOGNAME", "PATH", "SHELL", "TMPDIR", "TZ", "USER")
 
 ENV_ALLOW = "CRONIX_PLUGIN_ENV"
 """Names, separated by commas, that the operator lets through as well."""
-
-BUSY_SECONDS = 1.0
-"""How long a start waits for a file that is open for writing somewhere (ETXTBSY)."""
 
 EXIT_GRACE = 0.5
 """How long a plugin whose pipe or connection has ended has to end, to be able to say how."""
@@ -48,34 +43,6 @@ def plugin_environment(host: Mapping[str, str], secrets: Collection[str] = ()) -
     found = {name: host[name] for name in sorted(names) if name in host}
     told = {name for name in found if any(s and s in found[name] for s in secrets)}
     return {name: value for name, value in found.items() if name in ALLOWED or name not in told}
-
-
-def _start(
-    command: Sequence[str], environment: Mapping[str, str], file: str, inherited: Sequence[int]
-) -> "subprocess.Popen[bytes]":
-    """The child process. Raises OSError.
-
-    A copy that was just made may for a moment be open for writing in a child that another thread
-    has forked and that has not got to its exec yet.
-    """
-    end = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            return subprocess.Popen(
-                command,
-                executable=file or None,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=dict(environment),
-                bufsize=0,
-                process_group=0,
-                pass_fds=inherited,
-            )
-        except OSError as error:
-            if error.errno != errno.ETXTBSY or time.monotonic() > end:
-                raise
-        time.sleep(0.001)
 
 
 class PluginProcess:
@@ -107,7 +74,7 @@ class PluginProcess:
         self._exit: int | None = None
         self._lock = threading.Lock()
         try:
-            self._child = _start(command, environment, file, inherited)  # lives until stop()
+            self._child = spawn(command, environment, file, inherited)  # lives until stop()
         except OSError as error:
             raise PluginError(
                 "E-START",
@@ -117,12 +84,38 @@ class PluginProcess:
                 action="another machine's program, no interpreter, no loader? Find out by:"
                 f" transportlab plugins diagnose {shlex.quote(self.path)}",
             ) from error
-        self._pidfd = os.pidfd_open(self._child.pid)
-        self._readers = Readers(name)
-        self._readers.start("stderr", self._pipe(self._child.stderr).fileno(), self._tail.take)
         self.on_lost: Callable[[], object] = lambda: None
-        # wait() ends what is left of the group, too, and with it what holds the wire open.
-        self._watch = Watch(self._pidfd, lambda: self.wait(0), self._tell_lost, EXIT_GRACE)
+        try:
+            self._attend()
+        except OSError as error:
+            self._abandon()
+            raise PluginError(
+                "E-START",
+                f"the host has no room for it: {error.strerror}",
+                name=name,
+                path=self.path,
+                action="raise the host's limits (ulimit -n), or end other sessions",
+            ) from error
+
+    def _attend(self) -> None:
+        with contextlib.ExitStack() as undo:
+            self._pidfd = os.pidfd_open(self._child.pid)
+            undo.callback(os.close, self._pidfd)
+            self._readers = Readers(self.name)
+            undo.callback(self._readers.release, 0.0, READ_SECONDS)
+            stderr = self._pipe(self._child.stderr).fileno()
+            self._readers.start("stderr", stderr, self._tail.take)
+            # wait() ends what is left of the group, too, and with it what holds the wire open.
+            self._watch = Watch(self._pidfd, lambda: self.wait(0), self._tell_lost, EXIT_GRACE)
+            undo.pop_all()
+
+    def _abandon(self) -> None:
+        """End a process that nobody can attend to."""
+        self._signal(signal.SIGKILL)
+        self._child.wait()
+        for pipe in (self._child.stdin, self._child.stdout, self._child.stderr):
+            if pipe is not None:
+                pipe.close()
 
     def _tell_lost(self) -> None:
         self.on_lost()  # whoever that is by then

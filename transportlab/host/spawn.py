@@ -1,0 +1,37 @@
+"""The start of a plugin's process: its pipes, its group, and nothing else of the host's."""
+
+import errno
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+
+BUSY_SECONDS = 1.0
+"""How long a start waits for a file that is open for writing somewhere (ETXTBSY)."""
+
+
+def spawn(
+    command: Sequence[str], environment: Mapping[str, str], file: str, inherited: Sequence[int]
+) -> "subprocess.Popen[bytes]":
+    """The child process. Raises OSError.
+
+    A copy that was just made may for a moment be open for writing in a child that another thread
+    has forked and that has not got to its exec yet.
+    """
+    end = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            return subprocess.Popen(
+                command,
+                executable=file or None,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=dict(environment),
+                bufsize=0,
+                process_group=0,
+                pass_fds=inherited,
+            )
+        except OSError as error:
+            if error.errno != errno.ETXTBSY or time.monotonic() > end:
+                raise
+        time.sleep(0.001)
