@@ -7,8 +7,8 @@ file for a wrong one and back, in each of four ways: renaming another file over 
 link leads, changing where the link to its directory leads, and writing into the very file. What the
 wrong one does first is to add a byte to a file of its own, and that is what is counted.
 
-Each row also shows a host that hashes the path and then runs the path, with a tenth of the tries:
-it shows what this race does to such a host. For libraries there is none: it would load them.
+Each row also shows a host that hashes the path and then runs the path, in as many tries: it
+shows what this race does to such a host. For libraries there is none: it would load them.
 
 Exits with 1 if wrong bytes have run, or if a row says nothing: the right bytes never came to run,
 or never were refused. Without a C compiler only the script is run, and that is said.
@@ -37,9 +37,6 @@ from transportlab.registry import load_transport, transport_names
 
 NAME = "swapped"
 FILE = f"cronix-backend-{NAME}"
-NAIVE_SHARE = 10
-"""One in so many tries is also one of the host that hashes the path and runs the path."""
-
 SCRIPT = """#!/bin/sh
 {first}
 echo "CRONIX-PLUGIN-V1 stdio"
@@ -141,10 +138,9 @@ def campaign(kind: str, swapped: Swapped, way: str, tries: int) -> Row:
                 row.outcomes[error.code] += 1
         row.wrong = swapped.wrong_runs()
         if kind != "library":
-            naive = max(1, tries // NAIVE_SHARE)
-            for _ in range(naive):
+            for _ in range(tries):
                 naive_host(str(swapped.path), digest)
-            row.naive = f"{swapped.wrong_runs()} of {naive}"
+            row.naive = f"{swapped.wrong_runs()} of {tries}"
     return row
 
 

@@ -94,10 +94,20 @@ WAYS: dict[str, Callable[[Swapped, Path], None]] = {
 }
 
 
+def run_on(which: int) -> None:
+    """Let this process run on one processor, 0 for the first and -1 for the last that it may use.
+
+    A swapper that waits for the processor that the host runs on would swap while the host waits for
+    something, and never in between.
+    """
+    os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[which]})
+
+
 def swap(way: str, folder: str, file: str) -> None:
     """The second process: swap until the first ends this one, or is gone."""
     swapped = Swapped(Path(folder), file)
     parent = os.getppid()
+    run_on(-1)
     WAYS[way](swapped, swapped.wrong)
     print("begun", flush=True)
     for target in cycle((swapped.right, swapped.wrong)):
@@ -112,14 +122,17 @@ def swapping(way: str, swapped: Swapped) -> Iterator[None]:
     swapped.place(way)
     command = [sys.executable, "-m", "bench.swaps", way, str(swapped.folder), swapped.file]
     root = Path(__file__).resolve().parents[1]
+    allowed = os.sched_getaffinity(0)
     with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE) as process:
         try:
             if process.stdout is None or not process.stdout.readline():
                 raise RuntimeError("the swapper has ended")
+            run_on(0)
             yield
         finally:
+            os.sched_setaffinity(0, allowed)
             process.kill()
-        (swapped.folder / "spare").unlink(missing_ok=True)
+    (swapped.folder / "spare").unlink(missing_ok=True)  # now that nobody makes it any more
 
 
 if __name__ == "__main__":
