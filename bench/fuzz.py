@@ -26,7 +26,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = ("handshake", "log", "tail", "codecs", "jsonrpc", "http", "elf")
 
-ROUND = 100
+ROUND = 50
 """Examples of Hypothesis in a row: each row begins with simple ones again."""
 
 MARGIN_SECONDS = 60
