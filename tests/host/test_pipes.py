@@ -1,6 +1,7 @@
 """A second handshake line is found in what a plugin writes, however the bytes come."""
 
 import os
+import threading
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,3 +31,27 @@ def test_a_line_that_begins_like_a_handshake_is_seen_and_no_other(pieces: list[b
     lines = b"".join(pieces).split(b"\n")
     seen = any(line.startswith(MARK) for line in lines)
     assert (drain.second is not None) is seen
+
+
+def test_a_pipe_that_is_closed_while_it_is_read_ends_and_reads_nobody_elses() -> None:
+    failures: list[Exception] = []
+    for _ in range(200):
+        reader, writer = os.pipe()
+        drain = Drain(open(reader, "rb", buffering=0))  # noqa: SIM115  # close() is what is tested
+        os.write(writer, b"x")
+
+        def pump(drain: Drain = drain) -> None:
+            try:
+                while drain.pump():
+                    pass
+            except Exception as error:
+                failures.append(error)
+
+        threads = [threading.Thread(target=pump) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        drain.close()
+        for thread in threads:
+            thread.join()
+        os.close(writer)
+    assert failures == []

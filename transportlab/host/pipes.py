@@ -142,13 +142,17 @@ class Drain:
     def pump(self) -> bool:
         """Take what there is, without waiting; False once nothing more can come."""
         with self._lock:
-            try:
-                data = self._stdout.read(CHUNK)
-            except ValueError:  # stop() has closed it
+            if self._stdout.closed:
                 return False
+            data = self._stdout.read(CHUNK)
             if data:
                 self._look(data)
             return data != b""
+
+    def close(self) -> None:
+        """Close the pipe, between two pumps: in one, its number might become another file's."""
+        with self._lock:
+            self._stdout.close()
 
     def _look(self, data: bytes) -> None:
         first, *more = (self._begin + data).split(b"\n") if self.second is None else [b""]

@@ -228,6 +228,8 @@ class PluginProcess:
         watched = self._watch.stop()
         if not self._readers.release(READ_GRACE, READ_SECONDS):
             return
+        if self._drain is not None:
+            self._drain.close()
         for pipe in (self._child.stdout, self._child.stderr):
             if pipe is not None:
                 pipe.close()
