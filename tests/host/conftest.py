@@ -1,7 +1,10 @@
 """Real plugins that misbehave, written to files and started by the host."""
 
+import contextlib
+import hashlib
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +12,9 @@ import pytest
 
 from transportlab.errors import PluginError
 from transportlab.host import HostOptions, open_backend
+from transportlab.host.process import PluginProcess
+from transportlab.host.trust import Admitted, admit
+from transportlab.pin import PluginPin
 
 Make = Callable[[str], str]
 
@@ -56,3 +62,56 @@ def refusal() -> Callable[..., PluginError]:
         return caught.value
 
     return opened
+
+
+@pytest.fixture
+def put(tmp_path: Path) -> Callable[..., Path]:
+    """put(content, name) writes the file of a plugin that says `right`, unless given; its path."""
+
+    def write(
+        content: str | bytes = "#!/bin/sh\necho right\n", name: str = "cronix-backend-demo"
+    ) -> Path:
+        path = tmp_path / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        path.chmod(0o755)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def undo() -> Iterator[contextlib.ExitStack]:
+    """What a session is to its plugin: it frees what that has taken."""
+    with contextlib.ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def pinned(undo: contextlib.ExitStack) -> Callable[..., Admitted]:
+    """pinned(path) admits the demo plugin, pinned to what its file is now."""
+
+    def take(path: Path, *, library: bool = False) -> Admitted:
+        pins = {"demo": PluginPin((hashlib.sha256(path.read_bytes()).hexdigest(),))}
+        return admit("demo", str(path), pins, undo, library=library)
+
+    return take
+
+
+@pytest.fixture
+def said() -> Callable[..., bytes]:
+    """said(admitted, ...) starts it as the host does, with arguments, and gives what it prints."""
+
+    def started(admitted: Admitted, *words: str) -> bytes:
+        process = PluginProcess(
+            "demo",
+            [admitted.path, *words],
+            os.environ,
+            file=admitted.file,
+            inherited=() if admitted.memory is None else (admitted.memory,),
+        )
+        try:
+            return process.stdout.read(5)
+        finally:
+            process.stop(2.0)
+
+    return started

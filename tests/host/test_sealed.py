@@ -1,0 +1,257 @@
+"""Where the bytes of pinned plugins are, who can change them there, and what is left of them."""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from transportlab.channel import EndpointKind
+from transportlab.errors import PluginError
+from transportlab.host import HostOptions, open_backend, sealed
+from transportlab.host.folders import PREFIX
+from transportlab.host.sealed import transfer
+from transportlab.host.trust import Admitted, admit, file_sum, resident
+from transportlab.pin import PluginPin
+from transportlab.registry import load_transport, transport_names
+
+ENDPOINTS = {name: load_transport(name).traits.endpoint for name in transport_names()}
+STDIO = next(n for n, e in ENDPOINTS.items() if e is EndpointKind.STDIO)
+
+RIGHT = "#!/bin/sh\necho right\n"
+SHELL = os.path.realpath(shutil.which("sh") or "/bin/sh")
+OTHER = os.path.realpath(shutil.which("false") or "/bin/false")
+"""Two ELF programs that are everywhere; the first says `right` when it is told to."""
+
+Put = Callable[..., Path]
+Pinned = Callable[..., Admitted]
+Said = Callable[..., bytes]
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def refusal(name: str, transport: str, **pins: str) -> PluginError:
+    options = HostOptions(pins={key: PluginPin((value,)) for key, value in pins.items()})
+    with pytest.raises(PluginError) as caught:
+        open_backend(name, transport, options)
+    return caught.value
+
+
+def test_nobody_can_change_the_memory_that_a_program_runs_from(put: Put, pinned: Pinned) -> None:
+    memory = pinned(put(Path(OTHER).read_bytes())).memory
+    assert memory is not None
+    seals = fcntl.fcntl(memory, fcntl.F_GET_SEALS)
+    for seal in (fcntl.F_SEAL_WRITE, fcntl.F_SEAL_GROW, fcntl.F_SEAL_SHRINK, fcntl.F_SEAL_SEAL):
+        assert seals & seal
+    with pytest.raises(PermissionError):
+        os.pwrite(memory, b"x", 0)
+    with pytest.raises(PermissionError):
+        os.ftruncate(memory, 0)
+
+
+def test_a_script_runs_from_a_copy_of_its_name_alone_in_a_private_directory(
+    put: Put, undo: contextlib.ExitStack, pinned: Pinned
+) -> None:
+    path = put()
+    copy = Path(pinned(path).file)
+    assert copy.name == path.name
+    assert list(copy.parent.iterdir()) == [copy]
+    assert copy.parent.stat().st_mode & 0o777 == 0o700
+    assert copy.stat().st_mode & 0o777 == 0o500
+    undo.close()
+    assert not copy.parent.exists()
+
+
+def test_a_file_that_shrinks_or_grows_gives_the_sum_of_what_was_copied(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(b"0123456789")
+    for size, kept in ((5, b"01234"), (10, b"0123456789"), (99, b"0123456789")):
+        target = tmp_path / f"target {size}"
+        with source.open("rb") as read, target.open("wb") as write:
+            assert transfer(read.fileno(), size, write.fileno()) == hashlib.sha256(kept).hexdigest()
+        assert target.read_bytes() == kept
+
+
+# ---- places
+
+
+def test_a_system_that_gives_no_memory_file_is_told(put: Put, pinned: Pinned) -> None:
+    path = put(b"\x7fELF" + bytes(100_000))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        with pytest.raises(PluginError) as caught:
+            pinned(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
+    assert caught.value.code == "E-SEAL"
+    assert "memfd" in caught.value.action
+
+
+def test_a_kernel_without_the_newest_flag_gets_the_older_ones(
+    put: Put, monkeypatch: pytest.MonkeyPatch, pinned: Pinned, said: Said
+) -> None:
+    monkeypatch.setattr(sealed, "MFD_EXEC", 0x4000)  # which no kernel knows
+    assert said(pinned(put(Path(SHELL).read_bytes())), "-c", "echo right") == b"right"
+
+
+NOEXEC = """
+import contextlib, os, sys, tempfile
+from transportlab.errors import PluginError
+from transportlab.host import sealed
+from transportlab.host.trust import admit, file_sum
+from transportlab.pin import PluginPin
+place, path = sys.argv[1:]
+tempfile.tempdir = place
+pins = {"demo": PluginPin((file_sum("demo", path),))}
+with contextlib.ExitStack() as undo:
+    print(admit("demo", path, pins, undo, library=False).file.startswith(place))
+    sealed.places = lambda: [place, place + "/nowhere", os.path.dirname(place) + "/file"]
+    for wanted in (path, place + "/cronix-backend-demo"):
+        try:
+            admit("demo", wanted, pins, undo, library=False)
+        except PluginError as error:
+            print(error.code, error.got or error.problem)
+"""
+
+
+def test_a_file_system_from_which_nothing_may_run_is_avoided_or_told(
+    put: Put, tmp_path: Path
+) -> None:
+    path, place = put(), tmp_path / "mounted"
+    place.mkdir()
+    put("", "file")
+    script = (
+        f'mount -t tmpfs -o noexec,mode=700 none "{place}" && cp "{path}" "{place}"'
+        f' && exec "{sys.executable}" -c "$0" "{place}" "{path}"'
+    )
+    unshare = ["unshare", "--map-root-user", "--mount"]
+    if subprocess.run([*unshare, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("not run: this system lets nobody mount in a namespace of his own")
+    done = subprocess.run(
+        [*unshare, "sh", "-c", script, NOEXEC], check=False, capture_output=True, text=True
+    )
+    assert done.stdout.splitlines() == [
+        "False",
+        f"E-NOEXEC {place}: mounted noexec; {place}/nowhere: No such file or directory;"
+        f" {tmp_path}/file: no private directory can be made in {tmp_path}/file: Not a directory",
+        "E-NOEXEC stands on a file system from which nothing may run",
+    ], done.stderr
+
+
+# ---- what is left
+
+
+def test_sessions_of_pinned_plugins_leave_no_descriptor_and_no_directory(put: Put) -> None:
+    script = put("#!/bin/sh\necho CRONIX-PLUGIN-V1 stdio\nread -r line\n")
+    program = put(Path(SHELL).read_bytes(), "cronix-backend-elf")
+    before = set(os.listdir("/proc/self/fd"))
+    for _ in range(20):
+        pins = {"demo": PluginPin((digest(script),)), "elf": PluginPin((digest(program),))}
+        open_backend(str(script), STDIO, HostOptions(pins=pins, opens=False)).close()
+        with pytest.raises(PluginError):  # a shell that gets the end of stdin for a script
+            open_backend(str(program), STDIO, HostOptions(pins=pins, handshake=0.01))
+        assert refusal(str(script), STDIO, demo="0" * 64).code == "E-PIN-MISMATCH"
+        assert refusal(str(program), STDIO, elf="0" * 64).code == "E-PIN-MISMATCH"
+    assert set(os.listdir("/proc/self/fd")) <= before
+    assert not list(Path(tempfile.gettempdir()).glob(PREFIX + "*"))
+
+
+def test_a_library_that_is_loaded_again_takes_no_descriptor_more(
+    put: Put, undo: contextlib.ExitStack, pinned: Pinned
+) -> None:
+    """It is never unloaded, so the memory that it was loaded from stays open, once."""
+    one = put(b"\x7fELF one", "cronix-backend-one.so")
+    two = put(b"\x7fELF two", "cronix-backend-two.so")
+    first = resident(pinned(one, library=True))
+    undo.close()
+    count = len(os.listdir("/proc/self/fd"))
+    for _ in range(5):
+        assert resident(pinned(one, library=True)) == first
+    undo.close()
+    assert len(os.listdir("/proc/self/fd")) == count
+    other = resident(pinned(two, library=True))
+    undo.close()
+    assert Path(first).read_bytes() == b"\x7fELF one"
+    assert Path(other).read_bytes() == b"\x7fELF two"
+
+
+ABANDON = """
+import contextlib, os, signal, sys, tempfile
+from transportlab.host.trust import admit, file_sum
+from transportlab.pin import PluginPin
+tempfile.tempdir, path = sys.argv[1:]
+undo = contextlib.ExitStack()
+print(admit("demo", path, {"demo": PluginPin((file_sum("demo", path),))}, undo, library=False).file)
+sys.stdout.flush()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_the_copy_of_a_host_that_was_killed_is_removed_by_the_next(
+    put: Put, pinned: Pinned
+) -> None:
+    path = put()
+    alive = Path(pinned(path).file)
+    command = [sys.executable, "-c", ABANDON, tempfile.gettempdir(), str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL
+    abandoned = Path(done.stdout.strip())
+    assert abandoned.exists()
+    pinned(path)
+    assert not abandoned.parent.exists()
+    assert alive.exists()
+
+
+def test_hosts_that_clean_up_at_once_do_not_take_each_others_copies(put: Put) -> None:
+    path = put(RIGHT)
+    pins = {"demo": PluginPin((digest(path),))}
+    problems: list[object] = []
+
+    def start_often() -> None:
+        try:
+            for _ in range(40):
+                with contextlib.ExitStack() as undo:
+                    copy = admit("demo", str(path), pins, undo, library=False)
+                    assert Path(copy.file).read_text() == RIGHT
+        except BaseException as error:
+            problems.append(error)
+
+    threads = [threading.Thread(target=start_often) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert problems == []
+
+
+def test_a_start_waits_for_a_file_that_is_still_open_for_writing(
+    put: Put, pinned: Pinned, said: Said
+) -> None:
+    """As a copy may be in a child that another thread has forked just then."""
+    admitted = pinned(put())
+    os.chmod(admitted.file, 0o700)
+    writing = os.open(admitted.file, os.O_WRONLY)
+    closing = threading.Timer(0.05, os.close, [writing])
+    closing.start()
+    assert said(admitted) == b"right"
+    closing.join()
+
+
+def test_a_sum_is_that_of_the_file(put: Put) -> None:
+    path = put(os.urandom(3_000_000))
+    assert file_sum("demo", str(path)) == digest(path)
