@@ -13,6 +13,7 @@ import stat
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from shlex import quote
 
 from transportlab.errors import PluginError
 from transportlab.host.sealed import may_run_from, to_directory, to_memory, transfer
@@ -188,7 +189,7 @@ def _not_pinned(name: str, path: str, pins: Mapping[str, PluginPin]) -> PluginEr
         path=path,
         expected=f"one of {', '.join(pins)}",
         got=name,
-        action=f"to allow it: transportlab plugins pin {name}, and add that to the manifest",
+        action=f"to allow it: transportlab plugins pin {quote(path)}, and add that to the manifest",
     )
 
 
@@ -200,6 +201,6 @@ def _mismatch(name: str, path: str, pin: PluginPin, digest: str) -> PluginError:
         path=path,
         expected=f"sha256 {' or '.join(pin.sha256)}",
         got=digest,
-        action=f"if it was changed on purpose: transportlab plugins pin {name}, and put the sum"
-        " into the manifest; if not, find out who has changed it",
+        action=f"if it was changed on purpose: transportlab plugins pin {quote(path)}, and put the"
+        " sum into the manifest; if not, find out who has changed it",
     )
