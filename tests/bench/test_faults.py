@@ -109,6 +109,10 @@ def test_a_host_bears_each_fault(  # noqa: PLR0913, PLR0917  # fixtures
         assert seen.left == LEFT.get(found.name, {})
         if not at_stop:
             assert str(artifacts) in seen.text
+        if seen.exit == "signal SIGKILL":
+            assert "kernel" in seen.text
+        if seen.code == "E-CALL" and not seen.exit:
+            assert "the plugin still runs" in seen.text
         if found.point is Point.APPLY:
             assert seen.state == "2 of 3 ops"
             assert table.report_is_true(asdict(seen))
