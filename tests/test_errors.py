@@ -8,7 +8,7 @@ from transportlab.errors import MAX_TEXT, Code, PluginError, RpcError
 
 def test_every_error_is_a_lab_error() -> None:
     kinds = [v for v in vars(errors).values() if isinstance(v, type) and issubclass(v, Exception)]
-    assert len(kinds) == 9
+    assert len(kinds) == 10
     assert all(issubclass(kind, errors.LabError) for kind in kinds)
     assert all(kind.__name__ in (errors.__doc__ or "") for kind in kinds)
 

@@ -42,7 +42,7 @@ def test_lines_go_out_in_order_as_the_pipe_takes_them(pipe: tuple[int, int]) -> 
     for owner, line in enumerate(lines):
         outbox.push(owner, line)
     data = b""
-    while outbox:
+    while outbox.queue:
         data += drain(reader)
         outbox.flush()
     assert data + drain(reader) == b"".join(lines)
@@ -53,12 +53,12 @@ def test_a_full_pipe_takes_nothing_and_loses_nothing(pipe: tuple[int, int]) -> N
     count = fill(writer)
     outbox = Outbox(writer)
     outbox.push(1, b"later")
-    assert outbox
+    assert outbox.queue
     outbox.flush()
-    assert outbox
+    assert outbox.queue
     assert drain(reader) == b"x" * count
     outbox.flush()
-    assert not outbox
+    assert not outbox.queue
     assert drain(reader) == b"later"
 
 
@@ -72,7 +72,7 @@ def test_only_a_line_that_has_not_begun_can_be_taken_back(pipe: tuple[int, int])
     assert outbox.withdraw(2)
     assert not outbox.withdraw(2)
     data = b""
-    while outbox:
+    while outbox.queue:
         data += drain(reader)
         outbox.flush()
     assert data + drain(reader) == b"a" * 1_000_000 + b"ccc"
@@ -85,7 +85,7 @@ def test_a_line_that_waits_whole_becomes_one_that_has_begun(pipe: tuple[int, int
     outbox.push(1, b"a" * 1_000_000)
     drain(reader)
     outbox.flush()
-    assert outbox
+    assert outbox.queue
     assert not outbox.withdraw(1)
 
 
