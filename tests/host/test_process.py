@@ -5,6 +5,7 @@ import signal
 import time
 import tracemalloc
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -137,3 +138,15 @@ def test_lines_of_stderr_come_out_as_they_are_written() -> None:
     (record,) = [record for record in records if record.message == "Read"]
     assert (record.plugin, record.level) == ("echo", "info")
     assert record.fields == {"rpc": "Read", "app": None, "count": 0, "outcome": "OK"}
+
+
+def test_several_threads_may_stop_it_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "plain"
+    path.write_text("#!/bin/sh\nread line\n")
+    path.chmod(0o755)
+    for _ in range(10):
+        process = PluginProcess("plain", [str(path)], os.environ)
+        with ThreadPoolExecutor(4) as pool:
+            for stopped in [pool.submit(process.stop, 5.0) for _ in range(4)]:
+                stopped.result()
+        assert process.exit == "exit status 1"

@@ -73,6 +73,7 @@ class PluginProcess:
         self._drain: Drain | None = None
         self._exit: int | None = None
         self._lock = threading.Lock()
+        self._releasing = threading.Lock()
         try:
             self._child = spawn(command, environment, file, inherited)  # lives until stop()
         except OSError as error:
@@ -211,7 +212,8 @@ class PluginProcess:
     def stop(self, seconds: float) -> None:
         """The ladder: end of stdin, SIGTERM to the group, SIGKILL to the group (P-STOP).
 
-        Half of the time goes to the plugin's own way out, a quarter to each of the others.
+        Half of the time goes to the plugin's own way out, a quarter to each of the others. Several
+        threads may stop it at once, and again.
         """
         if self._child.stdin is not None:
             with contextlib.suppress(OSError):
@@ -221,7 +223,8 @@ class PluginProcess:
             if not self.wait(seconds / 4):
                 self._signal(signal.SIGKILL)
                 self.wait(seconds / 4)
-        self._release()
+        with self._releasing:
+            self._release()
 
     def _release(self) -> None:
         """Close the pipes, unless a reader is busy with one: its number must stay its own."""
