@@ -401,8 +401,9 @@ def test_transports_shows_the_traits() -> None:
 
 
 def test_help_and_version() -> None:
+    names = run("--help").out
     for name in ("read", "plan", "apply", "drift", "prune", "adopt", "verify-ownership"):
-        assert name in run("--help").out
+        assert name in names
         help_text = run(name, "--help").out
         assert all(option in help_text for option in ("--manifest", "--backend-config", "--json"))
     assert run("--version").out.startswith("transportlab ")

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from transportlab.evidence.report import write
+
 TRUE = {
     "grpc-protobuf": 1.0,
     "jsonrpc-json": 0.5,
@@ -135,6 +137,14 @@ def synthesize(
 @pytest.fixture(name="synthesize")
 def _synthesize() -> Callable[..., dict[str, Any]]:
     return synthesize
+
+
+@pytest.fixture(scope="session")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the report of synthetic evidence: REPORT.md and its figures."""
+    folder = tmp_path_factory.mktemp("written")
+    (folder / "evidence.json").write_text(json.dumps(synthesize()))
+    return write([folder / "evidence.json"], folder / "out").parent
 
 
 @pytest.fixture

@@ -35,32 +35,28 @@ def files(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in found}
 
 
-def test_the_same_evidence_gives_the_same_bytes(tmp_path: Path, write_evidence: Write) -> None:
-    evidence = write_evidence()
-    one, two = tmp_path / "one", tmp_path / "two"
-    assert write([evidence], one) == one / "REPORT.md"
-    write([evidence], two)
-    assert files(one) == files(two)
-    assert {"REPORT.md", "report/decider.svg", "report/cold-start.svg", "report/floors.svg"} <= set(
-        files(one)
-    )
-
-
-def test_every_figure_is_well_formed_and_shown_and_nothing_shown_is_missing(
-    tmp_path: Path, write_evidence: Write
+def test_the_same_evidence_gives_the_same_bytes(
+    tmp_path: Path, write_evidence: Write, written: Path
 ) -> None:
-    text = write([write_evidence()], tmp_path / "out").read_text()
+    assert write([write_evidence()], tmp_path / "out") == tmp_path / "out" / "REPORT.md"
+    made = files(tmp_path / "out")
+    assert made == files(written)
+    assert {"REPORT.md", "report/decider.svg", "report/floors.svg"} <= set(made)
+
+
+def test_every_figure_is_well_formed_and_shown_and_nothing_shown_is_missing(written: Path) -> None:
+    text = (written / "REPORT.md").read_text()
     shown = set(re.findall(r"\]\((report/[a-z-]+\.svg)\)", text))
-    drawn = {name for name in files(tmp_path / "out") if name.endswith(".svg")}
+    drawn = {name for name in files(written) if name.endswith(".svg")}
     assert shown == drawn
     for name in drawn:
-        root = ET.parse(tmp_path / "out" / name).getroot()
+        root = ET.parse(written / name).getroot()
         assert root.findall(".//{http://www.w3.org/2000/svg}path")
         assert not root.findall(".//{http://www.w3.org/2000/svg}text")  # fonts as paths
 
 
-def test_the_decider_shows_the_true_ratios(tmp_path: Path, write_evidence: Write) -> None:
-    text = write([write_evidence()], tmp_path / "R.md").read_text()
+def test_the_decider_shows_the_true_ratios(written: Path) -> None:
+    text = (written / "REPORT.md").read_text()
     row = next(line for line in text.splitlines() if line.startswith("| jsonrpc-json |"))
     ratios = [float(found) for found in re.findall(r"\| ([\d.]+) \[", row)]
     assert len(ratios) == 5
@@ -68,10 +64,8 @@ def test_the_decider_shows_the_true_ratios(tmp_path: Path, write_evidence: Write
     assert "a crash, a hang" in row
 
 
-def test_both_sides_of_the_scale_are_told_by_one_rule(
-    tmp_path: Path, write_evidence: Write
-) -> None:
-    text = write([write_evidence()], tmp_path / "R.md").read_text()
+def test_both_sides_of_the_scale_are_told_by_one_rule(written: Path) -> None:
+    text = (written / "REPORT.md").read_text()
     section = text.split("## What is worse and what is better")[1].split("\n## ")[0]
     row = next(line for line in section.splitlines() if line.startswith("| warm Read"))
     _, _, worse, better, neither, _ = row.split("|")
@@ -111,8 +105,8 @@ def test_what_is_missing_is_said(
     assert "Only the control was measured." in text
 
 
-def test_provenance_is_in_the_report(tmp_path: Path, write_evidence: Write) -> None:
-    text = write([write_evidence()], tmp_path / "R.md").read_text()
+def test_provenance_is_in_the_report(written: Path) -> None:
+    text = (written / "REPORT.md").read_text()
     assert "ffi-json: no libraries were built (no C compiler)" in text
     assert "| grpc-protobuf | 1 | 1 | 1 | 0 | 0 |" in text
     assert "grpc-protobuf fails read/one" in text
