@@ -79,6 +79,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--fault", action="append", default=[], help="by its name; see --list")
     parser.add_argument("--list", action="store_true", help="print the faults")
     parser.add_argument("--out", type=Path, default=Path("evidence/faults.json"))
+    parser.add_argument("--take", type=Path, action="append", default=[], help="a part's file")
     parser.add_argument("--write", type=Path, help="the page with the table")
     options = parser.parse_args(arguments)
     if options.list:
@@ -93,8 +94,15 @@ def main(arguments: Sequence[str]) -> int:
     bad = 0
     with Campaign() as campaign:
         record = Record(options.out, campaign.memory.kind)
+        try:
+            for part in options.take:
+                record.take(part)
+        except (ValueError, OSError) as error:
+            parser.error(str(error))
         if options.runs:
             bad = run(options, record, campaign)
+        elif options.take:
+            record.write()
     if options.write:
         write_page(options.write, record.document)
     return 1 if bad else 0

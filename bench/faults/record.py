@@ -65,6 +65,21 @@ class Record:
         met.problem = _without_places(met.problem)
         cell["runs"].append(asdict(met))
 
+    def take(self, path: Path) -> None:
+        """Take in the runs of another part's file. Raises ValueError if it is of other sources."""
+        found = json.loads(path.read_text())
+        for key in ("format", "source_sha256", "memory"):
+            if found.get(key) != self.document[key]:
+                raise ValueError(f"{path}: {key} is {found.get(key)}, not {self.document[key]}")
+        there = {(cell["fault"], cell["column"]): cell for cell in self.document["cells"]}
+        for cell in found["cells"]:
+            have = there.get((cell["fault"], cell["column"]))
+            if have is None:
+                self.document["cells"].append(cell)
+                continue
+            known = {(run["bounds"], run["run"]) for run in have["runs"]}
+            have["runs"] += [r for r in cell["runs"] if (r["bounds"], r["run"]) not in known]
+
     def write(self) -> None:
         """Whole or not at all, a run a line."""
         self.document["ended"] = datetime.now(UTC).isoformat(timespec="seconds")

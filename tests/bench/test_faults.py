@@ -18,6 +18,7 @@ from bench.faults.columns import ROOT, Artifacts, Column, chosen, columns, not_a
 from bench.faults.deeds import ENV_GROUP
 from bench.faults.disk import MemoryGroup
 from bench.faults.leftovers import ENV_MARK, census, clear, settled
+from bench.faults.record import Record
 from transportlab.registry import load_transport
 
 HANG_GUARD = 20.0
@@ -229,6 +230,22 @@ def test_a_run_that_is_late_or_breaks_the_crontab_is_counted() -> None:
     text = "\n".join(table.lines(document(cell("exit-3", "pipe", late))))
     assert "within the bound in 0 of the 1 runs" in text
     assert "in 0 of 1 runs" in text
+
+
+def test_parts_of_a_campaign_are_put_together(tmp_path: Path) -> None:
+    whole, part = (Record(tmp_path / name, "none") for name in ("whole", "part"))
+    first, pipe = FAULTS[0], columns()[0]
+    whole.document["cells"] = [cell(first.name, pipe.title, Met(0, "short"))]
+    part.document["cells"] = [
+        cell(first.name, pipe.title, Met(0, "short"), Met(1, "short")),
+        cell(FAULTS[1].name, pipe.title, Met(0, "short")),
+    ]
+    part.write()
+    whole.take(tmp_path / "part")
+    assert [len(found["runs"]) for found in whole.document["cells"]] == [2, 1]
+    whole.document["source_sha256"] = "other"
+    with pytest.raises(ValueError, match="source_sha256"):
+        whole.take(tmp_path / "part")
 
 
 def test_a_page_without_the_marks_is_refused() -> None:
