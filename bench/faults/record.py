@@ -71,6 +71,8 @@ class Record:
         for key in ("format", "source_sha256", "memory"):
             if found.get(key) != self.document[key]:
                 raise ValueError(f"{path}: {key} is {found.get(key)}, not {self.document[key]}")
+        if not self.document["cells"]:
+            self.document |= {key: found[key] for key in ("commit", "dirty", "facts")}
         there = {(cell["fault"], cell["column"]): cell for cell in self.document["cells"]}
         for cell in found["cells"]:
             have = there.get((cell["fault"], cell["column"]))
