@@ -81,6 +81,7 @@ def test_the_next_start_of_a_plugin_tidies_up() -> None:
     with host(tempfile.gettempdir(), "die") as dead:
         left = first_line(dead)
         assert left.is_dir()
+        assert dead.wait(30) == -signal.SIGKILL  # until then it holds its lock
         with open_backend("echo", SOCKET):
             assert not left.exists()
 
