@@ -59,7 +59,8 @@ def test_a_report_is_held_against_the_file(tmp_path: Path) -> None:
     killed, took = apply(column, tmp_path / "crontab", 0.01)
     assert killed.true
     assert took < HANG_GUARD
-    assert Ending(Reached(applied=("a",), unknown=("b",)), frozenset("a")).true
+    assert Ending(Reached(applied=("a",), unknown=("b",), unreported=("c",)), frozenset("a")).true
+    assert Ending(Reached(unreported=("a", "b")), frozenset("a")).carried_out(("a", "b")) == 1
     assert not Ending(Reached(applied=("a",), unattempted=("b",)), frozenset("ab")).true
     assert not Ending(Reached(applied=("a",)), frozenset()).true
     assert not Ending(None, frozenset("a")).true

@@ -8,7 +8,14 @@ import pytest
 
 from transportlab import model
 from transportlab.context import Context
-from transportlab.errors import Code, ConnectionLost, LabError, RpcError
+from transportlab.errors import (
+    Code,
+    ConnectionLost,
+    LabError,
+    RpcError,
+    cancelled,
+    deadline_exceeded,
+)
 from transportlab.hashing import desired_jobs
 from transportlab.host import HostOptions, open_backend
 from transportlab.host.applying import ApplyInterrupted, Reached, carry_out
@@ -48,12 +55,17 @@ def how_far(error: LabError, *events: tuple[ApplyEventKind, int]) -> Reached:
     return caught.value.reached
 
 
-def test_what_began_and_was_not_done_is_unknown() -> None:
-    lost = ConnectionLost("gone")
-    assert how_far(lost) == Reached(unattempted=("a", "b", "c"))
-    assert how_far(lost, (STARTED, 0)) == Reached(unknown=("a",), unattempted=("b", "c"))
+GIVEN_UP = [ConnectionLost("gone"), deadline_exceeded(), cancelled()]
+
+
+@pytest.mark.parametrize("error", GIVEN_UP, ids=["lost", "deadline", "cancelled"])
+def test_what_was_not_heard_of_when_the_plugin_fell_silent_may_have_been_done(
+    error: LabError,
+) -> None:
+    assert how_far(error) == Reached(unreported=("a", "b", "c"))
+    assert how_far(error, (STARTED, 0)) == Reached(unknown=("a",), unreported=("b", "c"))
     events = ((STARTED, 0), (DONE, 0), (STARTED, 1))
-    assert how_far(lost, *events) == Reached(("a",), (), ("b",), ("c",))
+    assert how_far(error, *events) == Reached(("a",), (), ("b",), ("c",))
 
 
 def test_the_backends_own_word_counts_more_than_the_events() -> None:
@@ -64,7 +76,7 @@ def test_the_backends_own_word_counts_more_than_the_events() -> None:
 
 def test_an_error_without_a_word_of_the_jobs_goes_by_the_events() -> None:
     panic = RpcError(Code.INTERNAL, "the backend failed", model.ErrorDetails("PANIC"))
-    assert how_far(panic, (STARTED, 0)) == Reached((), (), ("a",), ("b", "c"))
+    assert how_far(panic, (STARTED, 0)) == Reached(unknown=("a",), unattempted=("b", "c"))
 
 
 def test_an_apply_that_ends_well_gives_its_events(transport: str, codec: str) -> None:

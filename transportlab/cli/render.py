@@ -205,6 +205,7 @@ _REACHED = {
     "applied": "",
     "failed": "",
     "unknown": " (reported begun and not done; it is there whole or not at all)",
+    "unreported": " (nothing was heard of it before that; plan again to see)",
     "unattempted": "",
 }
 

@@ -1,7 +1,8 @@
 """Apply as a host carries it out: however it ends, each job is told by how far it came.
 
 A backend that fails says so itself (P-APPLY-5). One that dies, hangs or breaks says nothing; then
-the events that arrived until then are what is known.
+the events that arrived until then are what is known, and they need not be all that there were: what
+a transport's library still held when the plugin died is lost.
 """
 
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from transportlab import model
 from transportlab.backend import Backend
 from transportlab.context import Context
-from transportlab.errors import LabError, RpcError
+from transportlab.errors import Code, LabError, RpcError
 from transportlab.model import ApplyEventKind, OpKind
 
 
@@ -19,12 +20,15 @@ class Reached:
     """The jobs of a plan's ops, skips left out, in the plan's order.
 
     applied: reported done. failed: the backend says that it has failed. unknown: reported begun and
-    not done; it is carried out whole or not at all (P-APPLY-4). unattempted: not reported begun.
+    not done. unreported: nothing was heard of it, and the connection or the wait ended first. What
+    is unknown or unreported is carried out whole or not at all (P-APPLY-4). unattempted: the
+    backend says so, or its answer came without a word that it was begun.
     """
 
     applied: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+    unreported: tuple[str, ...] = ()
     unattempted: tuple[str, ...] = ()
 
 
@@ -56,13 +60,26 @@ def reached(plan: model.PlanReply, seen: dict[int, ApplyEventKind], error: LabEr
     if isinstance(error, RpcError):
         said = error.details
         if said.applied or said.failed or said.unattempted:
-            return Reached(said.applied, said.failed, (), said.unattempted)
+            return Reached(said.applied, said.failed, unattempted=said.unattempted)
     jobs: dict[ApplyEventKind | None, list[str]] = {}
     for index, op in enumerate(plan.ops):
         if op.kind is not OpKind.SKIP:
             jobs.setdefault(seen.get(index), []).append(op.job)
+    silent = tuple(jobs.get(None, ()))
+    answered = has_answered(error)
     return Reached(
         applied=tuple(jobs.get(ApplyEventKind.DONE, ())),
         unknown=tuple(jobs.get(ApplyEventKind.STARTED, ())),
-        unattempted=tuple(jobs.get(None, ())),
+        unreported=() if answered else silent,
+        unattempted=silent if answered else (),
     )
+
+
+def has_answered(error: LabError) -> bool:
+    """Whether the stream has ended as the plugin ended it, so that no event of it is missing.
+
+    At a deadline or a cancellation the host does not wait for the plugin (P-DEADLINE-2,
+    P-CANCEL-2), which may go on for a while.
+    """
+    given_up = (Code.DEADLINE_EXCEEDED, Code.CANCELLED)
+    return isinstance(error, RpcError) and error.code not in given_up
