@@ -150,3 +150,15 @@ def test_several_threads_may_stop_it_at_once(tmp_path: Path) -> None:
             for stopped in [pool.submit(process.stop, 5.0) for _ in range(4)]:
                 stopped.result()
         assert process.exit == "exit status 1"
+
+
+def test_asking_how_it_is_does_not_wait_for_who_waits_for_its_end() -> None:
+    process = PluginProcess("slow", ["/bin/sh", "-c", "exec sleep 600"], os.environ)
+    with ThreadPoolExecutor(1) as pool:
+        ended = pool.submit(process.wait, 600.0)
+        assert process.condition == "still runs"
+        assert not ended.done()
+        os.kill(process.pid, signal.SIGKILL)
+        assert ended.result(30)
+    process.stop(1.0)
+    assert process.exit == "signal SIGKILL"

@@ -1,7 +1,7 @@
 """One plugin process: its start, its pipes, how it ended, and the one ladder that stops it.
 
-Every wait here has a bound. A process is waited for by its pidfd, and its group is killed before it
-is reaped, while its number cannot yet belong to anybody else.
+Every wait here has a bound. The end of a process is read from its pidfd, and its group is signalled
+only until it is reaped: its number cannot yet belong to anybody else then.
 """
 
 import contextlib
@@ -72,6 +72,8 @@ class PluginProcess:
         self._tail = Tail(name, on_log, redactor)
         self._drain: Drain | None = None
         self._exit: int | None = None
+        self._ended = threading.Event()
+        self._poll = select.poll()
         self._lock = threading.Lock()
         self._releasing = threading.Lock()
         try:
@@ -102,17 +104,18 @@ class PluginProcess:
         with contextlib.ExitStack() as undo:
             self._pidfd = os.pidfd_open(self._child.pid)
             undo.callback(os.close, self._pidfd)
+            self._poll.register(self._pidfd, select.POLLIN)
             self._readers = Readers(self.name)
             undo.callback(self._readers.release, 0.0, READ_SECONDS)
             stderr = self._pipe(self._child.stderr).fileno()
             self._readers.start("stderr", stderr, self._tail.take)
-            # wait() ends what is left of the group, too, and with it what holds the wire open.
-            self._watch = Watch(self._pidfd, lambda: self.wait(0), self._tell_lost, EXIT_GRACE)
+            # Reaping ends what is left of the group, too, and with it what holds the wire open.
+            self._watch = Watch(self._pidfd, self._reaped, self._tell_lost, EXIT_GRACE)
             undo.pop_all()
 
     def _abandon(self) -> None:
         """End a process that nobody can attend to."""
-        self._signal(signal.SIGKILL)
+        self._kill_group(signal.SIGKILL)
         self._child.wait()
         for pipe in (self._child.stdin, self._child.stdout, self._child.stderr):
             if pipe is not None:
@@ -161,7 +164,7 @@ class PluginProcess:
     @property
     def exit(self) -> str:
         """How it ended ("exit status 3", "signal SIGKILL"); empty while it runs."""
-        if self._exit is None and not self.wait(0):
+        if not self._reaped():
             return ""
         status = self._exit or 0
         return f"exit status {status}" if status >= 0 else f"signal {signal.Signals(-status).name}"
@@ -194,20 +197,29 @@ class PluginProcess:
 
     def wait(self, seconds: float) -> bool:
         """Wait at most so long for the end; returns whether it has come."""
-        with self._lock:
-            if self._exit is not None:
-                return True
-            poll = select.poll()
-            poll.register(self._pidfd, select.POLLIN)
-            if not poll.poll(max(0.0, seconds) * 1000):
-                return False
-            self._signal(signal.SIGKILL)  # what is left of its group, before its number is free
-            self._exit = self._child.wait()
-            return True
+        if self._reaped() or seconds <= 0:
+            return self._exit is not None
+        self._ended.wait(seconds)  # without the lock: others ask how the process is meanwhile
+        return self._reaped()
 
-    def _signal(self, number: signal.Signals) -> None:
+    def _reaped(self) -> bool:
+        """Whether it has ended; the first to see that takes its status."""
+        with self._lock:
+            if self._exit is None and self._poll.poll(0):
+                self._kill_group(signal.SIGKILL)  # what is left of it, before its number is free
+                self._exit = self._child.wait()
+                self._ended.set()
+            return self._exit is not None
+
+    def _kill_group(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._child.pid, number)
+
+    def _signal(self, number: signal.Signals) -> None:
+        """To the group, unless the process is reaped: its number may be another's by now."""
+        with self._lock:
+            if self._exit is None:
+                self._kill_group(number)
 
     def stop(self, seconds: float) -> None:
         """The ladder: end of stdin, SIGTERM to the group, SIGKILL to the group (P-STOP).
