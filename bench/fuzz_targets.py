@@ -17,12 +17,12 @@ from transportlab import model
 from transportlab.codecs import DecodeError, load_codec
 from transportlab.errors import MAX_TEXT, LabError, ProtocolViolation, RpcError
 from transportlab.handshake import MAGIC, HandshakeError, again, parse
-from transportlab.host.elf import ElfError
-from transportlab.host.elf import parse as parse_elf
+from transportlab.host.inspection.elf import ElfError
+from transportlab.host.inspection.elf import parse as parse_elf
+from transportlab.host.inspection.script import first_line
 from transportlab.host.logs import LINE_BYTES, LogRecord
 from transportlab.host.logs import parse as parse_log
 from transportlab.host.pipes import Tail
-from transportlab.host.script import first_line
 from transportlab.methods import METHODS
 from transportlab.redact import Redactor
 from transports.http.replies import EVENTS, read_problem

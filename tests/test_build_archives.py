@@ -15,7 +15,7 @@ from transportlab import model
 from transportlab.context import Context
 from transportlab.errors import PluginError
 from transportlab.host import HostOptions, open_backend
-from transportlab.host.sums import left_out
+from transportlab.host.inspection.sums import left_out
 from transportlab.pin import PluginPin
 from transportlab.registry import load_transport, transport_names
 

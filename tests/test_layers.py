@@ -16,6 +16,7 @@ LAYERS = (
     ("backends", "transportlab.backends"),
     ("transports", "transports"),
     ("host", "transportlab.host"),
+    ("inspection", "transportlab.host.inspection"),
     ("evidence", "transportlab.evidence", "transportlab.conformance"),
     ("cli", "transportlab.cli"),
     ("contract", "transportlab.contract"),

@@ -15,8 +15,8 @@ import pytest
 from rich.console import Console
 
 from transportlab.cli import render_plugins
-from transportlab.host.diagnose import CHECKS, diagnose
-from transportlab.host.listing import survey
+from transportlab.host.inspection.diagnose import CHECKS, diagnose
+from transportlab.host.inspection.listing import survey
 from transportlab.registry import transport_names
 
 COMMAND = str(Path(sys.executable).with_name("transportlab"))

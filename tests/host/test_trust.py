@@ -15,7 +15,7 @@ from transportlab.context import Context
 from transportlab.errors import PluginError
 from transportlab.host import HostOptions, open_backend
 from transportlab.host.discovery import find
-from transportlab.host.pinning import sums
+from transportlab.host.inspection.pinning import sums
 from transportlab.host.trust import Admitted, admit, resident
 from transportlab.pin import PluginPin
 from transportlab.registry import load_transport, transport_names

@@ -19,8 +19,8 @@ from transportlab.cli.options import (
     JsonOption,
 )
 from transportlab.cli.plugins import plugins
-from transportlab.host.diagnose import diagnose
-from transportlab.host.listing import survey
+from transportlab.host.inspection.diagnose import diagnose
+from transportlab.host.inspection.listing import survey
 from transportlab.host.options import HostOptions
 from transportlab.manifest import load_manifest
 

@@ -13,8 +13,8 @@ from transportlab.cli.operations import app
 from transportlab.cli.options import EXIT_ERROR
 from transportlab.codecs import load_codec
 from transportlab.errors import UsageError
-from transportlab.host.pinning import BOTH, PinState, Verified, block, sums, verify
-from transportlab.host.sums import in_words
+from transportlab.host.inspection.pinning import BOTH, PinState, Verified, block, sums, verify
+from transportlab.host.inspection.sums import in_words
 from transportlab.manifest import load_manifest
 from transportlab.quote import clean
 from transportlab.registry import load_transport

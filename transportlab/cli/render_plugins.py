@@ -7,10 +7,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from transportlab.host.diagnose import Diagnosis
-from transportlab.host.findings import Check, Status
-from transportlab.host.listing import Listing, Row
-from transportlab.host.sums import in_words
+from transportlab.host.inspection.diagnose import Diagnosis
+from transportlab.host.inspection.findings import Check, Status
+from transportlab.host.inspection.listing import Listing, Row
+from transportlab.host.inspection.sums import in_words
 from transportlab.quote import clean
 
 _COLOURS = {Status.OK: "green", Status.FAILED: "red", Status.NOT_REACHED: "dim"}

@@ -4,7 +4,7 @@ A pinned plugin's file is opened once. Its bytes go to where nobody can change t
 hashed on the way, and run from there if the manifest pins their sum. What its path leads to later
 no longer matters. A plugin without a pin runs from its path.
 
-A sum covers one file; sums.py says what of the plugin that leaves out.
+A sum covers one file; inspection/sums.py says what of the plugin that leaves out.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from transportlab.host.writers import find_other_writer
 from transportlab.pin import PluginPin
 
 ELF = b"\x7fELF"
-"""How a program or library begins; elf.py, which reads on, takes time to import."""
+"""How a program or library begins; inspection/elf.py, which reads on, takes time to import."""
 
 _libraries: dict[str, str] = {}
 """Where the pinned libraries of this process are, by their sums. A library is never unloaded

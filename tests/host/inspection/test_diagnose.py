@@ -12,10 +12,10 @@ import pytest
 from transportlab.channel import EndpointKind
 from transportlab.errors import UsageError
 from transportlab.host import HostOptions
-from transportlab.host.diagnose import CHECKS, Diagnosis, diagnose
-from transportlab.host.elf import parse_file
-from transportlab.host.findings import Check, Status
-from transportlab.host.libraries import needs
+from transportlab.host.inspection.diagnose import CHECKS, Diagnosis, diagnose
+from transportlab.host.inspection.elf import parse_file
+from transportlab.host.inspection.findings import Check, Status
+from transportlab.host.inspection.libraries import needs
 from transportlab.pin import PluginPin
 from transportlab.registry import load_transport, transport_names
 from transportlab.worker import library_transport
@@ -395,10 +395,12 @@ def test_a_transport_that_starts_no_plugin_is_a_wrong_use() -> None:
 def test_a_transport_whose_library_is_not_installed_is_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("transportlab.host.diagnose.missing_libraries", lambda _: ["wings"])
+    monkeypatch.setattr(
+        "transportlab.host.inspection.diagnose.missing_libraries", lambda _: ["wings"]
+    )
     with pytest.raises(UsageError, match="needs wings: not installed"):
         diagnose("echo", STDIO)
-    monkeypatch.setattr("transportlab.host.diagnose.missing_libraries", lambda _: [])
-    monkeypatch.setattr("transportlab.host.trial.missing_libraries", lambda _: ["wings"])
+    monkeypatch.setattr("transportlab.host.inspection.diagnose.missing_libraries", lambda _: [])
+    monkeypatch.setattr("transportlab.host.inspection.trial.missing_libraries", lambda _: ["wings"])
     with pytest.raises(UsageError, match="no transport here whose libraries are installed"):
         diagnose("echo")

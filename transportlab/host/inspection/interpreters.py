@@ -5,9 +5,9 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-from transportlab.host.elf import MAGIC
-from transportlab.host.findings import Refuted, head, strange, unusable
-from transportlab.host.script import MARK, env_search, first_line
+from transportlab.host.inspection.elf import MAGIC
+from transportlab.host.inspection.findings import Refuted, head, strange, unusable
+from transportlab.host.inspection.script import MARK, env_search, first_line
 
 MAX_INTERPRETERS = 5
 """Scripts in a row that the kernel follows (depth in exec_binprm, fs/exec.c)."""

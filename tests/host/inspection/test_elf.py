@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transportlab.host.elf import Elf, ElfError, parse, parse_file
+from transportlab.host.inspection.elf import Elf, ElfError, parse, parse_file
 
 PT_LOAD, PT_DYNAMIC, PT_INTERP = 1, 2, 3
 NAMES = b"\0libone.so.1\0$ORIGIN/lib:/opt/lib\0/rpath\0"

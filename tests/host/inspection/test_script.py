@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from transportlab.host.findings import Refuted
-from transportlab.host.interpreters import MAX_INTERPRETERS, resolve
-from transportlab.host.script import HEAD, FirstLine, env_search, first_line
+from transportlab.host.inspection.findings import Refuted
+from transportlab.host.inspection.interpreters import MAX_INTERPRETERS, resolve
+from transportlab.host.inspection.script import HEAD, FirstLine, env_search, first_line
 
 
 def script(path: Path, text: bytes) -> Path:

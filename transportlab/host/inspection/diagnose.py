@@ -14,12 +14,12 @@ from pathlib import Path
 
 from transportlab.channel import EndpointKind
 from transportlab.errors import PluginError, UsageError
-from transportlab.host.checks import FILE_CHECKS, examine
 from transportlab.host.discovery import LIBRARY_SUFFIX, find, name_of
-from transportlab.host.findings import Check, Status, failed
+from transportlab.host.inspection.checks import FILE_CHECKS, examine
+from transportlab.host.inspection.findings import Check, Status, failed
+from transportlab.host.inspection.trial import STEPS, Trial, processes, start_over
 from transportlab.host.options import HostOptions
 from transportlab.host.process import plugin_environment
-from transportlab.host.trial import STEPS, Trial, processes, start_over
 from transportlab.host.trust import admit
 from transportlab.pin import PluginPin
 from transportlab.registry import load_transport, missing_libraries

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from transportlab.host.elf import Elf, ElfError, parse_file
+from transportlab.host.inspection.elf import Elf, ElfError, parse_file
 
 MAX_LIBRARIES = 512
 MAX_PLACES = 256

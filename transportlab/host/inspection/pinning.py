@@ -6,7 +6,7 @@ from enum import Enum
 
 from transportlab.errors import PluginError
 from transportlab.host.discovery import LIBRARY_SUFFIX, find
-from transportlab.host.sums import left_out
+from transportlab.host.inspection.sums import left_out
 from transportlab.host.trust import file_sum
 from transportlab.pin import PluginPin
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from transportlab.errors import LabError, PluginError, RpcError
-from transportlab.host.script import HEAD, MARK
+from transportlab.host.inspection.script import HEAD, MARK
 
 
 class Status(StrEnum):

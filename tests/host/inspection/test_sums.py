@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from transportlab.host.sums import left_out
+from transportlab.host.inspection.sums import left_out
 
 
 def write(path: Path, content: bytes) -> Path:

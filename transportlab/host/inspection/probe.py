@@ -1,6 +1,6 @@
 """Asks a shared library for its handshake line, in a process that its crash may take along.
 
-    python -P -m transportlab.host.probe LIBRARY
+    python -P -m transportlab.host.inspection.probe LIBRARY
 
 writes the library's own line (P-FFI-1) to stdout, as a plugin program writes its own; what the
 library prints goes to stderr, and so does why there is no line.
@@ -20,7 +20,7 @@ FUNCTION = "cronix_plugin_handshake"
 def main(arguments: list[str]) -> None:
     """Ask the library at the one path in arguments."""
     if len(arguments) != 1:
-        sys.exit("usage: python -P -m transportlab.host.probe LIBRARY")
+        sys.exit("usage: python -P -m transportlab.host.inspection.probe LIBRARY")
     wire = claim_stdout()
     try:
         library = ctypes.CDLL(str(Path(arguments[0]).absolute()), mode=os.RTLD_NOW)

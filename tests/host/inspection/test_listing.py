@@ -13,10 +13,10 @@ import pytest
 from transportlab.channel import EndpointKind
 from transportlab.host import HostOptions
 from transportlab.host.discovery import directories
-from transportlab.host.elf import parse_file
-from transportlab.host.libraries import needs
-from transportlab.host.listing import ABSENT, Listing, Row, survey
-from transportlab.host.sums import left_out
+from transportlab.host.inspection.elf import parse_file
+from transportlab.host.inspection.libraries import needs
+from transportlab.host.inspection.listing import ABSENT, Listing, Row, survey
+from transportlab.host.inspection.sums import left_out
 from transportlab.pin import PluginPin
 from transportlab.registry import load_transport, transport_names
 
@@ -37,7 +37,9 @@ def here(tmp_path: Path) -> Path:
 @pytest.fixture
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the lab's own plugins, whose start takes a while."""
-    monkeypatch.setattr("transportlab.host.listing.directories", lambda env: directories(env)[:2])
+    monkeypatch.setattr(
+        "transportlab.host.inspection.listing.directories", lambda env: directories(env)[:2]
+    )
 
 
 def put(folder: Path, name: str, text: str = "#!/bin/sh\n", mode: int = 0o755) -> Path:
@@ -229,7 +231,7 @@ def test_what_the_host_would_not_run_is_not_started(here: Path) -> None:
 
 
 def probe(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-P", "-m", "transportlab.host.probe", *arguments]
+    command = [sys.executable, "-P", "-m", "transportlab.host.inspection.probe", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from transportlab.channel import EndpointKind
 from transportlab.errors import Code, LabError, PluginError, RpcError
-from transportlab.host.findings import Check, Status, failed
+from transportlab.host.inspection.findings import Check, Status, failed
 from transportlab.host.options import HostOptions
 from transportlab.host.session import open_backend
 from transportlab.registry import load_transport, missing_libraries, transport_names

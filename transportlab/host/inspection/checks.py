@@ -8,11 +8,11 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from transportlab.host.elf import MAGIC, NOT_TO_RUN, Elf, ElfError, parse_file
-from transportlab.host.findings import Check, Refuted, Status, head, strange, unusable
-from transportlab.host.interpreters import resolve
-from transportlab.host.libraries import needs
-from transportlab.host.script import MARK
+from transportlab.host.inspection.elf import MAGIC, NOT_TO_RUN, Elf, ElfError, parse_file
+from transportlab.host.inspection.findings import Check, Refuted, Status, head, strange, unusable
+from transportlab.host.inspection.interpreters import resolve
+from transportlab.host.inspection.libraries import needs
+from transportlab.host.inspection.script import MARK
 
 FILE_CHECKS = ("mount", "format", "interpreter", "machine", "loader", "libraries")
 """The checks of this module, in their order."""

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from transportlab.host import libraries
-from transportlab.host.elf import Elf, parse_file
-from transportlab.host.libraries import needs, system_directories
+from transportlab.host.inspection import libraries
+from transportlab.host.inspection.elf import Elf, parse_file
+from transportlab.host.inspection.libraries import needs, system_directories
 
 PYTHON = Path(sys.executable).resolve()
 

@@ -28,12 +28,12 @@ from transportlab.host.discovery import (
     name_of,
     reason,
 )
+from transportlab.host.inspection.sums import left_out
+from transportlab.host.inspection.trial import HOPELESS, processes
 from transportlab.host.launch import Launch
 from transportlab.host.line import hear
 from transportlab.host.options import HostOptions
 from transportlab.host.process import PluginProcess, plugin_environment
-from transportlab.host.sums import left_out
-from transportlab.host.trial import HOPELESS, processes
 from transportlab.host.trust import admit, file_sum
 from transportlab.pin import PluginPin
 from transportlab.registry import load_transport, transport_names
@@ -183,7 +183,7 @@ def _library(row: Row, options: HostOptions) -> Row:
         admitted = admit(row.name, row.path, options.pins, undo, library=True)
         process = PluginProcess(
             row.name,
-            [sys.executable, "-P", "-m", "transportlab.host.probe", admitted.file],
+            [sys.executable, "-P", "-m", "transportlab.host.inspection.probe", admitted.file],
             plugin_environment(os.environ),
             path=row.path,
             inherited=() if admitted.memory is None else (admitted.memory,),

@@ -3,7 +3,7 @@
 import zipfile
 from pathlib import Path
 
-from transportlab.host.elf import MAGIC, Elf, ElfError, parse_file
+from transportlab.host.inspection.elf import MAGIC, Elf, ElfError, parse_file
 
 FIRST_LINE = 256
 """Bytes of a script that the kernel looks for its first line in."""

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from transportlab.host.checks import FILE_CHECKS, examine
-from transportlab.host.findings import Check, Status
+from transportlab.host.inspection.checks import FILE_CHECKS, examine
+from transportlab.host.inspection.findings import Check, Status
 
 PYTHON = Path(sys.executable).resolve()
 NOBODY = 65534
