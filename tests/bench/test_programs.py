@@ -44,7 +44,9 @@ def test_a_cold_start_is_measured_without_the_checks_and_with_a_pin(
 ) -> None:
     found = json.loads(run("host_cost", paired.ONE, PROGRAMS[0], WITHOUT, unmeasured=unmeasured))
     assert found["ready"] > 0
-    assert cold_start(PROGRAMS[-1], PINNED)["ready"] > 0
+    assert found["checks"] == 0
+    pinned = cold_start(PROGRAMS[-1], PINNED)
+    assert 0 < pinned["checks"] < pinned["ready"]
 
 
 @pytest.mark.skipif(not LIBRARY.exists(), reason="not run: the libraries were not built")
