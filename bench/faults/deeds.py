@@ -15,7 +15,10 @@ ENV_GROUP = "TL_MEMORY_GROUP"
 """Directory of a memory control group that is small; empty where there can be none."""
 
 LAST_WORDS = "boom: missing libfoo"
-GARBAGE = b"!! this is no answer !!\r\n\r\n" * 10
+GARBAGE = b"~~ this is no answer ~~\r\n\r\n" * 10
+"""No framing takes it for its own: as a frame of HTTP/2 it would be one of 8 MB, which none may be.
+What begins like a smaller one is waited for, until the deadline."""
+
 LIMIT = 256 << 20
 """Bytes that are taken until the kernel says no; the group has a fraction of it."""
 
