@@ -132,6 +132,27 @@ def test_exiting_with_0_before_the_handshake_is_an_error_too(
 
 def test_dying_by_a_signal_is_told(plugin: Make, refusal: Refusal) -> None:
     assert refusal(plugin("kill -SEGV $$"), SOCKETS[0]).exit == "signal SIGSEGV"
+    assert refusal(plugin("kill -40 $$"), SOCKETS[0]).exit == "signal 40"  # it has no name
+
+
+DAEMON = """
+read, write = os.pipe()
+if os.fork():
+    os.read(read, 1)
+    os._exit(0)
+os.setsid()
+os.write(write, b"x")
+time.sleep(1)  # until the host has noticed that the process which it started has ended
+"""
+
+
+@pytest.mark.parametrize("transport", PROCESS)
+def test_a_plugin_that_goes_into_the_background_is_told_as_one_that_has_ended(
+    echo_with: Make, refusal: Refusal, transport: str
+) -> None:
+    error = refusal(echo_with(DAEMON), transport)
+    assert (error.code, error.exit) == ("E-CALL", "exit status 0")
+    assert "the plugin has ended" in error.problem
 
 
 @pytest.mark.parametrize("transport", SOCKETS)

@@ -1,7 +1,9 @@
 """The ladder that stops a process, and what becomes of what it writes."""
 
 import os
+import shlex
 import signal
+import sys
 import time
 import tracemalloc
 from collections.abc import Callable
@@ -46,6 +48,16 @@ def test_a_plugin_that_ignores_stdin_gets_sigterm(tmp_path: Path) -> None:
 
 def test_a_plugin_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
     script = "trap '' TERM; echo ready; while :; do sleep 0.05; done"
+    assert stopped(script, tmp_path, 1.0).exit == "signal SIGKILL"
+
+
+def test_a_plugin_that_has_left_its_group_for_its_hosts_is_killed_alone(tmp_path: Path) -> None:
+    code = """import os, signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+os.setpgid(0, os.getpgid(os.getppid()))
+os.write(1, b"ready\\n")
+time.sleep(60)"""
+    script = f"exec {sys.executable} -c {shlex.quote(code)}"
     assert stopped(script, tmp_path, 1.0).exit == "signal SIGKILL"
 
 

@@ -1,5 +1,6 @@
 """How the waits of the HTTP transport's host side end: by deadline, by cancelling, by closing."""
 
+import contextlib
 import socket
 import threading
 import time
@@ -16,6 +17,7 @@ from transportlab.errors import ChannelClosed, Code, RpcError
 from transportlab.methods import APPLY, READ
 from transportlab.model import ApplyEvent, ApplyRequest, ReadReply, ReadRequest
 from transportlab.registry import load_transport
+from transports.http.network import connect
 
 Scripted = Callable[..., Channel]
 
@@ -202,3 +204,15 @@ def test_a_stream_may_be_collected_while_its_thread_takes_a_connection(
     monkeypatch.setattr(httpcore.ConnectionPool, "create_connection", collecting)
     assert read(channel, timeout=HANG_GUARD) == ReadReply()
     assert not held
+
+
+def test_where_more_wait_than_are_accepted_a_channel_waits_as_well(socket_path: str) -> None:
+    with socket.socket(socket.AF_UNIX) as listener, contextlib.ExitStack() as waiting:
+        listener.bind(socket_path)
+        listener.listen(0)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                waiting.enter_context(connect(socket_path))
+        channel = HTTP.connect(SocketEndpoint(socket_path, ""), codec="json")
+        waiting.callback(channel.close)
+        assert code_of(lambda: read(channel, timeout=0.1)) is Code.DEADLINE_EXCEEDED

@@ -167,7 +167,10 @@ class PluginProcess:
         if not self._reaped():
             return ""
         status = self._exit or 0
-        return f"exit status {status}" if status >= 0 else f"signal {signal.Signals(-status).name}"
+        if status >= 0:
+            return f"exit status {status}"
+        named = -status in signal.Signals.__members__.values()  # not all of the real-time ones are
+        return f"signal {signal.Signals(-status).name if named else -status}"
 
     @property
     def condition(self) -> str:
@@ -212,8 +215,12 @@ class PluginProcess:
             return self._exit is not None
 
     def _kill_group(self, number: signal.Signals) -> None:
-        with contextlib.suppress(ProcessLookupError):
+        """To the group, and to the process if it has left that for another one's."""
+        with contextlib.suppress(OSError):  # none is left, or one that runs as another user
             os.killpg(self._child.pid, number)
+        with contextlib.suppress(OSError):
+            if os.getpgid(self._child.pid) != self._child.pid:
+                os.kill(self._child.pid, number)
 
     def _signal(self, number: signal.Signals) -> None:
         """To the group, unless the process is reaped: its number may be another's by now."""

@@ -78,6 +78,8 @@ class HostSession:
             self._stack.callback(channel.close)
             if self.process is not None:
                 self.process.on_lost = self.channel.lose
+                if self.process.exit:  # before there was anybody to tell
+                    self.channel.lose()
             self.backend: Backend = RemoteBackend(self.channel)
             self.info = self._open() if options.opens else model.OpenSessionReply()
             self._phase("opened")

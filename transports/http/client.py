@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import cache
 from typing import Any, TypeVar
 
@@ -109,7 +109,8 @@ class HttpChannel(Channel):
 
     def __init__(self, endpoint: SocketEndpoint, codec: str) -> None:
         self.path = path = endpoint.path
-        connect(path).close()
+        with suppress(BlockingIOError):  # so many wait there that somebody must be listening
+            connect(path).close()
         self._codec = load_codec(codec)
         self.headers = request_headers(self._codec.content_type, endpoint.secret)
         self._framing = FRAMINGS[codec]

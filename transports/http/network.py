@@ -202,7 +202,10 @@ class Network(httpcore.NetworkBackend):
 
 def connect(path: str) -> socket.socket:
     """A connected socket, or TransportError; BlockingIOError if too many wait to be accepted."""
-    sock = socket.socket(socket.AF_UNIX)
+    try:
+        sock = socket.socket(socket.AF_UNIX)
+    except OSError as error:
+        raise TransportError(f"no socket to be had: {error.strerror}") from error
     try:
         sock.setblocking(False)
         sock.connect(path)
