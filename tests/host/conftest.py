@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -64,6 +65,15 @@ def refusal() -> Callable[..., PluginError]:
     return opened
 
 
+@pytest.fixture(scope="session")
+def programs() -> tuple[bytes, bytes]:
+    """Two ELF programs that are everywhere; the first says `right` when it is told to."""
+    shell, other = (
+        os.path.realpath(shutil.which(name) or f"/bin/{name}") for name in ("sh", "false")
+    )
+    return Path(shell).read_bytes(), Path(other).read_bytes()
+
+
 @pytest.fixture
 def put(tmp_path: Path) -> Callable[..., Path]:
     """put(content, name) writes the file of a plugin that says `right`, unless given; its path."""
@@ -95,6 +105,19 @@ def pinned(undo: contextlib.ExitStack) -> Callable[..., Admitted]:
         return admit("demo", str(path), pins, undo, library=library)
 
     return take
+
+
+@pytest.fixture
+def refused() -> Callable[..., PluginError]:
+    """refused(path, transport, name=sum) starts it pinned to that sum, and gives the error."""
+
+    def opened(path: str | Path, transport: str, **sums: str) -> PluginError:
+        pins = {name: PluginPin((sha256,)) for name, sha256 in sums.items()}
+        with pytest.raises(PluginError) as caught:
+            open_backend(str(path), transport, HostOptions(pins=pins))
+        return caught.value
+
+    return opened
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import fcntl
 import hashlib
 import os
 import resource
-import shutil
 import signal
 import subprocess
 import sys
@@ -29,28 +28,21 @@ ENDPOINTS = {name: load_transport(name).traits.endpoint for name in transport_na
 STDIO = next(n for n, e in ENDPOINTS.items() if e is EndpointKind.STDIO)
 
 RIGHT = "#!/bin/sh\necho right\n"
-SHELL = os.path.realpath(shutil.which("sh") or "/bin/sh")
-OTHER = os.path.realpath(shutil.which("false") or "/bin/false")
-"""Two ELF programs that are everywhere; the first says `right` when it is told to."""
 
 Put = Callable[..., Path]
 Pinned = Callable[..., Admitted]
 Said = Callable[..., bytes]
+Refused = Callable[..., PluginError]
 
 
 def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def refusal(name: str, transport: str, **pins: str) -> PluginError:
-    options = HostOptions(pins={key: PluginPin((value,)) for key, value in pins.items()})
-    with pytest.raises(PluginError) as caught:
-        open_backend(name, transport, options)
-    return caught.value
-
-
-def test_nobody_can_change_the_memory_that_a_program_runs_from(put: Put, pinned: Pinned) -> None:
-    memory = pinned(put(Path(OTHER).read_bytes())).memory
+def test_nobody_can_change_the_memory_that_a_program_runs_from(
+    put: Put, pinned: Pinned, programs: tuple[bytes, bytes]
+) -> None:
+    memory = pinned(put(programs[1])).memory
     assert memory is not None
     seals = fcntl.fcntl(memory, fcntl.F_GET_SEALS)
     for seal in (fcntl.F_SEAL_WRITE, fcntl.F_SEAL_GROW, fcntl.F_SEAL_SHRINK, fcntl.F_SEAL_SEAL):
@@ -103,10 +95,14 @@ def test_a_system_that_gives_no_memory_file_is_told(put: Put, pinned: Pinned) ->
 
 
 def test_a_kernel_without_the_newest_flag_gets_the_older_ones(
-    put: Put, monkeypatch: pytest.MonkeyPatch, pinned: Pinned, said: Said
+    put: Put,
+    monkeypatch: pytest.MonkeyPatch,
+    pinned: Pinned,
+    said: Said,
+    programs: tuple[bytes, bytes],
 ) -> None:
     monkeypatch.setattr(sealed, "MFD_EXEC", 0x4000)  # which no kernel knows
-    assert said(pinned(put(Path(SHELL).read_bytes())), "-c", "echo right") == b"right"
+    assert said(pinned(put(programs[0])), "-c", "echo right") == b"right"
 
 
 NOEXEC = """
@@ -156,17 +152,19 @@ def test_a_file_system_from_which_nothing_may_run_is_avoided_or_told(
 # ---- what is left
 
 
-def test_sessions_of_pinned_plugins_leave_no_descriptor_and_no_directory(put: Put) -> None:
+def test_sessions_of_pinned_plugins_leave_no_descriptor_and_no_directory(
+    put: Put, refused: Refused, programs: tuple[bytes, bytes]
+) -> None:
     script = put("#!/bin/sh\necho CRONIX-PLUGIN-V1 stdio\nread -r line\n")
-    program = put(Path(SHELL).read_bytes(), "cronix-backend-elf")
+    program = put(programs[0], "cronix-backend-elf")
     before = set(os.listdir("/proc/self/fd"))
     for _ in range(20):
         pins = {"demo": PluginPin((digest(script),)), "elf": PluginPin((digest(program),))}
         open_backend(str(script), STDIO, HostOptions(pins=pins, opens=False)).close()
         with pytest.raises(PluginError):  # a shell that gets the end of stdin for a script
             open_backend(str(program), STDIO, HostOptions(pins=pins, handshake=0.01))
-        assert refusal(str(script), STDIO, demo="0" * 64).code == "E-PIN-MISMATCH"
-        assert refusal(str(program), STDIO, elf="0" * 64).code == "E-PIN-MISMATCH"
+        assert refused(script, STDIO, demo="0" * 64).code == "E-PIN-MISMATCH"
+        assert refused(program, STDIO, elf="0" * 64).code == "E-PIN-MISMATCH"
     assert set(os.listdir("/proc/self/fd")) <= before
     assert not list(Path(tempfile.gettempdir()).glob(PREFIX + "*"))
 

@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,24 +27,15 @@ LIBRARY = next(n for n, e in ENDPOINTS.items() if e is EndpointKind.LIBRARY)
 
 RIGHT = "#!/bin/sh\necho right\n"
 WRONG = "#!/bin/sh\necho wrong\n"
-SHELL = os.path.realpath(shutil.which("sh") or "/bin/sh")
-OTHER = os.path.realpath(shutil.which("false") or "/bin/false")
-"""Two ELF programs that are everywhere; the first says `right` when it is told to."""
 
 Put = Callable[..., Path]
 Pinned = Callable[..., Admitted]
 Said = Callable[..., bytes]
+Refused = Callable[..., PluginError]
 
 
 def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def refusal(name: str, transport: str, **pins: str) -> PluginError:
-    options = HostOptions(pins={key: PluginPin((value,)) for key, value in pins.items()})
-    with pytest.raises(PluginError) as caught:
-        open_backend(name, transport, options)
-    return caught.value
 
 
 # ---- pins
@@ -73,27 +63,33 @@ def pins_of(name: str, *, library: bool = False) -> dict[str, PluginPin]:
 
 
 @pytest.mark.parametrize("transport", [n for n in ENDPOINTS if n != IN_PROCESS])
-def test_a_plugin_that_is_not_what_was_pinned_is_refused(transport: str, put: Put) -> None:
+def test_a_plugin_that_is_not_what_was_pinned_is_refused(
+    transport: str, put: Put, refused: Refused
+) -> None:
     library = ENDPOINTS[transport] is EndpointKind.LIBRARY
     path = put(name="cronix-backend-demo.so" if library else "cronix-backend-demo")
-    error = refusal(str(path), transport, demo="0" * 64)
+    error = refused(path, transport, demo="0" * 64)
     assert error.code == "E-PIN-MISMATCH"
     assert (error.name, error.path) == ("demo", str(path))
     assert (error.expected, error.got) == (f"sha256 {'0' * 64}", digest(path))
     assert f"transportlab plugins pin {path}, " in error.action
 
 
-def test_one_of_several_sums_is_enough(put: Put, undo: contextlib.ExitStack, said: Said) -> None:
+def test_one_of_several_sums_is_enough(
+    put: Put, undo: contextlib.ExitStack, said: Said, refused: Refused
+) -> None:
     path = put()
     pins = {"demo": PluginPin(("0" * 64, digest(path)))}
     assert said(admit("demo", str(path), pins, undo, library=False)) == b"right"
-    error = refusal(str(path), STDIO, demo="1" * 64)
+    error = refused(path, STDIO, demo="1" * 64)
     assert error.expected == f"sha256 {'1' * 64}"
 
 
 @pytest.mark.parametrize("sum_", ["", "xyz", "0" * 63, " " * 64])
-def test_a_malformed_pin_given_by_a_program_fits_nothing(put: Put, sum_: str) -> None:
-    assert refusal(str(put()), STDIO, demo=sum_).code == "E-PIN-MISMATCH"
+def test_a_malformed_pin_given_by_a_program_fits_nothing(
+    put: Put, sum_: str, refused: Refused
+) -> None:
+    assert refused(put(), STDIO, demo=sum_).code == "E-PIN-MISMATCH"
 
 
 def test_a_sum_does_not_depend_on_those_taken_before(put: Put, undo: contextlib.ExitStack) -> None:
@@ -110,10 +106,10 @@ def test_a_sum_does_not_depend_on_those_taken_before(put: Put, undo: contextlib.
 
 
 @pytest.mark.parametrize("transport", [n for n in ENDPOINTS if n != IN_PROCESS])
-def test_a_block_that_does_not_name_the_plugin_refuses_it(transport: str) -> None:
+def test_a_block_that_does_not_name_the_plugin_refuses_it(transport: str, refused: Refused) -> None:
     if ENDPOINTS[transport] is EndpointKind.LIBRARY and not find_library():
         pytest.skip("not run: the libraries were not built (no C compiler)")
-    error = refusal("echo", transport, ecoh="0" * 64, other="0" * 64)
+    error = refused("echo", transport, ecoh="0" * 64, other="0" * 64)
     assert error.code == "E-NOT-PINNED"
     assert (error.expected, error.got) == ("one of ecoh, other", "echo")
     assert f"transportlab plugins pin {error.path}, " in error.action
@@ -125,13 +121,13 @@ def test_a_backend_of_the_host_itself_needs_no_pin() -> None:
         assert session.info.plugin_name == "echo"
 
 
-def test_a_library_in_a_worker_is_held_to_its_pin() -> None:
+def test_a_library_in_a_worker_is_held_to_its_pin(refused: Refused) -> None:
     if not find_library():
         pytest.skip("not run: the libraries were not built (no C compiler)")
     path = str(find("echo", library=True).path)
     with open_backend(path, STDIO, HostOptions(pins=pins_of("echo", library=True))) as session:
         assert session.info.plugin_name == "echo"
-    assert refusal(path, STDIO, echo="0" * 64).code == "E-PIN-MISMATCH"
+    assert refused(path, STDIO, echo="0" * 64).code == "E-PIN-MISMATCH"
 
 
 # ---- the bytes that were hashed are the bytes that run
@@ -175,11 +171,15 @@ def test_a_script_changed_after_its_check_runs_as_it_was(
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_program_changed_after_its_check_runs_as_it_was(
-    put: Put, change: Callable[[Path, bytes], None], pinned: Pinned, said: Said
+    put: Put,
+    change: Callable[[Path, bytes], None],
+    pinned: Pinned,
+    said: Said,
+    programs: tuple[bytes, bytes],
 ) -> None:
-    path = put(Path(SHELL).read_bytes())
+    path = put(programs[0])
     admitted = pinned(path)
-    change(path, Path(OTHER).read_bytes())
+    change(path, programs[1])
     assert said(admitted, "-c", "echo right") == b"right"
 
 
@@ -241,9 +241,11 @@ def test_a_file_that_is_gone_or_no_file_is_refused_without_waiting(
         admit("demo", str(tmp_path / "gone"), {}, undo, library=False)
 
 
-def test_a_pinned_text_that_is_no_program_is_named_by_the_path_where_it_was_found(put: Put) -> None:
+def test_a_pinned_text_that_is_no_program_is_named_by_the_path_where_it_was_found(
+    put: Put, refused: Refused
+) -> None:
     path = put("hello\n")
-    error = refusal(str(path), STDIO, demo=digest(path))
+    error = refused(path, STDIO, demo=digest(path))
     assert (error.code, error.path) == ("E-START", str(path))
 
 
