@@ -111,7 +111,7 @@ def test_apply_gives_so_many_events() -> None:
 
 
 def test_events_with_a_pause_end_with_the_deadline() -> None:
-    stream = apply(echo(), "!events:2:3600", Context(timeout=0.05))
+    stream = apply(echo(), "!events:2:3600", Context(timeout=0.5))
     assert next(stream).op_index == 0
     with pytest.raises(RpcError) as caught:
         next(stream)

@@ -274,7 +274,7 @@ def test_the_lock_is_free_after_an_error_inside(tmp_path: Path) -> None:
     file = SharedFile(str(tmp_path / "tab"), "path")
     with pytest.raises(ZeroDivisionError), file.locked(Context()):
         raise ZeroDivisionError
-    with file.locked(Context(timeout=0.01)) as again:
+    with file.locked(Context(timeout=60)) as again:
         again.write(b"x")
 
 

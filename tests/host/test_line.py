@@ -96,13 +96,16 @@ def test_a_truncated_line_is_told_with_how_the_plugin_ended(plugin: Make, refusa
     assert error.stderr == ("no space left",)
 
 
-@pytest.mark.parametrize(("said", "shown"), [("", "nothing"), ("printf CRONIX-PLUG; ", "CRONIX-")])
+@pytest.mark.parametrize(
+    ("said", "shown", "seconds"),
+    [("", "nothing", 0.2), ("printf CRONIX-PLUG; ", "CRONIX-", 2.0)],  # time to say it
+)
 def test_a_line_that_does_not_come_ends_the_wait_at_its_bound(
-    plugin: Make, refusal: Refusal, said: str, shown: str
+    plugin: Make, refusal: Refusal, said: str, shown: str, seconds: float
 ) -> None:
-    error = refusal(plugin(f"{said}{WAIT}"), SOCKETS[0], handshake=0.2)
+    error = refusal(plugin(f"{said}{WAIT}"), SOCKETS[0], handshake=seconds)
     assert error.code == "E-HANDSHAKE-TIMEOUT"
-    assert "within 0.2 s" in error.problem
+    assert f"within {seconds:g} s" in error.problem
     assert shown in error.got
 
 

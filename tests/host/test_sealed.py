@@ -17,7 +17,7 @@ import pytest
 
 from transportlab.channel import EndpointKind
 from transportlab.errors import PluginError
-from transportlab.host import HostOptions, open_backend, sealed
+from transportlab.host import HostOptions, open_backend, sealed, spawn
 from transportlab.host.folders import PREFIX
 from transportlab.host.sealed import transfer
 from transportlab.host.trust import Admitted, admit, file_sum, resident
@@ -238,9 +238,10 @@ def test_hosts_that_clean_up_at_once_do_not_take_each_others_copies(put: Put) ->
 
 
 def test_a_start_waits_for_a_file_that_is_still_open_for_writing(
-    put: Put, pinned: Pinned, said: Said
+    put: Put, pinned: Pinned, said: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As a copy may be in a child that another thread has forked just then."""
+    monkeypatch.setattr(spawn, "BUSY_SECONDS", 60.0)
     admitted = pinned(put())
     os.chmod(admitted.file, 0o700)
     writing = os.open(admitted.file, os.O_WRONLY)

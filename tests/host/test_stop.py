@@ -40,13 +40,15 @@ class Heir:
     def __getattr__(self, name):
         return getattr(self.inner, name)
     def read(self, request, context):
+        here, there = os.pipe()
         if os.fork() == 0:
             if request.app == "away":
                 os.setsid()
             os.write(2, b"%d\\n" % os.getpid())
+            os.write(there, b".")
             time.sleep(600)
+        os.read(here, 1)
         if request.app != "stay":
-            time.sleep(0.1)
             os._exit(3)
         return self.inner.read(request, context)
 

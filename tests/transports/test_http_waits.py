@@ -76,12 +76,12 @@ def code_of(call: Callable[[], object]) -> Code:
 
 def test_a_deadline_is_for_the_whole_call(scripted_http: Scripted) -> None:
     channel = scripted_http(trickles)
-    assert code_of(lambda: read(channel, timeout=0.1)) is Code.DEADLINE_EXCEEDED
+    assert code_of(lambda: read(channel, timeout=0.5)) is Code.DEADLINE_EXCEEDED
 
 
 def test_a_deadline_ends_the_sending_of_a_request(scripted_http: Scripted, deaf: Deaf) -> None:
     channel = scripted_http(deaf)
-    assert code_of(lambda: read(channel, BIG, timeout=0.1)) is Code.DEADLINE_EXCEEDED
+    assert code_of(lambda: read(channel, BIG, timeout=0.5)) is Code.DEADLINE_EXCEEDED
     deaf.released.set()
 
 
@@ -215,4 +215,4 @@ def test_where_more_wait_than_are_accepted_a_channel_waits_as_well(socket_path: 
                 waiting.enter_context(connect(socket_path))
         channel = HTTP.connect(SocketEndpoint(socket_path, ""), codec="json")
         waiting.callback(channel.close)
-        assert code_of(lambda: read(channel, timeout=0.1)) is Code.DEADLINE_EXCEEDED
+        assert code_of(lambda: read(channel, timeout=0.5)) is Code.DEADLINE_EXCEEDED
