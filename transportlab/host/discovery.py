@@ -172,8 +172,15 @@ def _absent(path: Path) -> str:
 
 def _broken(name: str, path: Path, problem: str) -> PluginError:
     target = path.readlink() if path.is_symlink() else "a link on the way to it"
-    action = "remove the link, or install what it leads to"
-    return PluginError("E-BROKEN-LINK", problem, name, str(path), got=str(target), action=action)
+    return PluginError(
+        "E-BROKEN-LINK",
+        problem,
+        name=name,
+        path=str(path),
+        expected="a link to a regular file",
+        got=str(target),
+        action="remove the link, or install what it leads to",
+    )
 
 
 def _directory(name: str, place: Path, problem: str) -> PluginError:

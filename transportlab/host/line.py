@@ -73,13 +73,16 @@ def _no_line(process: PluginProcess, line: bytes) -> PluginError:
             f"{how} in the middle of its handshake line: {shown(line)}",
             action="end the line with a line feed, and flush it",
         )
-    return process.error(
+    error = process.error(
         "E-EXITED" if process.exit else "E-HANDSHAKE-CLOSED",
         f"{how} before its handshake",
         expected="one line on stdout",
         got="nothing",
-        action="see its stderr above, or run it by hand" if process.tail else "run it by hand",
+        action="run it by hand",
     )
+    if error.stderr:
+        error.action = "see its stderr above, or run it by hand"
+    return error
 
 
 def check(process: PluginProcess, said: Handshake, transport: str, endpoint: str) -> None:

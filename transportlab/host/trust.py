@@ -165,7 +165,7 @@ def _refuse_other_writers(name: str, path: str, found: os.stat_result | None = N
             name=name,
             path=path,
             expected="a file, and a directory, that only this user and root can write",
-            got=other.reason,
+            got=f"one that {other.reason}",
             action=other.action,
         )
 
