@@ -4,14 +4,12 @@ import hashlib
 import io
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 from sysconfig import get_path
 from typing import Any
 
-import pytest
 from rich.console import Console
 
 from transportlab.cli import render_plugins
@@ -169,30 +167,3 @@ def test_control_characters_do_not_reach_the_terminal(tmp_path: Path) -> None:
     assert "\x1b" not in out.file.getvalue()
     assert out.file.getvalue().count("\\x1bodd") >= 3
     assert "| \\x1b[2Jgone" in out.file.getvalue()
-
-
-# ---- a real mount
-
-SCRIPT = """
-set -e
-mount -t tmpfs -o noexec,mode=755 tmpfs "$1"
-cp "$3" "$1/cronix-backend-echo"
-"$2" plugins diagnose "$1/cronix-backend-echo" --json
-"""
-
-
-def test_a_mount_that_lets_nothing_run_is_told(tmp_path: Path) -> None:
-    unshare = shutil.which("unshare")
-    wanted = [unshare or "unshare", "--user", "--map-root-user", "--mount"]
-    if (
-        unshare is None
-        or subprocess.run([*wanted, "true"], capture_output=True, check=False).returncode
-    ):
-        pytest.skip("not run: this machine gives no mount namespace")
-    arguments = ["sh", "-c", SCRIPT, "sh", str(tmp_path), COMMAND, str(ECHO)]
-    done = subprocess.run([*wanted, *arguments], capture_output=True, text=True, check=False)
-    checks = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
-    assert done.returncode == 1
-    assert checks["mount"]["found"] == f"{tmp_path} is mounted noexec: nothing on it may run"
-    assert checks["start"]["status"] == "failed"
-    assert "E-NOEXEC" in checks["start"]["found"]

@@ -1,20 +1,29 @@
-"""Checks on files that cannot be read, on static programs, and on interpreters."""
+"""Files that cannot run, each real: the check that names the reason, and the start that agrees."""
 
 import os
 import shutil
 import struct
+import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from transportlab.host.inspection.checks import FILE_CHECKS, examine
+from transportlab.host.inspection.elf import parse_file
 from transportlab.host.inspection.findings import Check, Status
+from transportlab.host.inspection.libraries import needs
+from transportlab.worker import library_transport
 
 PYTHON = Path(sys.executable).resolve()
+LIBRARY = library_transport().name
 NOBODY = 65534
+
+Put = Callable[..., Path]
+Compiled = Callable[..., Path]
+Failing = Callable[..., dict[str, Check]]
 
 
 @pytest.fixture
@@ -39,24 +48,127 @@ def examined(path: Path, *, privileged: bool = True) -> dict[str, Check]:
     return {check.name: check for check in found}
 
 
-def put(path: Path, data: bytes, mode: int = 0o755) -> Path:
-    path.write_bytes(data)
-    path.chmod(mode)
-    return path
+def patched(at: int, value: bytes) -> bytes:
+    """This Python's own program with some bytes changed."""
+    data = bytearray(PYTHON.read_bytes())
+    data[at : at + len(value)] = value
+    return bytes(data)
 
 
-def test_a_program_that_may_be_run_but_not_read_is_not_judged(shared: Path) -> None:
-    found = examined(put(shared / "p", PYTHON.read_bytes(), 0o111), privileged=False)
-    assert found["mount"].status is Status.OK
-    assert found["format"].found == "cannot be read: Permission denied"
-    assert {check.status for check in list(found.values())[1:]} == {Status.NOT_REACHED}
+OTHER_MACHINE = patched(18, struct.pack("=H", 22))
+
+# ---- the format
+
+FORMATS = [
+    (b"", "an empty file"),
+    (b"MZ\x90\0", "a Windows program"),
+    (b"\xcf\xfa\xed\xfe\7", "a macOS program"),
+    (b"\x1f\x8b\x08", "a gzip archive"),
+    (b"PK\3\4", "a zip archive"),
+    (b"<!DOCTYPE html>", "a page of HTML"),
+    (b"\xef\xbb\xbf#!/bin/sh\n", "byte order mark"),
+    (b"\n#!/bin/sh\n", "not its first two bytes"),
+    (b"echo hello\n", "neither an ELF file nor a script with #!: it begins with b'echo hello\\n'"),
+    (b"\x7fELF\2\1", "a damaged ELF file"),
+    (patched(16, struct.pack("=H", 1)), "an object file that has not been linked"),
+]
 
 
-def test_an_interpreter_that_may_be_run_but_not_read_is_not_judged(shared: Path) -> None:
-    interpreter = put(shared / "i", PYTHON.read_bytes(), 0o111)
-    found = examined(put(shared / "s", f"#!{interpreter}\n".encode()), privileged=False)
-    assert found["interpreter"] == Check("interpreter", Status.OK, str(interpreter))
-    assert found["machine"].status is Status.NOT_REACHED
+@pytest.mark.parametrize(("data", "words"), FORMATS, ids=[words for _, words in FORMATS])
+def test_what_is_neither_program_nor_script_is_named(
+    put: Put, failing: Failing, data: bytes, words: str
+) -> None:
+    assert words in failing(put(data), "format", "start")["format"].found
+
+
+def library_file() -> Path:
+    """A real library that is no plugin, and no program either, as glibc's own is."""
+    for path in needs(PYTHON, parse_file(PYTHON), {}).found.values():
+        elf = parse_file(path)
+        if elf.needed and not elf.interpreter:
+            return path
+    pytest.skip("not run: this Python needs no library that needs another")
+
+
+def test_a_library_where_a_program_is_wanted_is_told(put: Put, failing: Failing) -> None:
+    found = failing(put(library_file().read_bytes()), "format", "handshake")
+    assert found["format"].found == "a shared library, not a program"
+
+
+def test_a_library_that_needs_no_other_is_no_static_program(
+    compiled: Compiled, failing: Failing
+) -> None:
+    """The kernel runs it; there is no place in it to begin."""
+    path = compiled("cronix-backend-demo", "int one = 1;", "-shared", "-nostdlib")
+    assert failing(path, "format", "handshake")["format"].found == "a shared library, not a program"
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"#!/bin/sh\n", "a script, not a shared library"),
+        (PYTHON.read_bytes(), "a program, not a shared library"),
+        (patched(16, struct.pack("=H", 2)), "a program, not a shared library"),
+    ],
+    ids=["script", "program", "program at a fixed address"],
+)
+def test_what_is_no_library_is_told(put: Put, failing: Failing, data: bytes, words: str) -> None:
+    path = put(data, "cronix-backend-demo.so")
+    assert words in failing(path, "format", "handshake", transport=None)["format"].found
+
+
+def test_a_library_without_the_plugins_functions_is_told(put: Put, failing: Failing) -> None:
+    path = put(library_file().read_bytes(), "cronix-backend-demo.so")
+    lines = failing(path, "handshake", transport=None)["handshake"].lines
+    assert "cronix_plugin_handshake" in " ".join(lines)
+
+
+# ---- the machine and the loader
+
+
+def test_a_program_for_another_machine_is_told_with_both_names(put: Put, failing: Failing) -> None:
+    found = failing(put(OTHER_MACHINE), "machine", "start")
+    assert found["machine"].found.startswith("built for S/390, ")
+    assert f"this host is {parse_file(PYTHON).name}" in found["machine"].found
+    assert found["loader"].status is Status.NOT_REACHED
+
+
+def exits_with_3() -> bytes:
+    """A program for 32 bits of x86: exit(3) and nothing else."""
+    code = b"\xbb\3\0\0\0\xb8\1\0\0\0\xcd\x80"
+    base, size = 0x8048000, 52 + 32 + len(code)
+    ident = b"\x7fELF\1\1\1" + bytes(9)
+    head = struct.pack("<HHIIIIIHHHHHH", 2, 3, 1, base + 84, 52, 0, 0, 52, 32, 1, 0, 0, 0)
+    return ident + head + struct.pack("<8I", 1, 0, base, base, size, size, 5, 4096) + code
+
+
+def test_another_machines_program_that_runs_here_all_the_same_fails_for_another_reason(
+    put: Put, failing: Failing
+) -> None:
+    path = put(exits_with_3())
+    try:
+        runs = subprocess.run([path], check=False).returncode == 3
+    except OSError:
+        runs = False
+    found = failing(path, *(["handshake"] if runs else ["machine", "start"]))
+    assert (found["machine"].found == "x86, 32 bits, little-endian, which runs here") is runs
+
+
+def test_an_interpreter_for_another_machine_is_told_with_its_name(
+    put: Put, failing: Failing
+) -> None:
+    other = put(OTHER_MACHINE, "interpreter")
+    found = failing(put(f"#!{other}\n"), "machine", "start")
+    assert f"(of {other})" in found["machine"].found
+
+
+def test_a_program_loader_that_is_not_there_is_told(put: Put, failing: Failing) -> None:
+    loader = parse_file(PYTHON).interpreter
+    other = loader[:-1] + "!"
+    found = failing(
+        put(PYTHON.read_bytes().replace(loader.encode(), other.encode())), "loader", "start"
+    )
+    assert found["loader"].found == f"its program loader {other} is not there"
 
 
 def without(data: bytes, *kinds: int) -> bytes:
@@ -71,22 +183,100 @@ def without(data: bytes, *kinds: int) -> bytes:
 
 
 @pytest.mark.skipif(sys.maxsize < 2**32, reason="not run: programs are of 32 bits here")
-def test_a_static_program_needs_no_loader_and_no_libraries(tmp_path: Path) -> None:
-    found = examined(put(tmp_path / "static", without(PYTHON.read_bytes(), 2, 3)))
+def test_a_static_program_needs_no_loader_and_no_libraries(put: Put) -> None:
+    found = examined(put(without(PYTHON.read_bytes(), 2, 3)))
     assert {check.status for check in found.values()} == {Status.OK}
     assert found["loader"].found == "a static program"
     assert found["libraries"].found == "none needed"
 
 
-def test_what_is_found_of_an_interpreter_names_it(tmp_path: Path) -> None:
-    found = examined(put(tmp_path / "s", f"#!{PYTHON} -I\n".encode()))
+# ---- libraries
+
+
+def test_a_library_that_was_removed_is_told_by_us_and_by_the_loader(
+    compiled: Compiled, failing: Failing
+) -> None:
+    gone = compiled("libgone.so", "int gone(void) { return 7; }", "-shared", "-fPIC")
+    source = "int gone(void); int main(void) { return gone(); }"
+    rpath = f"-Wl,-rpath,{gone.parent}"
+    path = compiled("cronix-backend-demo", source, str(gone.parent / gone.name), rpath)
+    assert "exit status 7" in failing(path, "handshake")["handshake"].found
+    gone.unlink()
+    found = failing(path, "libraries", "handshake")
+    assert str(gone) in found["libraries"].found
+    assert "which cronix-backend-demo needs" in found["libraries"].found
+    assert "libgone.so" in found["handshake"].lines[0]
+    assert "exit status 127" in found["handshake"].found
+
+
+def test_a_library_that_needs_another_is_told(put: Put, failing: Failing) -> None:
+    name = parse_file(library_file()).needed[0]
+    other = name[:-1] + "!"
+    data = library_file().read_bytes().replace(name.encode() + b"\0", other.encode() + b"\0")
+    path = put(data, "cronix-backend-demo.so")
+    assert other in failing(path, "libraries", "handshake", transport=LIBRARY)["libraries"].found
+
+
+# ---- interpreters
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("#!/no/such/python\n", "/no/such/python is not there"),
+        ("#!/bin/sh\r\n", "ends with CR LF"),
+        ("#!./sh\n", "./sh is no full path"),
+        ("#!/" + "x" * 300 + "\n", "the path is cut at byte 256"),
+    ],
+)
+def test_a_first_line_that_leads_to_no_program_is_told(
+    put: Put, failing: Failing, line: str, words: str
+) -> None:
+    found = failing(put(line), "interpreter", "start")
+    assert words in found["interpreter"].found
+    assert found["machine"].status is Status.NOT_REACHED
+
+
+@pytest.mark.parametrize("line", ["#!/usr/bin/env python9\n", "#!/usr/bin/env -S python9 -I\n"])
+def test_a_program_that_env_does_not_find_is_told(put: Put, failing: Failing, line: str) -> None:
+    found = failing(put(line), "interpreter", "handshake")
+    assert "env finds no 'python9'" in found["interpreter"].found
+    assert "exit status 127" in found["handshake"].found
+
+
+def test_what_is_found_of_an_interpreter_names_it(put: Put) -> None:
+    found = examined(put(f"#!{PYTHON} -I\n"))
     assert {check.status for check in found.values()} == {Status.OK}
     for name in ("machine", "loader", "libraries"):
         assert found[name].found.endswith(f" (of {PYTHON})")
 
 
-def test_a_damaged_interpreter_is_told(tmp_path: Path) -> None:
-    interpreter = put(tmp_path / "i", b"\x7fELF\2\1")
-    found = examined(put(tmp_path / "s", f"#!{interpreter}\n".encode()))
+def test_a_damaged_interpreter_is_told(put: Put) -> None:
+    interpreter = put(b"\x7fELF\2\1", "interpreter")
+    found = examined(put(f"#!{interpreter}\n"))
     assert found["interpreter"].status is Status.FAILED
     assert found["interpreter"].found.startswith("a damaged ELF file")
+
+
+# ---- what may be run but not read
+
+
+def hidden(path: Path, data: bytes) -> Path:
+    path.write_bytes(data)
+    path.chmod(0o111)
+    return path
+
+
+def test_a_program_that_may_be_run_but_not_read_is_not_judged(shared: Path) -> None:
+    found = examined(hidden(shared / "p", PYTHON.read_bytes()), privileged=False)
+    assert found["mount"].status is Status.OK
+    assert found["format"].found == "cannot be read: Permission denied"
+    assert {check.status for check in list(found.values())[1:]} == {Status.NOT_REACHED}
+
+
+def test_an_interpreter_that_may_be_run_but_not_read_is_not_judged(shared: Path) -> None:
+    interpreter = hidden(shared / "i", PYTHON.read_bytes())
+    (script := shared / "s").write_text(f"#!{interpreter}\n")
+    found = examined(script, privileged=False)
+    assert found["interpreter"] == Check("interpreter", Status.OK, str(interpreter))
+    assert found["machine"].status is Status.NOT_REACHED

@@ -33,7 +33,7 @@ def made(bits: int, order: str, machine: int = 62) -> bytes:
     size = dynamic_at + len(dynamic)
     ident = b"\x7fELF" + bytes([bits // 32, 1 if order == "little" else 2, 1]) + bytes(9)
     shape = f"{sign}HHI3{wide}I6H"
-    head = struct.pack(shape, 3, machine, 1, 0, header, 0, 0, header, entry, 3, 0, 0, 0)
+    head = struct.pack(shape, 3, machine, 1, 7, header, 0, 0, header, entry, 3, 0, 0, 0)
     segments = b""
     interp, tables = (PT_INTERP, loader_at, len(LOADER)), (PT_DYNAMIC, dynamic_at, len(dynamic))
     for kind, at, length in ((PT_LOAD, 0, size), interp, tables):
@@ -54,7 +54,7 @@ def test_both_classes_and_byte_orders_are_read(bits: int, order: str) -> None:
     elf = parsed(made(bits, order, 183))
     assert elf == Elf(
         bits, order, 183, 3, "/lib/ld-test.so.1", ("libone.so.1",),
-        ("$ORIGIN/lib", "/opt/lib", "/rpath"),
+        ("$ORIGIN/lib", "/opt/lib", "/rpath"), 7,
     )  # fmt: skip
     assert elf.name == f"AArch64, {bits} bits, {order}-endian"
 

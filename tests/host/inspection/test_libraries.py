@@ -90,6 +90,13 @@ def test_the_loaders_variables_are_filled_in(tmp_path: Path, path: str) -> None:
     assert found.found["libone.so"].samefile(PYTHON)
 
 
+def test_many_directories_of_its_own_leave_those_of_the_system(tmp_path: Path) -> None:
+    own = parse_file(PYTHON)
+    paths = tuple(f"/nowhere/{number}" for number in range(libraries.MAX_PLACES))
+    demands = Elf(own.bits, own.order, own.machine, 3, own.interpreter, own.needed, paths)
+    assert not needs(tmp_path / "program", demands, {}).missing
+
+
 def test_a_library_that_is_named_by_its_path_is_there_or_not(tmp_path: Path) -> None:
     own = parse_file(PYTHON)
     demands = Elf(own.bits, own.order, own.machine, 3, "", (str(PYTHON), "/no/lib.so"))

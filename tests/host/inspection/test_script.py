@@ -6,9 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from transportlab.host.inspection.files import HEAD
 from transportlab.host.inspection.findings import Refuted
-from transportlab.host.inspection.interpreters import MAX_INTERPRETERS, resolve
-from transportlab.host.inspection.script import HEAD, FirstLine, env_search, first_line
+from transportlab.host.inspection.script import (
+    MAX_INTERPRETERS,
+    FirstLine,
+    env_search,
+    first_line,
+    resolve,
+)
 
 
 def script(path: Path, text: bytes) -> Path:
@@ -75,7 +81,8 @@ def test_a_long_argument_is_cut_and_the_interpreter_runs(tmp_path: Path) -> None
         ("--split-string=sh -e", "sh", ""),
         ("-S sh 'open", "sh", ""),
         ("sh -e", "sh -e", "env -S"),
-        ("-S -i", "", ""),
+        ("-iS PATH=/bin sh", "sh", ""),
+        ("-S -u HOME -S 'sh -e'", "sh", ""),
     ],
 )
 def test_env_looks_for_the_program_that_the_line_names(
@@ -88,9 +95,48 @@ def test_env_looks_for_the_program_that_the_line_names(
     assert bool(hint) is bool(search.hint)
 
 
-def test_another_interpreter_is_not_env() -> None:
-    assert env_search(FirstLine("/bin/sh", "x"), {}) is None
-    assert env_search(FirstLine("/usr/bin/env"), {}) is None
+@pytest.mark.parametrize("line", ["/bin/sh x", "/usr/bin/env", "env -S -i", "env --wrong sh"])
+def test_another_interpreter_is_not_env_and_env_need_not_be_told_a_program(line: str) -> None:
+    interpreter, _, argument = line.partition(" ")
+    assert env_search(FirstLine(interpreter, argument), {}) is None
+
+
+@pytest.mark.skipif(not os.path.exists("/usr/bin/env"), reason="not run: env is elsewhere")
+@pytest.mark.parametrize("known", ["program", "none"])
+@pytest.mark.parametrize("path", ["{folder}", "/nowhere", None])
+@pytest.mark.parametrize(
+    "argument",
+    [
+        "{name}",
+        "{name} -e",
+        "A=b",
+        "-S {name} -e",
+        "-S A=b PATH={folder} {name}",
+        "-S PATH=/nowhere {name}",
+        "-S -i {name}",
+        "-S -u HOME {name}",
+        "-S -u PATH {name}",
+        "-S --unset=PATH {name}",
+        "-S -i PATH={folder} {name}",
+        "-vS {name}",
+        "-S '{name}' -e",
+        "{folder}/{name}",
+    ],
+)
+def test_env_finds_what_it_is_said_to_find(
+    tmp_path: Path, argument: str, path: str | None, known: str
+) -> None:
+    """env itself ends with 127 where it does not."""
+    script(tmp_path / "program", b"#!/bin/sh\nexit 3\n")
+    argument = argument.format(folder=tmp_path, name=known)
+    environment = {} if path is None else {"PATH": path.format(folder=tmp_path)}
+    search = env_search(FirstLine("/usr/bin/env", argument), environment)
+    command = ["/usr/bin/env", argument]
+    done = subprocess.run(command, env=environment, capture_output=True, check=False)
+    if search is None:
+        assert done.returncode == 0  # it shows its environment
+    else:
+        assert done.returncode == (3 if search.found else 127)
 
 
 def test_scripts_that_run_scripts_are_followed_to_the_program(tmp_path: Path) -> None:
@@ -125,7 +171,7 @@ REFUTED = [
     ("#!{folder}/plain\n", "is not executable"),
     ("#!{folder}/link\n", "leads nowhere"),
     ("#!{folder}/text\n", "neither an ELF file nor a script"),
-    ("#!sh\n", "sh is no full path"),
+    ("#!./sh\n", "./sh is no full path"),
     ("#!/bin/sh\r\n", "ends with CR LF, and CR is part of its last word: b'/bin/sh\\r'"),
     ("#!/usr/bin/env no-such-program\n", "env finds no 'no-such-program'; its PATH is /bin"),
     ("#!\n", "no interpreter behind #!"),

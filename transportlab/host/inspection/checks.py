@@ -8,19 +8,31 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from transportlab.host.inspection.elf import MAGIC, NOT_TO_RUN, Elf, ElfError, parse_file
-from transportlab.host.inspection.findings import Check, Refuted, Status, head, strange, unusable
-from transportlab.host.inspection.interpreters import resolve
+from transportlab.host.inspection.elf import (
+    FIXED_PROGRAM,
+    MAGIC,
+    NOT_TO_RUN,
+    Elf,
+    ElfError,
+    parse_file,
+)
+from transportlab.host.inspection.files import MARK, head, strange, unusable
+from transportlab.host.inspection.findings import Check, Refuted, Status
 from transportlab.host.inspection.libraries import needs
-from transportlab.host.inspection.script import MARK
+from transportlab.host.inspection.script import resolve
 
 FILE_CHECKS = ("mount", "format", "interpreter", "machine", "loader", "libraries")
 """The checks of this module, in their order."""
 
 
-def examine(path: Path, *, library: bool, environment: Mapping[str, str]) -> list[Check]:
-    """The checks of this module on the plugin's file; environment is what it is to run with."""
-    subject = _Subject(path, library, environment)
+def examine(
+    path: Path, *, library: bool, environment: Mapping[str, str], ran: bool = False
+) -> list[Check]:
+    """The checks of this module on the plugin's file; environment is what it is to run with.
+
+    ran: the kernel has started it, whatever became of it then.
+    """
+    subject = _Subject(path, library, environment, ran)
     checks = []
     for name in FILE_CHECKS:
         try:
@@ -36,10 +48,13 @@ def examine(path: Path, *, library: bool, environment: Mapping[str, str]) -> lis
 class _Subject:
     """A file under examination. Each check says what it found, nothing if it was not reached."""
 
-    def __init__(self, path: Path, library: bool, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, path: Path, library: bool, environment: Mapping[str, str], ran: bool
+    ) -> None:
         self._path = path
         self._library = library
         self._environment = environment
+        self._ran = ran
         self._binary: Path | None = None
         """The ELF file that runs in the end: the plugin's own, or that of its interpreter."""
         self._elf: Elf | None = None
@@ -55,10 +70,15 @@ class _Subject:
             line = first.partition(b"\n")[0].rstrip(b"\r")
             return f"a script: {line.decode('utf-8', 'backslashreplace')}"
         if not first.startswith(MAGIC):
-            raise Refuted(strange(first), "install the plugin's own file, built for this system")
-        self._elf = _parsed(self._path)
-        self._binary = self._path
-        return _form(self._elf, self._library)
+            raise Refuted(
+                strange(first),
+                "install the plugin's own file, built for this system; a script's first bytes are"
+                " #! and the full path of its interpreter",
+            )
+        elf = _parsed(self._path)
+        form = _form(elf, self._library)
+        self._elf, self._binary = elf, self._path
+        return form
 
     def interpreter(self) -> str:
         if self._elf is not None:
@@ -75,6 +95,8 @@ class _Subject:
         here = parse_file(Path("/proc/self/exe"))
         if self._elf.runs_on(here):
             return self._of(self._elf.name)
+        if self._ran and not self._script:  # as 32 bits on 64, or by binfmt_misc
+            return f"{self._elf.name}, which runs here"
         built = self._elf.name
         self._elf = None  # what it needs besides is nothing to look for here
         raise Refuted(
@@ -138,12 +160,12 @@ def _parsed(path: Path) -> Elf:
 
 def _form(elf: Elf, library: bool) -> str:
     """What kind of ELF file it is, if it is the kind that is wanted."""
-    program = bool(elf.interpreter) or not elf.needed  # a static program needs nothing
     if elf.kind in NOT_TO_RUN:
         raise Refuted(NOT_TO_RUN[elf.kind], "install the plugin's linked program")
-    if library and elf.interpreter:
-        raise Refuted("a program, not a shared library", "give its path without .so")
-    if not library and not program:
+    if library and (elf.interpreter or elf.kind == FIXED_PROGRAM):
+        raise Refuted("a program, not a shared library", "a program's name has no .so: rename it")
+    # A static program needs nothing, as may a library; but it has a place to begin.
+    if not library and not elf.interpreter and (elf.needed or not elf.entry):
         raise Refuted(
             "a shared library, not a program",
             "name it cronix-backend-NAME.so; the transports for libraries reach it then",

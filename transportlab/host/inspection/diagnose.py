@@ -69,12 +69,12 @@ def diagnose(
     name = name_of(path)
     if _fine(checks):
         checks.append(_trust(name, path, options.pins, library))
-    allowed = _fine(checks)
+    trials = start_over(path, asked, options) if _fine(checks) else []
+    best = max(trials, key=lambda trial: len(trial.reached), default=Trial(asked[0]))
     if checks[0].status is Status.OK:
         environment = plugin_environment(os.environ)
-        checks += examine(path, library=library, environment=environment)
-    trials = start_over(path, asked, options) if allowed else []
-    best = max(trials, key=lambda trial: len(trial.reached), default=Trial(asked[0]))
+        ran = bool(best.reached) and not library
+        checks += examine(path, library=library, environment=environment, ran=ran)
     shown = transport or (library_transport().name if library else best.transport)
     refused = {trial.transport: trial.answer for trial in trials if trial is not best}
     checks = _weighed(checks + best.checks(), best.starts)
@@ -169,7 +169,7 @@ def _weighed(checks: list[Check], starts: bool) -> list[Check]:
             for check in checks
         ]
     last = checks[-1]
-    if last.name != "start" or not last.found.startswith("E-START"):
+    if "plugins diagnose" not in last.action:
         return checks
     explained = "the checks above say why" if not _fine(checks[:-1]) else _UNEXPLAINED
     return [*checks[:-1], replace(last, action=explained)]

@@ -30,6 +30,9 @@ MACHINES = {
 }  # fmt: skip
 """e_machine by its number, of machines that run Linux."""
 
+FIXED_PROGRAM = 2
+"""e_type of a program that is loaded at a fixed address; other programs have that of a library."""
+
 NOT_TO_RUN = {1: "an object file that has not been linked", 4: "a core dump"}
 """e_type by its number, of what is neither a program nor a library."""
 
@@ -40,7 +43,7 @@ class ElfError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Elf:
-    """bits is 32 or 64, order little or big, machine the number e_machine, kind e_type.
+    """bits is 32 or 64, order little or big; machine, kind, entry: e_machine, e_type, e_entry.
 
     interpreter is the program loader's path, empty in a static program or a library. needed are
     file names, or paths if they hold a slash. paths are directories, with $ORIGIN as it stands.
@@ -53,6 +56,7 @@ class Elf:
     interpreter: str = ""
     needed: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
+    entry: int = 0
 
     @property
     def name(self) -> str:
@@ -106,7 +110,7 @@ class _Reader:
 def parse(read: Read) -> Elf:
     """The file's demands, or ElfError."""
     reader = _Reader(read)
-    kind, machine, _, _, at, _, _, _, size, count = reader.fields("HHINNNIHHH", 16)
+    kind, machine, _, entry, at, _, _, _, size, count = reader.fields("HHINNNIHHH", 16)
     if count > MAX_SEGMENTS:
         raise ElfError(f"it has {count} segments")
     segments = [_segment(reader, at + i * size) for i in range(count)]
@@ -127,6 +131,7 @@ def parse(read: Read) -> Elf:
         "" if loader is None else reader.text(loader.offset),
         () if texts is None else named(_DT_NEEDED),
         () if texts is None else _split(named(_DT_RPATH, _DT_RUNPATH)),
+        entry,
     )
 
 

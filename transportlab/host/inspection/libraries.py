@@ -15,7 +15,8 @@ from transportlab.host.inspection.elf import Elf, ElfError, parse_file
 
 MAX_LIBRARIES = 512
 MAX_PLACES = 256
-"""How many are followed, and looked for in how many directories; a browser needs some 200."""
+"""How many are followed, and looked for in how many directories besides the system's; a browser
+needs some 200."""
 
 CONFIGURATION = Path("/etc/ld.so.conf")
 _DEFAULT = ("/lib", "/usr/lib", "/lib64", "/usr/lib64", "/lib32", "/usr/lib32", "/usr/local/lib")
@@ -36,18 +37,18 @@ def needs(path: Path, elf: Elf, environment: Mapping[str, str]) -> Needs:
     environment is what it will be started with: LD_LIBRARY_PATH counts.
     """
     places = [part for part in environment.get("LD_LIBRARY_PATH", "").split(":") if part]
-    places += [os.path.dirname(elf.interpreter)] if elf.interpreter else []
-    places += system_directories()
+    last = [os.path.dirname(elf.interpreter)] if elf.interpreter else []
+    last += system_directories()
     result = Needs()
     waiting = [(path, elf)]
     while waiting and len(result.found) < MAX_LIBRARIES:
         user, demands = waiting.pop()
         # An RPATH holds for the libraries below as well.
-        places = [*_expanded(demands.paths, user), *places][:MAX_PLACES]
+        places = list(dict.fromkeys([*_expanded(demands.paths, user), *places]))[:MAX_PLACES]
         for name in demands.needed:
             if name in result.found or name in result.missing:
                 continue
-            library = _search(name, elf, places)
+            library = _search(name, elf, [*places, *last])
             if library is None:
                 result.missing[name] = user
             else:

@@ -3,18 +3,15 @@
 import zipfile
 from pathlib import Path
 
-from transportlab.host.inspection.elf import MAGIC, Elf, ElfError, parse_file
-
-FIRST_LINE = 256
-"""Bytes of a script that the kernel looks for its first line in."""
+from transportlab.host.inspection.elf import MAGIC, ElfError, parse_file
+from transportlab.host.inspection.files import MARK, head
 
 
 def left_out(path: Path) -> str:
     """What of the plugin its file's sum does not cover; empty if it covers all of it."""
     try:
-        with path.open("rb") as file:
-            head = file.read(FIRST_LINE)
-        return _of_elf(path) if head.startswith(MAGIC) else _of_script(path, head)
+        first = head(path)
+        return _of_elf(path) if first.startswith(MAGIC) else _of_script(path, first)
     except OSError as error:
         return f"what cannot be told: {error.strerror}"
 
@@ -24,10 +21,11 @@ def in_words(left_out: str) -> str:
     return f"not in the sum: {left_out}" if left_out else "the sum covers all of it"
 
 
-def _of_script(path: Path, head: bytes) -> str:
-    if not head.startswith(b"#!"):
+def _of_script(path: Path, first: bytes) -> str:
+    if not first.startswith(MARK):
         return "whatever runs it"
-    line = head[2:].partition(b"\n")[0].strip().decode("utf-8", "backslashreplace")
+    words = first.removeprefix(MARK).partition(b"\n")[0].strip()
+    line = words.decode("utf-8", "backslashreplace")
     if zipfile.is_zipfile(path):
         return f"its interpreter ({line}), and what that loads from outside this archive"
     return f"its interpreter ({line}), and all that it imports: the sum is this entry file's alone"
@@ -35,7 +33,7 @@ def _of_script(path: Path, head: bytes) -> str:
 
 def _of_elf(path: Path) -> str:
     try:
-        elf: Elf = parse_file(path)
+        elf = parse_file(path)
     except ElfError as error:
         return f"what it loads, which cannot be told: {error}"
     loaded = [*([elf.interpreter] if elf.interpreter else []), *elf.needed]

@@ -15,7 +15,7 @@ STEPS = {"started": "start", "line": "handshake", "connected": "connection", "op
 
 _DONE = {"started": "it runs", "line": "its line has come", "connected": "it can be called"}
 
-HOPELESS = ("E-START", "E-HANDSHAKE-TIMEOUT")
+HOPELESS = ("E-NOEXEC", "E-START", "E-HANDSHAKE-TIMEOUT")
 """Failures that asking over another transport would only repeat."""
 
 _AFTER_THE_LINE = ("E-CONNECT", "E-PEER", "E-HANDSHAKE-TWICE")
@@ -31,7 +31,7 @@ def processes() -> list[str]:
 
 @dataclass(slots=True)
 class Trial:
-    """One start over one transport. far counts the steps that it came; answer is what it said."""
+    """One start over one transport. reached are the steps that it came; answer is what it said."""
 
     transport: str
     reached: list[str] = field(default_factory=list)
