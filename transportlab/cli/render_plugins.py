@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from textwrap import wrap
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from transportlab.host.inspection.diagnose import Diagnosis
@@ -65,21 +64,27 @@ def diagnosis(out: Console, found: Diagnosis) -> None:
     kind = "library" if found.library else "program"
     title = f'{kind} "{found.name}" over {found.transport}'
     out.print(Text(clean(title), "bold"))
-    shown = Table.grid(padding=(0, 2, 0, 0))
-    shown.add_column()
-    shown.add_column()
-    shown.add_column(overflow="fold")  # a path is shown whole
     for check in found.checks:
-        shown.add_row(
-            Text(check.status, _COLOURS[check.status]), check.name, Text("\n".join(_texts(check)))
-        )
-    out.print(shown)
+        _check(out, check)
+    answers: dict[str, list[str]] = {}
     for transport, answer in found.refused.items():
-        out.print(Text(clean(f"not over {transport}: {answer}")))
+        answers.setdefault(answer, []).append(transport)
+    for answer, transports in answers.items():
+        out.print(Text(clean(f"not over {', '.join(transports)}: {answer}")))
     if found.starts:
         out.print(Text("It starts.", "green"))
     elif found.cause is not None:
         out.print(Text(f"It does not start; see {found.cause.name} first.", "red"))
+
+
+def _check(out: Console, check: Check) -> None:
+    start = Text.assemble((f"{check.status:13}", _COLOURS[check.status]), f"{check.name:13}")
+    text = Text("\n".join(_texts(check)))
+    for line in text.wrap(out, out.width - len(start), overflow="fold"):  # a path is shown whole
+        shown = start + line
+        shown.rstrip()
+        out.print(shown)
+        start = Text(" " * len(start))
 
 
 def _texts(check: Check) -> Iterator[str]:
