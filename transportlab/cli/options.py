@@ -37,6 +37,7 @@ EXIT_DRIFT = 5
 EXIT_DIVERGED = 6
 EXIT_NOT_FOUND = 7
 EXIT_INTERRUPTED = 130
+EXIT_SIGNAL = 128
 
 NOT_A_TERMINAL_WIDTH = 10_000
 """Columns of a table that goes into a file or a pipe, where nothing need be wrapped."""
@@ -135,10 +136,12 @@ def operation(function: Callable[..., int | None]) -> Callable[..., None]:
                 run = Invocation(out, as_json, wanted, jobs, session.backend, timeout, redactor)
                 code = function(run, **own)
         except LabError as error:
-            raise typer.Exit(_report(redactor.error(error), out, as_json)) from None
-        except KeyboardInterrupt:
-            typer.echo("interrupted; the plugin has been stopped", err=True)
-            raise typer.Exit(EXIT_INTERRUPTED) from None
+            code = _report(redactor.error(error), out, as_json)
+            if isinstance(error.__cause__, KeyboardInterrupt):
+                code = _interrupted(error.__cause__)
+            raise typer.Exit(code) from None
+        except KeyboardInterrupt as error:
+            raise typer.Exit(_interrupted(error)) from None
         finally:
             out.file.flush()
         raise typer.Exit(code or 0)
@@ -180,6 +183,12 @@ def _log_printer(*, as_json: bool) -> Callable[[LogRecord], None]:
         typer.echo(render.log_json(record) if as_json else str(record), err=True)
 
     return show
+
+
+def _interrupted(error: KeyboardInterrupt) -> int:
+    """Say so; the exit status of a process that a signal has ended."""
+    typer.echo("interrupted; the plugin has been stopped", err=True)
+    return EXIT_SIGNAL + error.args[0] if error.args else EXIT_INTERRUPTED
 
 
 def _report(error: LabError, out: Console, as_json: bool) -> int:

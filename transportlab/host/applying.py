@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from transportlab import model
 from transportlab.backend import Backend
 from transportlab.context import Context
-from transportlab.errors import Code, LabError, RpcError
+from transportlab.errors import Code, LabError, RpcError, cancelled
 from transportlab.model import ApplyEventKind, OpKind
 
 
@@ -44,7 +44,10 @@ class ApplyInterrupted(LabError):
 def carry_out(
     backend: Backend, plan: model.PlanReply, context: Context
 ) -> Iterator[model.ApplyEvent]:
-    """The events of Apply. Raises ApplyInterrupted for whatever LabError ends them."""
+    """The events of Apply. Raises ApplyInterrupted for whatever LabError ends them.
+
+    So it does for KeyboardInterrupt, which is then its cause.
+    """
     seen: dict[int, ApplyEventKind] = {}
     try:
         for event in backend.apply(model.ApplyRequest(plan), context):
@@ -53,6 +56,9 @@ def carry_out(
             yield event
     except LabError as error:
         raise ApplyInterrupted(error, reached(plan, seen, error)) from error
+    except KeyboardInterrupt as error:
+        given_up = cancelled()
+        raise ApplyInterrupted(given_up, reached(plan, seen, given_up)) from error
 
 
 def reached(plan: model.PlanReply, seen: dict[int, ApplyEventKind], error: LabError) -> Reached:

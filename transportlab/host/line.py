@@ -23,10 +23,13 @@ from transportlab.host.process import EXIT_GRACE, PluginProcess
 
 _ADDRESS = re.compile(r"(\w+://)?(\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9.*-]*):[0-9]{1,5}/?\Z")
 
+LONGEST_SECONDS = 86400.0
+"""Beyond some weeks poll() takes no number; this is long enough for any plugin to start."""
+
 
 def hear(process: PluginProcess, seconds: float) -> Handshake:
     """Wait for the plugin's one line. Raises PluginError; the process then still runs."""
-    line = _read_line(process, time.monotonic() + seconds, seconds)
+    line = _read_line(process, time.monotonic() + min(seconds, LONGEST_SECONDS), seconds)
     try:
         found = parse(line)
     except HandshakeError as error:

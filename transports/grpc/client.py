@@ -31,6 +31,9 @@ from transports.grpc.wire import OPTIONS, STATUS_KEY, metadata
 Q = TypeVar("Q")
 R = TypeVar("R")
 
+LONGEST_SECONDS = 1e8
+"""grpcio makes a time of the deadline; one that is no time any more has passed for it. 3 years."""
+
 
 class GrpcChannel(Channel):
     """One HTTP/2 connection to the socket. metadata is what each call has with it."""
@@ -59,7 +62,7 @@ class GrpcChannel(Channel):
         cancel: Cancellation | None = None,
     ) -> R:
         """As in Channel."""
-        data = self._prepare(request, timeout, cancel)
+        data, timeout = self._prepare(request, timeout, cancel)
         call = self._callables.get(method.name)
         if call is None:
             call = self._callables[method.name] = self._channel.unary_unary(method.path)
@@ -81,7 +84,7 @@ class GrpcChannel(Channel):
         cancel: Cancellation | None = None,
     ) -> Iterator[R]:
         """As in Channel."""
-        data = self._prepare(request, timeout, cancel)
+        data, timeout = self._prepare(request, timeout, cancel)
         try:
             begin: Any = self._channel.unary_stream(method.path)
             call = begin(data, timeout, self.metadata)
@@ -98,15 +101,16 @@ class GrpcChannel(Channel):
 
     def _prepare(
         self, request: object, timeout: float | None, cancel: Cancellation | None
-    ) -> bytes:
-        """The request's bytes, if the call may begin."""
+    ) -> tuple[bytes, float | None]:
+        """The request's bytes and its deadline as grpcio can tell it, if the call may begin."""
         if self._closed.is_set():
             raise ChannelClosed("the channel is closed")
         if cancel is not None and cancel.cancelled:
             raise cancelled()
         if timeout is not None and timeout <= 0:
             raise deadline_exceeded()
-        return self._codec.encode(request)
+        bounded = None if timeout is None else min(timeout, LONGEST_SECONDS)
+        return self._codec.encode(request), bounded
 
     def _decoded(self, kind: type[R], data: bytes) -> R:
         if len(data) > MAX_MESSAGE_BYTES:

@@ -1,0 +1,128 @@
+"""The command as a process: streams that are closed or full, signals, bounds that have no end."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from transportlab.channel import EndpointKind
+from transportlab.registry import load_transport, transport_names
+
+COMMAND = str(Path(sys.executable).with_name("transportlab"))
+MANIFEST = str(Path(__file__).resolve().parents[2] / "spec" / "manifests" / "one-job.json")
+PROCESS = [
+    name
+    for name in transport_names()
+    if load_transport(name).traits.endpoint in (EndpointKind.SOCKET, EndpointKind.STDIO)
+]
+PLAN = f"{COMMAND} plan --manifest {MANIFEST} --backend echo --transport"
+
+
+def shell(line: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(["/bin/sh", "-c", line], capture_output=True, check=False, text=True)
+
+
+@pytest.mark.parametrize("transport", PROCESS)
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_streams_that_are_closed_are_in_nobodys_way(transport: str, closed: str) -> None:
+    done = shell(f"{PLAN} {transport} {closed}")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert ("Plan: " in done.stdout) == (">&-" not in closed.replace("2>&-", ""))
+
+
+@pytest.mark.parametrize("more", ["", "--json", "--json --backend-config no=such"])
+def test_a_full_stdout_is_an_error(more: str) -> None:
+    done = shell(f"{PLAN} {PROCESS[0]} {more} > /dev/full")
+    assert done.returncode == 1
+    assert done.stderr.endswith("error: [Errno 28] No space left on device\n")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_list_into_a_full_device_is_an_error() -> None:
+    done = shell(f"{COMMAND} plugins list > /dev/full")
+    assert (done.returncode, done.stderr) == (1, "error: [Errno 28] No space left on device\n")
+
+
+@pytest.mark.parametrize("transport", PROCESS)
+def test_bounds_without_an_end_are_bounds(transport: str) -> None:
+    done = shell(f"{PLAN} {transport} --timeout inf --handshake-timeout inf")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+STUBBORN = """#!{python}
+import os, signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+os.write(2, b"%d\\n" % os.getpid())
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_the_command_and_its_plugin_however_often_it_comes(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    path = tmp_path / "cronix-backend-stubborn"
+    path.write_text(STUBBORN.format(python=sys.executable))
+    path.chmod(0o755)
+    words = ["read", "--manifest", MANIFEST, "--backend", str(path), "--transport", PROCESS[0]]
+    running = subprocess.Popen(
+        [COMMAND, *words, "--log", "--handshake-timeout", "60"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    assert running.stderr is not None
+    plugin = int(running.stderr.readline().split()[-1])
+    running.send_signal(number)
+    running.send_signal(number)
+    _, told = running.communicate(timeout=60)
+    assert (running.returncode, told) == (
+        128 + number,
+        b"interrupted; the plugin has been stopped\n",
+    )
+    assert not Path(f"/proc/{plugin}").exists()
+    assert os.listdir(tmp_path) == [path.name]
+
+
+SLOW = """#!{python}
+import os, time
+from dataclasses import replace
+from transportlab.backends.echo import PLUGIN
+from transportlab.sdk import run
+
+class Slow:
+    def __init__(self, inner):
+        self.inner = inner
+    def __getattr__(self, name):
+        return getattr(self.inner, name)
+    def apply(self, request, context):
+        os.write(2, b"begun\\n")
+        context.wait(60)
+        yield from self.inner.apply(request, context)
+
+create = PLUGIN.create
+run(replace(PLUGIN, create=lambda config: Slow(create(config))))
+"""
+
+
+@pytest.mark.parametrize("transport", PROCESS)
+def test_an_interrupted_apply_tells_how_far_it_came(transport: str, tmp_path: Path) -> None:
+    path = tmp_path / "cronix-backend-slow"
+    path.write_text(SLOW.format(python=sys.executable))
+    path.chmod(0o755)
+    words = ["--manifest", MANIFEST, "--backend", str(path), "--transport", transport, "--json"]
+    running = subprocess.Popen(
+        [COMMAND, "apply", *words, "--log"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert running.stderr is not None
+    while b"begun" not in (line := running.stderr.readline()):
+        assert line
+    running.send_signal(signal.SIGTERM)
+    out, told = running.communicate(timeout=60)
+    assert running.returncode == 143
+    assert json.loads(out)["error"]["apply"]["unreported"]
+    assert b"interrupted; the plugin has been stopped" in told
