@@ -105,14 +105,23 @@ def test_a_manifest_that_cannot_be_read_is_told() -> None:
 def test_a_diagnosis_shows_each_check_and_ends_with_the_answer(tmp_path: Path) -> None:
     done = run("diagnose", str(put(tmp_path, "bad", "#!/no/such/sh\n")))
     assert done.returncode == 1
-    head, *lines, last = [line.rstrip() for line in done.stdout.splitlines()]
+    head, *lines, last = done.stdout.splitlines()
     assert head.startswith('program "bad" over ')
     statuses = [line for line in lines if line.startswith(("ok ", "failed ", "not reached "))]
     assert [line[11:].split()[0] for line in statuses] == list(CHECKS)
     assert "failed       interpreter  /no/such/sh is not there" in lines
     assert "                          -> install it, or write the right path behind #!" in lines
     assert last == "It does not start; see interpreter first."
+    assert not [line for line in lines if line != line.rstrip()]
     assert done.stderr == ""
+
+
+def test_what_several_transports_answered_alike_is_told_once(tmp_path: Path) -> None:
+    done = run("diagnose", str(put(tmp_path, "bad", "#!/bin/sh\nexit 3\n")))
+    [refused] = [line for line in done.stdout.splitlines() if line.startswith("not over ")]
+    transports, _, answer = refused.removeprefix("not over ").partition(": ")
+    assert len(transports.split(", ")) > 1
+    assert answer == "E-EXITED: ended before its handshake, exit status 3"
 
 
 def test_a_plugin_that_starts_exits_with_0() -> None:

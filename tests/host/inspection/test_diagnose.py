@@ -1,7 +1,6 @@
 """What the checks on a file and its start say together: the cause, and over which transport."""
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -198,38 +197,6 @@ def test_what_no_check_explains_is_said_to_be_so(put: Put, failing: Failing) -> 
         found = failing(path, "start")["start"]
     assert "Text file busy" in found.found
     assert "still has it open" in found.action
-
-
-MOUNTED = """
-mount -t tmpfs -o mode=755 tmpfs "$1" && cp "$3" "$1/cronix-backend-on" && cp /bin/sh "$1/sh" &&
-mount -o remount,noexec,mode=755 "$1" && exec "$2" -c "$4" "$1/cronix-backend-on" "$3"
-"""
-SHOWN = """
-import sys
-from transportlab.host.inspection.diagnose import diagnose
-for path in sys.argv[1:]:
-    found = diagnose(path)
-    start = next(check.found for check in found.checks if check.name == "start")
-    print(found.cause.found, start.partition(":")[0], dict(found.refused), sep=" | ")
-"""
-
-
-def test_a_mount_that_lets_nothing_run_is_told_of_plugin_and_interpreter(
-    put: Put, tmp_path: Path
-) -> None:
-    wanted = [shutil.which("unshare") or "unshare", "--user", "--map-root-user", "--mount"]
-    try:
-        subprocess.run([*wanted, "true"], capture_output=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("not run: this machine gives no mount namespace")
-    (place := tmp_path / "mount").mkdir()
-    script = put(f"#!{place}/sh\n")
-    words = ["sh", "-c", MOUNTED, "sh", str(place), sys.executable, str(script), SHOWN]
-    done = subprocess.run([*wanted, *words], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == [
-        f"{place} is mounted noexec: nothing on it may run | E-NOEXEC | {{}}",
-        f"{place}/sh is on a file system mounted noexec | E-START | {{}}",
-    ]
 
 
 # ---- how it is asked for

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -225,42 +224,3 @@ def test_what_the_host_would_not_run_is_not_started(here: Path) -> None:
     assert found["unnamed"].code == "E-NOT-PINNED"
     assert found["open"].code
     assert not ran.exists()
-
-
-# ---- the probe of libraries
-
-
-def probe(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-P", "-m", "transportlab.host.inspection.probe", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
-def test_the_probe_writes_the_librarys_line_and_nothing_else(tmp_path: Path) -> None:
-    assert probe().returncode == 1
-    assert "usage" in probe().stderr
-    assert "it is no plugin's library" in probe(str(tmp_path / "none.so")).stderr
-
-
-C = """
-#include <stdio.h>
-#include <stdlib.h>
-const char *cronix_plugin_handshake(void) { puts("noise"); fflush(stdout); return %s; }
-"""
-
-
-@pytest.mark.skipif(not LIBRARY.exists(), reason="not run: there is no C compiler")
-@pytest.mark.parametrize(
-    ("value", "out", "err"),
-    [
-        ('"CRONIX-PLUGIN-V1 library version=9"', "CRONIX-PLUGIN-V1 library version=9\n", "noise\n"),
-        ("NULL", "", "noise\nit gave no handshake line\n"),
-    ],
-)
-def test_the_probe_keeps_what_a_library_prints_apart(
-    tmp_path: Path, value: str, out: str, err: str
-) -> None:
-    (tmp_path / "one.c").write_text(C % value)
-    command = ["cc", "-shared", "-fPIC", "-o", "one.so", "one.c"]
-    subprocess.run(command, cwd=tmp_path, check=True)
-    done = probe(str(tmp_path / "one.so"))
-    assert (done.stdout, done.stderr) == (out, err)

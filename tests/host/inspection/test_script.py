@@ -2,12 +2,13 @@
 
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from transportlab.host.inspection.files import HEAD
-from transportlab.host.inspection.findings import Refuted
+from transportlab.host.inspection.findings import Check, Refuted, Status
 from transportlab.host.inspection.script import (
     MAX_INTERPRETERS,
     FirstLine,
@@ -15,6 +16,9 @@ from transportlab.host.inspection.script import (
     first_line,
     resolve,
 )
+
+Put = Callable[..., Path]
+Failing = Callable[..., dict[str, Check]]
 
 
 def script(path: Path, text: bytes) -> Path:
@@ -188,3 +192,30 @@ def test_what_is_wrong_with_an_interpreter_is_told(tmp_path: Path, text: str, fo
         resolve(file, {"PATH": "/bin"})
     assert found in caught.value.found
     assert caught.value.action
+
+
+# ---- and the start agrees
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("#!/no/such/python\n", "/no/such/python is not there"),
+        ("#!/bin/sh\r\n", "ends with CR LF"),
+        ("#!./sh\n", "./sh is no full path"),
+        ("#!/" + "x" * 300 + "\n", "the path is cut at byte 256"),
+    ],
+)
+def test_a_first_line_that_leads_to_no_program_is_told(
+    put: Put, failing: Failing, line: str, words: str
+) -> None:
+    found = failing(put(line), "interpreter", "start")
+    assert words in found["interpreter"].found
+    assert found["machine"].status is Status.NOT_REACHED
+
+
+@pytest.mark.parametrize("line", ["#!/usr/bin/env python9\n", "#!/usr/bin/env -S python9 -I\n"])
+def test_a_program_that_env_does_not_find_is_told(put: Put, failing: Failing, line: str) -> None:
+    found = failing(put(line), "interpreter", "handshake")
+    assert "env finds no 'python9'" in found["interpreter"].found
+    assert "exit status 127" in found["handshake"].found
