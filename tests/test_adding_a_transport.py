@@ -26,7 +26,7 @@ def toy(tmp_path_factory: pytest.TempPathFactory, unmeasured: dict[str, str]) ->
 
 
 def test_the_documents_transport_passes_the_tests_of_every_transport(toy: dict[str, str]) -> None:
-    shared = ["tests/test_spine.py", "tests/transports/test_every_transport.py"]
+    shared = ["tests/test_spine.py", "tests/transports/every"]
     # The whole story with both codecs; the rest with one, as the codecs are not the toy's.
     command = [sys.executable, "-m", "pytest", "-q", "-k", "toy-json or (spine and toy)", *shared]
     done = subprocess.run(command, cwd=ROOT, env=toy, capture_output=True, text=True, check=False)
