@@ -158,9 +158,8 @@ def test_an_interpreter_for_another_machine_is_told_with_its_name(
 def test_a_program_loader_that_is_not_there_is_told(put: Put, failing: Failing) -> None:
     loader = parse_file(PYTHON).interpreter
     other = loader[:-1] + "!"
-    found = failing(
-        put(PYTHON.read_bytes().replace(loader.encode(), other.encode())), "loader", "start"
-    )
+    path = put(PYTHON.read_bytes().replace(loader.encode(), other.encode()))
+    found = failing(path, "loader", "start")
     assert found["loader"].found == f"its program loader {other} is not there"
 
 

@@ -125,7 +125,7 @@ def test_what_is_no_file_is_not_looked_into(
 ) -> None:
     make(path := tmp_path / "cronix-backend-bad")
     first, *others = failing(path, "file", transport=None).values()
-    assert code in first.found
+    assert first.found.startswith(f"{path}: {code}: ")
     assert "expected nothing" not in first.found
     assert {c.status for c in others} == {Status.NOT_REACHED}
 

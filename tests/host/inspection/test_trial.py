@@ -66,8 +66,9 @@ def test_another_version_of_the_protocol_fails_the_session(
 ) -> None:
     code = "from transportlab import session\nsession.PROTOCOL_VERSIONS = (7,)"
     found = failing(echo_with(code), "session")["session"]
-    assert "E-PROTO-MISMATCH" in found.found
-    assert "{7}" in found.found
+    ours = "this host speaks {1}; expected {1}, got {7}"
+    assert found.found == f"E-PROTO-MISMATCH: speaks protocol {{7}}; {ours}"
+    assert "use a host that speaks 7" in found.action
 
 
 def test_an_answer_that_is_an_error_fails_the_session(echo_with: Make, failing: Failing) -> None:

@@ -127,7 +127,9 @@ def _file_and_permission(backend: str, library: bool) -> tuple[list[Check], Path
         if error.code == "E-NOEXEC":  # that is a check of its own
             return [Check("file", Status.OK, str(where)), _mode(where)], where
         if error.code not in _PERMISSION:
-            return [failed("file", error)], where
+            check = failed("file", error)
+            at = f"{where}: " if error.path else ""
+            return [replace(check, found=f"{at}{check.found}")], where
         return [Check("file", Status.OK, str(where)), failed("permission", error)], where
     hidden = "".join(f"; it hides {path}" for path in found.shadowed)
     return [Check("file", Status.OK, f"{found.path}{hidden}"), _mode(found.path)], found.path

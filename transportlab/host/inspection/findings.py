@@ -39,7 +39,7 @@ def failed(name: str, error: LabError) -> Check:
     if not isinstance(error, PluginError):
         action = error.details.action if isinstance(error, RpcError) else ""
         return Check(name, Status.FAILED, str(error), action)
-    found = f"{error.code}: {error.problem}"
+    found = f"{error.code}: {error.problem.removesuffix('.')}"
     if error.expected or error.got:
         found += f"; expected {error.expected or 'nothing'}, got {error.got or 'nothing'}"
     if error.exit:
