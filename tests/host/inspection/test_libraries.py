@@ -3,12 +3,14 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from transportlab.host.inspection import libraries
 from transportlab.host.inspection.elf import Elf, parse_file
+from transportlab.host.inspection.findings import Check
 from transportlab.host.inspection.libraries import needs, system_directories
 
 PYTHON = Path(sys.executable).resolve()
@@ -120,3 +122,19 @@ def test_the_directories_of_the_system_are_as_configured(
     assert {"/lib", "/usr/lib"} <= set(found)
     monkeypatch.setattr(libraries, "CONFIGURATION", tmp_path / "none")
     assert "/first" not in system_directories()
+
+
+def test_a_library_that_was_removed_is_told_by_us_and_by_the_loader(
+    compiled: Callable[..., Path], failing: Callable[..., dict[str, Check]]
+) -> None:
+    gone = compiled("libgone.so", "int gone(void) { return 7; }", "-shared", "-fPIC")
+    source = "int gone(void); int main(void) { return gone(); }"
+    rpath = f"-Wl,-rpath,{gone.parent}"
+    path = compiled("cronix-backend-demo", source, str(gone.parent / gone.name), rpath)
+    assert "exit status 7" in failing(path, "handshake")["handshake"].found
+    gone.unlink()
+    found = failing(path, "libraries", "handshake")
+    assert str(gone) in found["libraries"].found
+    assert "which cronix-backend-demo needs" in found["libraries"].found
+    assert "libgone.so" in found["handshake"].lines[0]
+    assert "exit status 127" in found["handshake"].found
