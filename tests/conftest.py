@@ -1,6 +1,7 @@
 """What all tests share: the plugins' environment, and the proof that nothing is left behind."""
 
 import os
+import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -58,6 +59,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def unmeasured() -> dict[str, str]:
     """The environment for a process that runs long and whose coverage others have shown already."""
     return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+
+
+@pytest.fixture
+def heeded_signals() -> Iterator[None]:
+    """Signals have their usual effect on this process and on what it starts: a background job of
+    a shell ignores SIGINT, and one of nohup SIGHUP, and hands that on."""
+    interrupt = signal.signal(signal.SIGINT, signal.default_int_handler)
+    hangup = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGINT, interrupt)
+    signal.signal(signal.SIGHUP, hangup)
 
 
 def children() -> set[int]:

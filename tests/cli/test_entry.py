@@ -61,6 +61,7 @@ time.sleep(600)
 """
 
 
+@pytest.mark.usefixtures("heeded_signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_the_command_and_its_plugin_however_often_it_comes(
     number: signal.Signals, tmp_path: Path

@@ -231,6 +231,7 @@ def test_conformance_is_a_part_of_a_run_of_all_suites(
     assert left_out == {*unusual, "carriage beyond 65536 bytes"}
 
 
+@pytest.mark.usefixtures("heeded_signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_command_says_how_to_go_on_after_an_interrupt(
     tmp_path: Path, number: signal.Signals

@@ -199,6 +199,7 @@ def test_a_measuring_process_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch
         run_job(job)
 
 
+@pytest.mark.usefixtures("heeded_signals")
 def test_an_interrupted_measuring_process_stops_its_plugin_and_ends() -> None:
     (arm, *_) = (a for a in transport_arms()[0] if load_transport(a.transport).traits.isolated)
     job = Job(("unary",), arm, HERE, Effort(30.0, 2, 10**6), (), 0.0)

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 HANG_GUARD = 60.0
 DATA = Path(__file__).parents[1] / "data" / "ffi"
 
@@ -62,6 +64,7 @@ backend.read(model.ReadRequest("!exit:3"), Context())
     assert run_host(code, ffi_echo).returncode == 3
 
 
+@pytest.mark.usefixtures("heeded_signals")
 def test_an_interrupt_during_a_call_reaches_the_host_and_the_channel_stays_usable(
     ffi_echo: Path,
 ) -> None:
