@@ -35,6 +35,11 @@ PLAN = model.PlanReply(
 )
 
 
+def event(kind: ApplyEventKind, index: int) -> ApplyEvent:
+    op = PLAN.ops[index]
+    return ApplyEvent(kind, index, op.kind, op.job)
+
+
 class Ends:
     """A backend whose Apply gives some events and then fails."""
 
@@ -44,7 +49,7 @@ class Ends:
 
     def apply(self, request: model.ApplyRequest, context: Context) -> Iterator[ApplyEvent]:
         for kind, index in self._events:
-            yield ApplyEvent(kind, index)
+            yield event(kind, index)
         raise self._error
 
 

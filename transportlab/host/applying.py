@@ -12,6 +12,7 @@ from transportlab import model
 from transportlab.backend import Backend
 from transportlab.context import Context
 from transportlab.errors import Code, LabError, RpcError, cancelled
+from transportlab.host.course import Course
 from transportlab.model import ApplyEventKind, OpKind
 
 
@@ -48,17 +49,17 @@ def carry_out(
 
     So it does for KeyboardInterrupt, which is then its cause.
     """
-    seen: dict[int, ApplyEventKind] = {}
+    course = Course(plan)
     try:
         for event in backend.apply(model.ApplyRequest(plan), context):
-            if event.kind is not ApplyEventKind.FINISHED:
-                seen[event.op_index] = event.kind
+            course.take(event)
             yield event
+        course.end()
     except LabError as error:
-        raise ApplyInterrupted(error, reached(plan, seen, error)) from error
+        raise ApplyInterrupted(error, reached(plan, course.seen, error)) from error
     except KeyboardInterrupt as error:
         given_up = cancelled()
-        raise ApplyInterrupted(given_up, reached(plan, seen, given_up)) from error
+        raise ApplyInterrupted(given_up, reached(plan, course.seen, given_up)) from error
 
 
 def reached(plan: model.PlanReply, seen: dict[int, ApplyEventKind], error: LabError) -> Reached:
