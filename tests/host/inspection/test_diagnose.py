@@ -83,6 +83,19 @@ def test_transports_are_tried_in_turn_and_those_that_are_refused_are_told(
     assert checks["handshake"].lines == ("only on pipes",)
 
 
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_transport_is_tried_with_each_of_its_codecs(
+    echo_with: Make, diagnosed: Diagnosed, asked: bool
+) -> None:
+    name = next(name for name in PROCESS if len(load_transport(name).traits.codecs) > 1)
+    usual, other = load_transport(name).traits.codecs[:2]
+    wanted = f"(os.environ[sdk.ENV_TRANSPORT], os.environ[sdk.ENV_CODEC]) == {(name, other)!r}"
+    found = diagnosed(echo_with(f"{wanted} or sys.exit('not this codec')"), name if asked else None)
+    assert found.starts
+    assert found.transport == f"{name}/{other}"
+    assert (name in found.refused, usual in found.refused) == (True, False)
+
+
 def test_of_several_refusals_the_one_that_came_furthest_is_shown(
     echo_with: Make, diagnosed: Diagnosed
 ) -> None:

@@ -170,6 +170,16 @@ def test_a_plugin_that_knows_one_transport_is_shown_with_that_one(here: Path) ->
     assert (row.version, row.transports, row.code) == ("2.0", stdio, "")
 
 
+@pytest.mark.usefixtures("alone")
+def test_a_plugin_without_a_transports_usual_codec_is_shown_with_the_one_it_has(here: Path) -> None:
+    name = next(name for name in PROCESS if len(load_transport(name).traits.codecs) > 1)
+    codec = load_transport(name).traits.codecs[1]
+    asked = "$CRONIX_PLUGIN_TRANSPORT/$CRONIX_PLUGIN_CODEC"
+    put(here, "one", f'#!/bin/sh\n[ "{asked}" = {name}/{codec} ] && exec {ECHO}\nexit 1\n')
+    row = rows(here, start=True)["one"]
+    assert (row.version, row.transports, row.code) == ("0.1.0", (f"{name}/{codec}",), "")
+
+
 @pytest.mark.skipif(not LIBRARY.exists(), reason="not run: the libraries were not built")
 @pytest.mark.usefixtures("alone")
 def test_a_library_is_asked_for_its_line(here: Path) -> None:

@@ -17,7 +17,7 @@ from transportlab.errors import PluginError, UsageError
 from transportlab.host.discovery import LIBRARY_SUFFIX, find, name_of
 from transportlab.host.inspection.checks import FILE_CHECKS, examine
 from transportlab.host.inspection.findings import Check, Status, failed
-from transportlab.host.inspection.trial import STEPS, Trial, processes, start_over
+from transportlab.host.inspection.trial import STEPS, Trial, Way, processes, start_in, ways
 from transportlab.host.options import HostOptions
 from transportlab.host.process import plugin_environment
 from transportlab.host.trust import admit
@@ -38,7 +38,10 @@ _UNEXPLAINED = (
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """All CHECKS in their order. refused: other transports that were tried, and what came of it."""
+    """All CHECKS in their order. refused: other ways that were tried, and what came of each.
+
+    A way is a transport, and its codec if that is not the usual one: http/protobuf.
+    """
 
     name: str
     path: str
@@ -59,6 +62,8 @@ def diagnose(
 ) -> Diagnosis:
     """Examine the plugin of that name or path, and start it: over the transport, or over each.
 
+    It is tried with each codec of a transport, as a plugin need not have them all.
+
     options: the pins that are to hold, and the bounds. Raises UsageError for a transport that does
     not exist, or over which no plugin can be started.
     """
@@ -69,14 +74,14 @@ def diagnose(
     name = name_of(path)
     if _fine(checks):
         checks.append(_trust(name, path, options.pins, library))
-    trials = start_over(path, asked, options) if _fine(checks) else []
+    trials = start_in(path, asked, options) if _fine(checks) else []
     best = max(trials, key=lambda trial: len(trial.reached), default=Trial(asked[0]))
     if checks[0].status is Status.OK:
         environment = plugin_environment(os.environ)
         ran = bool(best.reached) and not library
         checks += examine(path, library=library, environment=environment, ran=ran)
-    shown = transport or (library_transport().name if library else best.transport)
-    refused = {trial.transport: trial.answer for trial in trials if trial is not best}
+    shown = (transport or library_transport().name) if library else str(best.way)
+    refused = {str(trial.way): trial.answer for trial in trials if trial is not best}
     checks = _weighed(checks + best.checks(), best.starts)
     return Diagnosis(name, str(path), library, shown, best.starts, _complete(checks), refused)
 
@@ -101,19 +106,19 @@ def _code(backend: str, *, library: bool) -> str:
     return ""
 
 
-def _asked(transport: str | None, library: bool) -> list[str]:
-    """The transports to start it over. A library is started in a worker, over any process's."""
-    own = library_transport().name if library else None
-    wanted = transport or own
-    missing = missing_libraries(load_transport(wanted)) if wanted else []
-    if missing:
-        raise UsageError(f"transport {wanted} needs {', '.join(missing)}: not installed")
-    if wanted is not None and wanted != own:
-        return [wanted]
+def _asked(transport: str | None, library: bool) -> list[Way]:
+    """The ways to start it. A library is started in a worker, over any process's transport."""
+    own = library_transport() if library else None
+    wanted = load_transport(transport) if transport else own
+    missing = missing_libraries(wanted) if wanted else []
+    if wanted and missing:
+        raise UsageError(f"transport {wanted.name} needs {', '.join(missing)}: not installed")
+    if wanted is not None and wanted is not own:
+        return ways([wanted])
     usable = processes()
     if not usable:
         raise UsageError("there is no transport here whose libraries are installed")
-    return usable[:1] if library else usable
+    return ways(usable)[:1] if library else ways(usable)
 
 
 # ---- before the start

@@ -29,7 +29,7 @@ from transportlab.host.discovery import (
     reason,
 )
 from transportlab.host.inspection.sums import left_out
-from transportlab.host.inspection.trial import HOPELESS, processes
+from transportlab.host.inspection.trial import HOPELESS, processes, ways
 from transportlab.host.launch import Launch
 from transportlab.host.line import hear
 from transportlab.host.options import HostOptions
@@ -57,7 +57,8 @@ class Row:
     """A plugin's file. hidden_by is the file of the same name that comes before it, if any.
 
     left_out is what of the plugin its sum does not cover (sums.py).
-    version and transports are what the plugin said when it was started, and empty before. code,
+    version and transports are what the plugin said when it was started, and empty before; with a
+    transport stands the codec if the plugin lacks the transport's usual one: http/protobuf. code,
     problem and action are of the error that a host would raise (E-...).
     """
 
@@ -157,16 +158,18 @@ def _asked(row: Row, options: HostOptions) -> Row:
 
 
 def _program(row: Row, options: HostOptions) -> Row:
-    """Started over one transport after the other; it need not know them all."""
-    spoken, version, refusals = [], "", []
-    for transport in map(load_transport, processes()):
+    """Started over one transport after the other, with each codec until it has one."""
+    spoken: dict[str, str] = {}
+    version, refusals = "", []
+    for way in ways(processes()):
+        if way.transport.name in spoken:
+            continue
         with ExitStack() as undo:
             try:
                 admitted = admit(row.name, row.path, options.pins, undo, library=False)
-                codec = transport.traits.codecs[0]
-                launch = Launch(row.name, admitted, transport, codec, options)
+                launch = Launch(row.name, admitted, way.transport, way.codec, options)
                 process, _ = launch.start(undo)
-                spoken.append(transport.name)
+                spoken[way.transport.name] = str(way)
                 version = process.version
             except PluginError as error:
                 refusals.append(error)
@@ -174,7 +177,7 @@ def _program(row: Row, options: HostOptions) -> Row:
                     break
     if refusals and not spoken:
         raise refusals[0]
-    return replace(row, version=version, transports=tuple(spoken))
+    return replace(row, version=version, transports=tuple(spoken.values()))
 
 
 def _library(row: Row, options: HostOptions) -> Row:

@@ -1,9 +1,10 @@
 """A plugin is started to see whether it starts: how far it comes, and what stops it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from transportlab.channel import EndpointKind
+from transportlab.channel import EndpointKind, Transport
 from transportlab.errors import Code, LabError, PluginError, RpcError
 from transportlab.host.inspection.findings import Check, Status, failed
 from transportlab.host.options import HostOptions
@@ -16,24 +17,43 @@ STEPS = {"started": "start", "line": "handshake", "connected": "connection", "op
 _DONE = {"started": "it runs", "line": "its line has come", "connected": "it can be called"}
 
 HOPELESS = ("E-NOEXEC", "E-START", "E-HANDSHAKE-TIMEOUT")
-"""Failures that asking over another transport would only repeat."""
+"""Failures that asking in another way would only repeat."""
 
 _AFTER_THE_LINE = ("E-CONNECT", "E-PEER", "E-HANDSHAKE-TWICE")
 """Failures between the line and the connection that are not the line's."""
 
 
-def processes() -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A transport with one of its codecs. A plugin need not know them all."""
+
+    transport: Transport
+    codec: str
+
+    def __str__(self) -> str:
+        """The transport's name, and the codec's if it is not the usual one: "http/protobuf"."""
+        name, codecs = self.transport.name, self.transport.traits.codecs
+        return name if self.codec == codecs[0] else f"{name}/{self.codec}"
+
+
+def ways(transports: Iterable[Transport]) -> list[Way]:
+    """Each transport with each of its codecs; with their usual ones first."""
+    found = [Way(transport, codec) for transport in transports for codec in transport.traits.codecs]
+    return sorted(found, key=lambda way: way.transport.traits.codecs.index(way.codec))
+
+
+def processes() -> list[Transport]:
     """The transports over which a plugin is a process, those that can be used here."""
     kinds = (EndpointKind.SOCKET, EndpointKind.STDIO)
     found = map(load_transport, transport_names())
-    return [t.name for t in found if t.traits.endpoint in kinds and not missing_libraries(t)]
+    return [t for t in found if t.traits.endpoint in kinds and not missing_libraries(t)]
 
 
 @dataclass(slots=True)
 class Trial:
-    """One start over one transport. reached are the steps that it came; answer is what it said."""
+    """One start in one way. reached are the steps that it came; answer is what it said."""
 
-    transport: str
+    way: Way
     reached: list[str] = field(default_factory=list)
     answer: str = ""
     error: LabError | None = None
@@ -53,22 +73,24 @@ class Trial:
         return found
 
 
-def start_over(path: Path, transports: list[str], options: HostOptions) -> list[Trial]:
-    """Start the plugin over one transport after the other, until it starts or there is no hope."""
+def start_in(path: Path, asked: Iterable[Way], options: HostOptions) -> list[Trial]:
+    """Start the plugin in one way after the other, until it starts or there is no hope."""
     trials = []
-    for transport in transports:
-        trial = _start(path, transport, options)
+    for way in asked:
+        trial = _start(path, way, options)
         trials.append(trial)
         if trial.starts or (isinstance(trial.error, PluginError) and trial.error.code in HOPELESS):
             break
     return trials
 
 
-def _start(path: Path, transport: str, options: HostOptions) -> Trial:
-    trial = Trial(transport)
-    options = replace(options, on_phase=lambda phase, _: trial.reached.append(phase))
+def _start(path: Path, way: Way, options: HostOptions) -> Trial:
+    trial = Trial(way)
+    options = replace(
+        options, codec=way.codec, on_phase=lambda phase, _: trial.reached.append(phase)
+    )
     try:
-        with open_backend(str(path), transport, options) as session:
+        with open_backend(str(path), way.transport.name, options) as session:
             info = session.info
         able = ", ".join(info.capabilities)
         who = f"{info.plugin_name} {info.plugin_version}".strip()
