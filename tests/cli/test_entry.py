@@ -23,7 +23,11 @@ PLAN = f"{COMMAND} plan --manifest {MANIFEST} --backend echo --transport"
 
 
 def shell(line: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(["/bin/sh", "-c", line], capture_output=True, check=False, text=True)
+    # Whoever runs the tests may have Python's output unbuffered, which most have not.
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    return subprocess.run(
+        ["/bin/sh", "-c", line], env=env, capture_output=True, check=False, text=True
+    )
 
 
 @pytest.mark.parametrize("transport", PROCESS)

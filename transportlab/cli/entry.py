@@ -25,6 +25,8 @@ def main() -> None:
     try:
         app()
     except OSError as error:  # of stdout: what is in the way of a plugin is a LabError
+        # Else the interpreter tries once more at its end, and exits with 120.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(f"error: {error}")
 
 
