@@ -15,7 +15,7 @@ from transportlab.channel import EndpointKind
 from transportlab.context import Context
 from transportlab.errors import PluginError
 from transportlab.host import HostOptions, LogRecord, open_backend
-from transportlab.host.logs import LINE_BYTES, parse, text_of
+from transportlab.host.logs import LINE_BYTES, _text, parse, text_of
 from transportlab.host.pipes import Tail
 from transportlab.log import format_line
 from transportlab.redact import Redactor
@@ -136,12 +136,20 @@ def test_of_two_members_with_one_name_the_last_counts() -> None:
 
 
 def test_nesting_of_any_depth_is_borne() -> None:
-    """Where the interpreter's stack ends depends on the caller: somewhere among these depths."""
-    shown = set()
+    """How much can be read depends on the interpreter, how much be written on the caller."""
+    shown = []
     for depth in (10, *range(700, 1001), 4000):
         found = record('{"msg":"m","x":' + "[" * depth + "]" * depth + "}")
-        shown.add(str(found.fields.get("x", found.message))[:9])
-    assert shown == {"[" * 9, "(nested t", '{"msg":"m'}
+        shown.append(str(found.fields.get("x", found.message))[:9])
+    assert shown[0] == "[" * 9
+    assert set(shown) <= {"[" * 9, "(nested t", '{"msg":"m'}
+
+
+def test_a_value_that_is_nested_too_deeply_to_be_written_is_told_as_that() -> None:
+    value: list[object] = []
+    for _ in range(100_000):
+        value = [value]
+    assert _text(value) == "(nested too deeply)"
 
 
 def test_what_moves_a_terminal_or_hides_text_is_shown_as_an_escape() -> None:
