@@ -137,6 +137,7 @@ def test_a_backend_that_fails_while_its_stream_is_abandoned_harms_nobody(
         assert channel.unary(READ, model.ReadRequest()) == model.ReadReply()
 
 
+@pytest.mark.usefixtures("heeded_signals")
 def test_whatever_a_backend_raises_stays_on_its_side(
     ffi_stubborn: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
