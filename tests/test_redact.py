@@ -1,6 +1,7 @@
 """What is secret is found in a text however it was escaped, cut or wrapped; nothing else is."""
 
 import base64
+import html
 import json
 import urllib.parse
 from collections.abc import Callable
@@ -45,6 +46,10 @@ ESCAPES: dict[str, Callable[[str], str]] = {
     "repr": repr,
     "ascii": ascii,
     "bytes": lambda v: repr(v.encode()),
+    "hex": lambda v: v.encode().hex(),
+    "html": html.escape,
+    "html with quotes": lambda v: html.escape(v, quote=False),
+    "html as Go has it": lambda v: html.escape(v).replace("&quot;", "&#34;").replace("x27", "39"),
     "repr in json": lambda v: json.dumps(repr(v)),
     "url": urllib.parse.quote,
     "url without slash": lambda v: urllib.parse.quote(v, safe=""),
@@ -108,6 +113,17 @@ def test_a_value_cut_in_two_leaves_less_than_an_edge_of_it(value: str, data: st.
     assert "[key]" in second
     assert value[:at] not in first
     assert value[at:] not in second
+
+
+@pytest.mark.parametrize("end", ["...", "'", '"', "'...; the plugin still runs", "\u2026 (cut)"])
+def test_an_excerpt_that_ends_or_begins_in_a_value_hides_what_it_has_of_it(end: str) -> None:
+    value = "hunter2-abc"  # too short for a piece of it to be known in the middle
+    redactor = Redactor({"key": value})
+    for at in range(SHORTEST, len(value)):
+        assert redactor.text(f"it begins b'x={value[:at]}{end}") == f"it begins b'x=[key]{end}"
+        begins = f"it ends {end}{value[-at:]}, and so on"
+        if end.endswith((".", "'", '"')):
+            assert redactor.text(begins) == begins.replace(value[-at:], "[key]")
 
 
 def test_a_long_piece_is_hidden_in_the_middle_of_a_text() -> None:

@@ -7,6 +7,7 @@ line by line. What is found of a form is one of:
     all of it, anywhere
     a piece of at least PIECE characters, anywhere
     its beginning at the end of a text, or its end at the beginning: at least SHORTEST characters
+    the same at a quotation mark or at "...": an excerpt in a message ends or begins there
 
 Case is ignored, so that hex digits of escapes need no forms of their own. More may be hidden than a
 value: that is the better mistake. In a text over LONG only whole forms are found, as they are: what
@@ -16,6 +17,7 @@ A value of 1 to 3 characters cannot be hidden: marks for every "a" would ruin al
 tell the value besides. too_short() is for those who take values in, to refuse it (P-SESSION-4).
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
@@ -39,7 +41,11 @@ _QUOTED = {ord('"'): '\\"', ord("\\"): "\\\\"}
 _LONG_ESCAPES = {code: f"\\u{code:04x}" for code in range(32)} | _QUOTED
 _ESCAPES = _LONG_ESCAPES | {ord(c): f"\\{n}" for c, n in zip("\b\t\n\f\r", "btnfr", strict=True)}
 _LOG_ESCAPES = _LONG_ESCAPES | {c: f"\\u{c:04x}" for c in (*range(0x7F, 0xA0), 0x2028, 0x2029)}
+_MARKUP = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;"}
+_MARKED = [("&quot;", "&#x27;"), ("&quot;", "&#39;"), ("&#34;", "&#39;")]
+_HTML = [_MARKUP, *(_MARKUP | {ord('"'): one, ord("'"): other} for one, other in _MARKED)]
 _UNRESERVED = "-._~"
+_CUT = re.compile(r"""["']|\.\.\.|\u2026""")
 
 T = TypeVar("T")
 E = TypeVar("E", bound=LabError)
@@ -105,11 +111,18 @@ class Redactor:
             for start in range(size - PIECE + 1):
                 if found := self._pieces.get(text[start : start + PIECE]):
                     yield start, start + PIECE, found
-        for length in range(SHORTEST, min(PIECE, size + 1)):
-            if found := self._heads.get(text[size - length :]):
-                yield size - length, size, found
-            if found := self._tails.get(text[:length]):
-                yield 0, length, found
+        if self._heads:
+            cuts = [match.span() for match in _CUT.finditer(text)]
+            for before, after in [(size, 0), *cuts]:
+                yield from self._edges(text, before, after)
+
+    def _edges(self, text: str, before: int, after: int) -> Iterator[Span]:
+        """A beginning that ends at the one place, an end that begins at the other."""
+        for length in range(SHORTEST, PIECE):
+            if length <= before and (found := self._heads.get(text[before - length : before])):
+                yield before - length, before, found
+            if found := self._tails.get(text[after : after + length]):
+                yield after, after + length, found
 
     def value(self, value: T) -> T:
         """A value with its texts hidden: texts, numbers, tuples, lists, mappings, records, errors.
@@ -185,6 +198,10 @@ def _escaped(text: str) -> Iterator[str]:
     for written in _json(text):
         yield written
         yield written.replace("/", "\\/")
+    for table in _HTML:
+        yield text.translate(table)
+    if not too_short(text):
+        yield text.encode("utf-8", "surrogatepass").hex()
     yield repr(text)[1:-1]
     yield ascii(text)[1:-1]
     yield repr(text.encode("utf-8", "surrogatepass"))[2:-1]
