@@ -1,10 +1,12 @@
 """Foreign text in messages."""
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transportlab.quote import SHOWN, nearest, quote
+from transportlab.quote import SHOWN, clean_json, nearest, quote
 
 
 @pytest.mark.parametrize(
@@ -38,3 +40,14 @@ def test_the_nearest_word_is_found_whatever_the_case() -> None:
 
 def test_no_word_is_near_what_is_like_none() -> None:
     assert nearest("zzzzzz" * 1000, ["schedule", "name"]) is None
+
+
+@given(st.text())
+def test_clean_json_is_the_same_json_and_printable(text: str) -> None:
+    written = json.dumps({"text": text}, ensure_ascii=False)
+    assert clean_json(written).isprintable()
+    assert json.loads(clean_json(written)) == {"text": text}
+
+
+def test_clean_json_escapes_what_a_terminal_would_obey() -> None:
+    assert clean_json('{"x":"\x9b2J\u202e\U000e0001"}') == r'{"x":"\u009b2J\u202e\udb40\udc01"}'

@@ -28,6 +28,13 @@ def clean(text: str, *, keep_lines: bool = False) -> str:
     )
 
 
+def clean_json(text: str) -> str:
+    """The same JSON, with escapes for what does something to a terminal or is not to be seen."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
+
+
 def nearest(text: str, known: Iterable[str]) -> str | None:
     """The known word that is most like the text, letters' case aside; None if none is."""
     words = {word.lower(): word for word in known}

@@ -51,6 +51,13 @@ def test_a_list_into_a_full_device_is_an_error() -> None:
     assert (done.returncode, done.stderr) == (1, "error: [Errno 28] No space left on device\n")
 
 
+def test_json_does_nothing_to_a_terminal_either() -> None:
+    # The fault's message has a line separator in it.
+    done = shell(f"{PLAN} {PROCESS[0]} --json --backend-config faults=Plan=error:NOT_FOUND")
+    assert done.stdout.removesuffix("\n").isprintable()
+    assert "\u2028" in json.loads(done.stdout)["error"]["message"]
+
+
 @pytest.mark.parametrize("transport", PROCESS)
 def test_bounds_without_an_end_are_bounds(transport: str) -> None:
     done = shell(f"{PLAN} {transport} --timeout inf --handshake-timeout inf")

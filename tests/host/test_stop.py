@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -186,3 +187,16 @@ def test_a_host_without_descriptors_to_spare_leaves_no_plugin_running(
         PluginProcess("crowded", [str(program)], os.environ)
     monkeypatch.undo()
     assert set(os.listdir("/proc/self/fd")) <= there
+
+
+def test_a_limit_of_descriptors_is_not_taken_for_a_bad_program() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with open("/dev/null", "rb") as last:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (last.fileno() + 1, hard))
+            with pytest.raises(PluginError, match=r"E-START.*Too many open files") as caught:
+                PluginProcess("crowded", ["/bin/true"], os.environ)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert "ulimit -n" in caught.value.action
+    assert "diagnose" not in caught.value.action

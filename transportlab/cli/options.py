@@ -25,7 +25,7 @@ from transportlab.hashing import desired_jobs
 from transportlab.host import HostOptions, LogRecord, open_backend
 from transportlab.manifest import Manifest, load_manifest
 from transportlab.model import DesiredJob
-from transportlab.quote import clean
+from transportlab.quote import clean, clean_json
 from transportlab.redact import NOTHING, Redactor
 from transportlab.sdk import claim_stdout
 
@@ -38,6 +38,9 @@ EXIT_DIVERGED = 6
 EXIT_NOT_FOUND = 7
 EXIT_INTERRUPTED = 130
 EXIT_SIGNAL = 128
+
+heeded: list[int] = []
+"""The numbers of the signals that were to end this process: entry.py notes them."""
 
 NOT_A_TERMINAL_WIDTH = 10_000
 """Columns of a table that goes into a file or a pipe, where nothing need be wrapped."""
@@ -91,7 +94,7 @@ class Invocation:
         """Print a message of the contract: as JSON, or as human() prints it."""
         shown = self.redactor.value(message)
         if self.json:
-            self.out.file.write(load_codec("json").encode(shown).decode() + "\n")
+            self.out.file.write(clean_json(load_codec("json").encode(shown).decode()) + "\n")
         else:
             human(self.out, shown)
 
@@ -137,11 +140,12 @@ def operation(function: Callable[..., int | None]) -> Callable[..., None]:
                 code = function(run, **own)
         except LabError as error:
             code = _report(redactor.error(error), out, as_json)
-            if isinstance(error.__cause__, KeyboardInterrupt):
-                code = _interrupted(error.__cause__)
+            # A library in this process ends its call by CANCELLED and keeps the exception.
+            if heeded or isinstance(error.__cause__, KeyboardInterrupt):
+                code = _interrupted()
             raise typer.Exit(code) from None
-        except KeyboardInterrupt as error:
-            raise typer.Exit(_interrupted(error)) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(_interrupted()) from None
         finally:
             out.file.flush()
         raise typer.Exit(code or 0)
@@ -185,15 +189,15 @@ def _log_printer(*, as_json: bool) -> Callable[[LogRecord], None]:
     return show
 
 
-def _interrupted(error: KeyboardInterrupt) -> int:
+def _interrupted() -> int:
     """Say so; the exit status of a process that a signal has ended."""
     typer.echo("interrupted; the plugin has been stopped", err=True)
-    return EXIT_SIGNAL + error.args[0] if error.args else EXIT_INTERRUPTED
+    return EXIT_SIGNAL + heeded[0] if heeded else EXIT_INTERRUPTED
 
 
 def _report(error: LabError, out: Console, as_json: bool) -> int:
     """Print an error: for people on stderr, and for programs as an object on stdout."""
     typer.echo(f"error: {clean(render.error_text(error), keep_lines=True)}", err=True)
     if as_json:
-        out.file.write(render.error_json(error) + "\n")
+        out.file.write(clean_json(render.error_json(error)) + "\n")
     return EXIT_USAGE if isinstance(error, UsageError) else EXIT_ERROR

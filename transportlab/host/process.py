@@ -5,6 +5,7 @@ only until it is reaped: its number cannot yet belong to anybody else then.
 """
 
 import contextlib
+import errno
 import os
 import select
 import shlex
@@ -27,6 +28,9 @@ ENV_ALLOW = "CRONIX_PLUGIN_ENV"
 
 EXIT_GRACE = 0.5
 """How long a plugin whose pipe or connection has ended has to end, to be able to say how."""
+
+CROWDED = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)
+NO_ROOM = "raise the host's limits (ulimit -n, ulimit -u), or end other sessions"
 
 READ_GRACE, READ_SECONDS = 0.2, 1.0
 """How long stop() waits for the ends of the pipes, then for the threads that read them."""
@@ -79,13 +83,16 @@ class PluginProcess:
         try:
             self._child = spawn(command, environment, file, inherited)  # lives until stop()
         except OSError as error:
+            action = (
+                "another machine's program, no interpreter, no loader? Find out by:"
+                f" transportlab plugins diagnose {shlex.quote(self.path)}"
+            )
             raise PluginError(
                 "E-START",
                 f"cannot be started: {error.strerror}",
                 name=name,
                 path=self.path,
-                action="another machine's program, no interpreter, no loader? Find out by:"
-                f" transportlab plugins diagnose {shlex.quote(self.path)}",
+                action=NO_ROOM if error.errno in CROWDED else action,
             ) from error
         self.on_lost: Callable[[], object] = lambda: None
         try:
@@ -97,7 +104,7 @@ class PluginProcess:
                 f"the host has no room for it: {error.strerror}",
                 name=name,
                 path=self.path,
-                action="raise the host's limits (ulimit -n), or end other sessions",
+                action=NO_ROOM,
             ) from error
 
     def _attend(self) -> None:
