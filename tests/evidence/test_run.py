@@ -170,7 +170,8 @@ def test_an_arm_that_fails_is_told_and_the_others_are_measured(
     found = measured(tmp_path / "e.json", "session", only=few_arms()[:1])
     (block,) = found["blocks"]
     assert {sample["arm"] for sample in block["samples"]} == {few_arms()[0], "control"}
-    assert found["not_run"] == [
+    # Where there is no C compiler, FFI is among what was not run, too.
+    assert [entry for entry in found["not_run"] if entry["what"] != "ffi"] == [
         {"what": f"session/{few_arms()[0]}#2 in a block", "why": "exit status 1: it fell over"}
     ]
 

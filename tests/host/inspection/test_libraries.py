@@ -95,7 +95,9 @@ def test_the_loaders_variables_are_filled_in(tmp_path: Path, path: str) -> None:
 def test_many_directories_of_its_own_leave_those_of_the_system(tmp_path: Path) -> None:
     own = parse_file(PYTHON)
     paths = tuple(f"/nowhere/{number}" for number in range(libraries.MAX_PLACES))
-    demands = Elf(own.bits, own.order, own.machine, 3, own.interpreter, own.needed, paths)
+    # Python's own library may lie where the program alone says so.
+    needed = tuple(name for name in own.needed if not name.startswith("libpython"))
+    demands = Elf(own.bits, own.order, own.machine, 3, own.interpreter, needed, paths)
     assert not needs(tmp_path / "program", demands, {}).missing
 
 
