@@ -11,6 +11,7 @@ import time
 from types import FrameType
 
 from transportlab.cli.operations import app
+from transportlab.cli.options import heeded
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -48,6 +49,7 @@ def _heed_signals() -> None:
         now = time.monotonic()
         if now - first >= STOP_SECONDS:
             first = now
+            heeded.append(number)
             raise KeyboardInterrupt(number)
 
     for number in ENDING:

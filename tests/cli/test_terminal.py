@@ -1,0 +1,73 @@
+"""The command line at a terminal: progress, and signals in the middle."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from transportlab.channel import EndpointKind
+from transportlab.registry import load_transport, transport_names
+
+COMMAND = str(Path(sys.executable).with_name("transportlab"))
+MANIFESTS = Path(__file__).resolve().parents[2] / "spec" / "manifests"
+DOZEN = str(MANIFESTS / "dozen.json")
+PROCESS = [
+    n
+    for n in transport_names()
+    if load_transport(n).traits.endpoint in (EndpointKind.SOCKET, EndpointKind.STDIO)
+]
+TRANSPORT = PROCESS[0]
+
+
+@pytest.mark.usefixtures("heeded_signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_cleanly_and_the_plugin_with_it(
+    transport: str, number: signal.Signals
+) -> None:
+    command = [COMMAND, "apply", "--manifest", DOZEN, "--backend", "echo", "--transport", transport]
+    faults = ["--backend-config", "faults=Apply=sleep:60", "--log"]
+    running = subprocess.Popen(
+        [*command, *faults], stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+    assert running.stderr is not None
+    assert b"Plan" in running.stderr.readline()
+    time.sleep(0.3)  # by now it applies, most of the time; the end is the same before it, too
+    plugins = [pid for pid in descendants(running.pid) if pid != running.pid]
+    running.send_signal(number)
+    _, err = running.communicate(timeout=60)
+    assert running.returncode == 128 + number
+    assert b"interrupted" in err
+    assert b"Traceback" not in err
+    assert bool(plugins) == (transport in PROCESS)
+    assert not [pid for pid in plugins if Path(f"/proc/{pid}").exists()]
+
+
+def descendants(pid: int) -> list[int]:
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return [int(child) for task in tasks for child in (task / "children").read_text().split()]
+
+
+def test_a_long_apply_shows_progress_on_a_terminal(tmp_path: Path) -> None:
+    master, slave = os.openpty()
+    command = [COMMAND, "apply", "--manifest", DOZEN, "--backend", "echo", "--transport", TRANSPORT]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=slave)
+    os.close(slave)
+    shown = bytearray()
+    while True:
+        try:
+            data = os.read(master, 4096)
+        except OSError:
+            break
+        if not data:
+            break
+        shown += data
+    os.close(master)
+    out, _ = running.communicate(timeout=60)
+    assert running.returncode == 0
+    assert b"applying" in shown
+    assert b"12/12" in shown
+    assert b"Applied: 12 created" in out
