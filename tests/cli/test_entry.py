@@ -58,6 +58,20 @@ def test_json_does_nothing_to_a_terminal_either() -> None:
     assert "\u2028" in json.loads(done.stdout)["error"]["message"]
 
 
+def test_a_plugin_whose_name_is_no_unicode_is_told_in_json_too(tmp_path: Path) -> None:
+    path = os.fsencode(tmp_path / "cronix-backend-") + b"\xff"
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("#!/bin/sh\necho gone >&2; exit 3\n")
+    os.chmod(path, 0o755)
+    words = ["read", "--manifest", MANIFEST, "--transport", PROCESS[0], "--json", "--log"]
+    done = subprocess.run(
+        [COMMAND, *words, "--backend", path], capture_output=True, check=False, text=True
+    )
+    assert json.loads(done.stdout)["error"]["details"]["path"] == os.fsdecode(path)
+    assert json.loads(done.stderr.splitlines()[0])["message"] == "gone"
+    assert done.returncode == 1
+
+
 @pytest.mark.parametrize("transport", PROCESS)
 def test_bounds_without_an_end_are_bounds(transport: str) -> None:
     done = shell(f"{PLAN} {transport} --timeout inf --handshake-timeout inf")

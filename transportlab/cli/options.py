@@ -199,5 +199,5 @@ def _report(error: LabError, out: Console, as_json: bool) -> int:
     """Print an error: for people on stderr, and for programs as an object on stdout."""
     typer.echo(f"error: {clean(render.error_text(error), keep_lines=True)}", err=True)
     if as_json:
-        out.file.write(clean_json(render.error_json(error)) + "\n")
+        out.file.write(render.error_json(error) + "\n")
     return EXIT_USAGE if isinstance(error, UsageError) else EXIT_ERROR

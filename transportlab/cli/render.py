@@ -1,5 +1,6 @@
 """What a person sees: tables, diffs, progress and errors. Texts of a backend are shown escaped."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -15,7 +16,7 @@ from transportlab import model
 from transportlab.errors import LabError, PluginError, RpcError
 from transportlab.host.applying import ApplyInterrupted, Reached
 from transportlab.host.logs import LogRecord
-from transportlab.quote import clean
+from transportlab.quote import clean, clean_json
 
 _MARKS = {
     model.OpKind.CREATE: ("+", "green"),
@@ -222,9 +223,16 @@ def error_json(error: LabError) -> str:
         data |= {"message": error.problem, "code": error.code, "details": error}
     if reached is not None:
         data["apply"] = reached
-    return msgspec.json.encode({"error": data}).decode()
+    return _json({"error": data})
 
 
 def log_json(record: LogRecord) -> str:
     """A line of a plugin's log for programs: the members of LogRecord."""
-    return msgspec.json.encode(record).decode()
+    return _json(record)
+
+
+def _json(value: object) -> str:
+    r"""As msgspec writes it, but also of names that are no Unicode (\udcff), as files may have."""
+    return clean_json(
+        json.dumps(msgspec.to_builtins(value), ensure_ascii=False, separators=(",", ":"))
+    )
