@@ -171,7 +171,7 @@ def test_a_path_where_stdio_was_asked_for_is_told(plugin: Make, refusal: Refusal
 TWICE = """
 ready = sdk.ProcessLife.ready
 def twice(life):
-    ready(life)
+    life._line += "\\n" + life._line  # in one write: else the first call may come in between
     ready(life)
 sdk.ProcessLife.ready = twice
 """

@@ -51,14 +51,15 @@ def refused(path: Path) -> PluginError:
     return errors[0]
 
 
-def starts(path: Path) -> None:
+def check_starts(path: Path) -> None:
+    """A session opens and closes, without a pin and with one; else this raises."""
     open_backend(str(path), STDIO, HostOptions(opens=False)).close()
     pins = {"demo": PluginPin((file_sum("demo", str(path)),))}
     open_backend(str(path), STDIO, HostOptions(pins=pins, opens=False)).close()
 
 
 def test_a_file_of_ones_own_that_nobody_else_can_write_starts(plugin: Path) -> None:
-    starts(plugin)
+    check_starts(plugin)
 
 
 def test_a_file_that_everybody_can_write_is_refused_with_what_to_do(plugin: Path) -> None:
@@ -67,7 +68,7 @@ def test_a_file_that_everybody_can_write_is_refused_with_what_to_do(plugin: Path
     assert f"{plugin} is writable by everybody (mode 0757)" in error.problem
     assert error.action == f"chmod go-w {plugin}"
     subprocess.run(error.action, shell=True, check=True)
-    starts(plugin)
+    check_starts(plugin)
 
 
 def test_a_directory_that_everybody_can_write_is_refused_unless_it_is_sticky(
@@ -78,7 +79,7 @@ def test_a_directory_that_everybody_can_write_is_refused_unless_it_is_sticky(
     assert f"{plugin.parent} is writable by everybody (mode 0777)" in error.problem
     assert error.action == f"chmod go-w {plugin.parent}"
     plugin.parent.chmod(0o1777)
-    starts(plugin)
+    check_starts(plugin)
 
 
 def test_the_directories_at_both_ends_of_a_link_count(plugin: Path, tmp_path: Path) -> None:
@@ -87,19 +88,19 @@ def test_the_directories_at_both_ends_of_a_link_count(plugin: Path, tmp_path: Pa
         folder.mkdir(mode=0o755)
         (folder / plugin.name).symlink_to(target)
     path = first / plugin.name
-    starts(path)
+    check_starts(path)
     for folder in (first, second, plugin.parent):
         folder.chmod(0o777)
         assert f"others can change what runs: {folder} " in refused(path).problem
         folder.chmod(0o755)
-    starts(path)
+    check_starts(path)
 
 
 def test_a_link_leads_on_from_where_it_stands(plugin: Path, tmp_path: Path) -> None:
     (tmp_path / "here").mkdir(mode=0o755)
     link = tmp_path / "here" / plugin.name
     link.symlink_to(f"../plugins/{plugin.name}")
-    starts(link)
+    check_starts(link)
     plugin.parent.chmod(0o777)
     assert "plugins" in refused(link).got + refused(link).problem
 

@@ -103,7 +103,8 @@ def test_a_host_that_reads_no_more_ends_the_server(host: Any) -> None:
     host.endpoint.reader.close()
     host.lines.close()
     host.send(host.request_of("Apply", {"plan": {"app": "!events:100000000"}}, 1))
-    host.wait_for_the_end()
+    host.thread.join(HANG_GUARD)
+    assert not host.thread.is_alive()
 
 
 def test_neither_threads_nor_descriptors_are_left(serve_stdio: Serving) -> None:
