@@ -1,5 +1,6 @@
 """Evidence whose true ratios are known: a seeded generator of valid files."""
 
+import copy
 import json
 import math
 from collections.abc import Callable
@@ -67,70 +68,80 @@ def _values(kind: str, centre: float, chance: Random) -> list[float]:
     )
 
 
+AA = "grpc-protobuf#2"
+BARE_SPAWN = {
+    "arm": "control", "case": "bare-spawn", "metric": "total", "unit": "s",
+    "n": 1, "values": [0.012], "kind": "value",
+}  # fmt: skip
+CONFORMANCE = {
+    "vectors": 3,
+    "results": [
+        {
+            "transport": "grpc", "codec": "protobuf", "failures": ["read/one"],
+            "totals": {**NONE, "pass": 1, "fail": 1, "unsupported": 1},
+        },
+        {"transport": "ffi", "codec": "protobuf", "totals": {**NONE, "pass": 3}, "failures": []},
+    ],
+}  # fmt: skip
+
+
+def _arms(true: dict[str, float]) -> list[dict[str, str]]:
+    measured = [
+        {"id": name, "transport": name.split("-")[0], "codec": name.split("-")[1], "role": "arm"}
+        for name in true
+    ]
+    twin = {"id": AA, "transport": "grpc", "codec": "protobuf", "role": "aa"}
+    control = {"id": "control", "transport": "", "codec": "", "role": "control"}
+    return [*measured, twin, control]
+
+
+def _samples(
+    place: tuple[str, str], true: dict[str, float], spread: float, chance: Random
+) -> list[dict[str, Any]]:
+    """What the processes of one block have measured, of a suite in a placement."""
+    moment = chance.gauss(0, 0.5)  # what all arms of a block share
+    samples: list[dict[str, Any]] = []
+    for arm in [*true, AA]:
+        for suite, placement, case, metric, unit, kind in MEASURES:
+            if (suite, placement) != place:
+                continue
+            size = BASE[unit] * true[arm.removesuffix("#2")]
+            centre = size * math.exp(moment + chance.gauss(0, spread))
+            samples.append(
+                {
+                    "arm": arm, "case": case, "metric": metric, "unit": unit, "kind": kind,
+                    "n": 1 if kind == "value" else 500, "values": _values(kind, centre, chance),
+                }
+            )  # fmt: skip
+    return samples + ([copy.deepcopy(BARE_SPAWN)] if place[0] == "handshake" else [])
+
+
 def synthesize(
     seed: int = 1, blocks: int = 10, spread: float = 0.05, true: dict[str, float] = TRUE
 ) -> dict[str, Any]:
     """A complete file. spread: of a process's log time, beside what its whole block shares."""
     chance = Random(seed)
-    arms = [
-        {"id": name, "transport": name.split("-")[0], "codec": name.split("-")[1], "role": "arm"}
-        for name in true
-    ]
-    arms.append({"id": "grpc-protobuf#2", "transport": "grpc", "codec": "protobuf", "role": "aa"})
-    arms.append({"id": "control", "transport": "", "codec": "", "role": "control"})
+    arms = _arms(true)
     made: list[dict[str, Any]] = []
     for suite, placement in sorted({measure[:2] for measure in MEASURES}):
         for number in range(blocks):
-            moment = chance.gauss(0, 0.5)  # what all arms of a block share
-            samples = []
-            for arm in [*true, "grpc-protobuf#2"]:
-                for of, at, case, metric, unit, kind in MEASURES:
-                    if (of, at) != (suite, placement):
-                        continue
-                    size = BASE[unit] * true[arm.removesuffix("#2")]
-                    centre = size * math.exp(moment + chance.gauss(0, spread))
-                    values = _values(kind, centre, chance)
-                    samples.append(
-                        {
-                            "arm": arm, "case": case, "metric": metric, "unit": unit,
-                            "n": 1 if kind == "value" else 500, "values": values, "kind": kind,
-                        }
-                    )  # fmt: skip
-            if suite == "handshake":
-                samples.append(
-                    {
-                        "arm": "control", "case": "bare-spawn", "metric": "total", "unit": "s",
-                        "n": 1, "values": [0.012], "kind": "value",
-                    }
-                )  # fmt: skip
-            order = chance.sample([arm["id"] for arm in arms], len(arms))
+            samples = _samples((suite, placement), true, spread, chance)
             load = {"load1": 0.5, "steal": 1.0 + number, "pressure_cpu": 2.5}
             made.append(
                 {
-                    "suite": suite, "number": number, "placement": placement, "order": order,
-                    "affinity": {},
+                    "suite": suite, "number": number, "placement": placement, "affinity": {},
+                    "order": chance.sample([arm["id"] for arm in arms], len(arms)),
                     "before": load, "after": {**load, "steal": 1.25 + number}, "samples": samples,
                 }
             )  # fmt: skip
-    suites = {suite: {"question": f"How is {suite}?", "unit": "s"} for suite, *_ in MEASURES}
     return {
         "format": 1, "profile": "quick", "seed": seed, "complete": True, "dirty": False,
         "started": f"2026-01-01T00:{seed % 60:02}:00+00:00", "ended": "2026-01-01T02:00:00+00:00",
-        "commit": "0123456789" * 4, "project_version": "0.1.0", "suites": suites,
-        "facts": dict(FACTS),
-        "arms": arms, "blocks": made,
+        "commit": "0123456789" * 4, "project_version": "0.1.0",
+        "suites": {suite: {"question": f"How is {suite}?", "unit": "s"} for suite, *_ in MEASURES},
+        "facts": dict(FACTS), "arms": arms, "blocks": made,
         "not_run": [{"what": "ffi-json", "why": "no libraries were built (no C compiler)"}],
-        "conformance": {
-            "vectors": 3,
-            "results": [
-                {
-                    "transport": "grpc", "codec": "protobuf", "failures": ["read/one"],
-                    "totals": {**NONE, "pass": 1, "fail": 1, "unsupported": 1},
-                },
-                {"transport": "ffi", "codec": "protobuf",
-                "totals": {**NONE, "pass": 3}, "failures": []},
-            ],
-        },
+        "conformance": copy.deepcopy(CONFORMANCE),
     }  # fmt: skip
 
 
