@@ -3,7 +3,7 @@
 Runs the servers that are installed (standard library, uvicorn, hypercorn, granian) with the same
 blocking backend, mixed in seeded random order; measures start-up to the first answered POST, warm
 latency, memory and threads, and checks that each server reports a client that left, streams a
-chunked reply and takes a 64 MiB request. Example: python bench/http_servers.py --json raw.json
+chunked reply and takes a 64 MiB request. Example: python -m bench.http_servers --json raw.json
 """
 
 from __future__ import annotations
@@ -31,94 +31,8 @@ from pathlib import Path
 import httpx
 from packaging.requirements import Requirement
 
-WORK = """
-import json, os, time
-def work(path, body, gone):
-    for _ in range(300 if path == "/slow" else 0):
-        if gone():
-            open(os.environ["BENCH_MARK"], "w").write(repr(time.monotonic()))
-            break
-        time.sleep(0.01)
-    return b"%d" % len(body) if path == "/big" else json.dumps({"echo": json.loads(body)}).encode()
-"""
-STDLIB = """
-import socket, socketserver, time
-from http.server import BaseHTTPRequestHandler
-from work import work
-class Handler(BaseHTTPRequestHandler):
-    protocol_version, wbufsize = "HTTP/1.1", -1
-    def log_message(self, *args): pass
-    def gone(self):
-        try: return not self.connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-        except BlockingIOError: return False
-        except OSError: return True
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["content-length"]))
-        reply = b"" if self.path == "/stream" else work(self.path, body, self.gone)
-        self.send_response(200)
-        self.send_header(*(("content-length", len(reply)) if reply else
-                           ("transfer-encoding", "chunked")))
-        self.end_headers()
-        for piece in [reply] if reply else [b"4\\r\\npart\\r\\n"] * 3 + [b"0\\r\\n\\r\\n"]:
-            self.wfile.write(piece)
-            if not reply: self.wfile.flush() or time.sleep(0.2)
-class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer): daemon_threads = True
-def run(uds): Server(uds, Handler).serve_forever()
-"""
-ASGI = """
-import asyncio, threading
-from work import work
-async def asgi(scope, receive, send):
-    parts, more, path, left = [], True, scope["path"], threading.Event()
-    while more:
-        message = await receive()
-        parts.append(message.get("body", b""))
-        more = message.get("more_body", False)
-    async def watch():
-        while (await receive())["type"] != "http.disconnect": pass
-        left.set()
-    async def reply(body, head, count):
-        await send({"type": "http.response.start", "status": 200, "headers": head})
-        for i in range(count):
-            await send({"type": "http.response.body", "body": body, "more_body": i < count - 1})
-            if count > 1: await asyncio.sleep(0.2)
-    if path == "/stream": return await reply(b"part", [], 3)
-    watcher = asyncio.create_task(watch()) if path == "/slow" else None
-    body = await asyncio.to_thread(work, path, b"".join(parts), left.is_set)
-    if watcher: watcher.cancel()
-    await reply(body, [(b"content-length", b"%d" % len(body))], 1)
-"""
-WSGI = """
-import time
-from work import work
-def wsgi(environ, start_response):
-    path, body = environ["PATH_INFO"], environ["wsgi.input"].read()
-    reply = b"" if path == "/stream" else work(path, body, lambda: False)
-    start_response("200 OK", [("content-length", str(len(reply)))] if reply else [])
-    return [reply] if reply else (time.sleep(0.2 * (i > 0)) or b"part" for i in range(3))
-"""
-UVICORN = """import uvicorn; from asgi_app import asgi
-uvicorn.run(asgi, uds=U, http='{}', loop='asyncio', ws='none', lifespan='off', access_log=False,
-            log_level='error')"""
-GRANIAN = """from granian import Granian; from pathlib import Path
-Granian('{0}_app:{0}', uds=Path(U), interface='{1}', websockets=False, log_enabled=False,
-        {2}).serve()"""
-EMBEDDED = """import asyncio; from pathlib import Path; from granian.server.embed import Server
-from granian.constants import Interfaces; from asgi_app import asgi
-asyncio.run(Server(asgi, uds=Path(U), interface=Interfaces.ASGINL, websockets=False,
-                   log_enabled=False).serve())"""
-HYPERCORN = """import asyncio; from hypercorn.asyncio import serve; from asgi_app import asgi
-from hypercorn.config import Config; c = Config(); c.bind = ['unix:' + U]; c.errorlog = None
-asyncio.run(serve(asgi, c))"""
-SERVERS: dict[str, tuple[list[str], str]] = {  # name -> distributions, program
-    "stdlib": ([], "from std_app import run; run(U)"),
-    "uvicorn-h11": (["uvicorn"], UVICORN.format("h11")),
-    "uvicorn-httptools": (["uvicorn", "httptools"], UVICORN.format("httptools")),
-    "hypercorn": (["hypercorn"], HYPERCORN),
-    "granian-asgi": (["granian"], GRANIAN.format("asgi", "asginl", "")),
-    "granian-wsgi": (["granian"], GRANIAN.format("wsgi", "wsgi", "blocking_threads=8")),
-    "granian-embedded": (["granian"], EMBEDDED),
-}
+from bench.http_server_programs import SERVERS, SOURCES
+
 BODY = json.dumps({"items": [f"value number {i:04d}" for i in range(100)]}).encode()
 HEAD = f" HTTP/1.1\r\nhost: x\r\ncontent-length: {len(BODY)}\r\n\r\n".encode()
 BIG = 64 * 1024 * 1024
@@ -285,8 +199,7 @@ def main() -> None:
     jobs = [(n, args.calls if i < args.processes else 0) for n in names for i in range(args.starts)]
     rng.shuffle(jobs)
     with tempfile.TemporaryDirectory() as folder:
-        sources = {"work": WORK, "std_app": STDLIB, "asgi_app": ASGI, "wsgi_app": WSGI}
-        for module, source in sources.items():
+        for module, source in SOURCES.items():
             Path(folder, f"{module}.py").write_text(source)
         for name, calls in jobs:
             for kind, values in one_run(name, Path(folder), calls, rng).items():
