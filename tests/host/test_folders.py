@@ -2,13 +2,15 @@
 
 import errno
 import os
+import resource
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,7 @@ import pytest
 from transportlab.channel import EndpointKind
 from transportlab.errors import PluginError
 from transportlab.host import open_backend
-from transportlab.host.folders import PREFIX, private_folder, remove_abandoned
+from transportlab.host.folders import PREFIX, private_folder, remove_abandoned, usual_place
 from transportlab.registry import load_transport, transport_names
 
 SOCKET = next(
@@ -176,3 +178,18 @@ def test_hosts_that_start_while_others_tidy_up_keep_what_they_made(place: str) -
         thread.join()
     assert lost == []
     assert os.listdir(place) == []
+
+
+@pytest.mark.parametrize("what", [usual_place, partial(private_folder, ExitStack())])
+def test_disks_that_are_all_full_are_one_clear_error(
+    what: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    monkeypatch.setattr(tempfile, "tempdir", None)  # it is found out once for each process
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+        with pytest.raises(PluginError, match="No usable temporary directory") as caught:
+            what("x")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert caught.value.code == "E-FOLDER"

@@ -116,7 +116,7 @@ tempfile.tempdir = place
 pins = {"demo": PluginPin((file_sum("demo", path),))}
 with contextlib.ExitStack() as undo:
     print(admit("demo", path, pins, undo, library=False).file.startswith(place))
-    sealed.places = lambda: [place, place + "/nowhere", os.path.dirname(place) + "/file"]
+    sealed.places = lambda _: [place, place + "/nowhere", os.path.dirname(place) + "/file"]
     for wanted in (path, place + "/cronix-backend-demo"):
         try:
             admit("demo", wanted, pins, undo, library=False)

@@ -31,11 +31,20 @@ SWEPT = 4096
 _NAME = re.compile(re.escape(PREFIX) + r"[a-z0-9_]{8}\Z")
 
 
+def usual_place(name: str) -> str:
+    """Where temporary files go. Raises PluginError E-FOLDER: where all disks are full, nowhere."""
+    try:
+        return tempfile.gettempdir()
+    except FileNotFoundError as error:
+        raise _cannot(name, "TMPDIR", error.strerror or str(error)) from error
+
+
 def private_folder(undo: contextlib.ExitStack, name: str, place: str | None = None) -> str:
     """A new directory of mode 0700 for the backend of that name; undo removes it.
 
     place is where it is made, None for the usual. Raises PluginError E-FOLDER.
     """
+    place = place or usual_place(name)
     for _ in range(TRIES):
         try:
             folder = tempfile.mkdtemp(prefix=PREFIX, dir=place)
@@ -49,10 +58,10 @@ def private_folder(undo: contextlib.ExitStack, name: str, place: str | None = No
     raise _cannot(name, place, f"other hosts took {TRIES} of them away")
 
 
-def _cannot(name: str, place: str | None, problem: str) -> PluginError:
+def _cannot(name: str, place: str, problem: str) -> PluginError:
     return PluginError(
         "E-FOLDER",
-        f"no private directory can be made in {place or tempfile.gettempdir()}: {problem}",
+        f"no private directory can be made in {place}: {problem}",
         name=name,
         action="make room there, or set TMPDIR to a directory that can be written to",
     )

@@ -7,7 +7,6 @@ has been done. Whether the program may run at all is decided before this.
 import contextlib
 import os
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -20,7 +19,7 @@ from transportlab.channel import (
 )
 from transportlab.handshake import STDIO
 from transportlab.host.discovery import LIBRARY_SUFFIX
-from transportlab.host.folders import PREFIX, private_folder, remove_abandoned
+from transportlab.host.folders import PREFIX, private_folder, remove_abandoned, usual_place
 from transportlab.host.line import check, hear
 from transportlab.host.options import HostOptions
 from transportlab.host.peer import check_peer
@@ -102,6 +101,6 @@ def give_secret(process: PluginProcess, secret: str) -> None:
 
 def socket_path(undo: contextlib.ExitStack, name: str) -> str:
     """A path in a private directory (0700) that lives as long as the session (P-START-1)."""
-    usual = os.path.join(tempfile.gettempdir(), PREFIX + "x" * 8, "s")
+    usual = os.path.join(usual_place(name), PREFIX + "x" * 8, "s")
     place = None if len(os.fsencode(usual)) <= MAX_SOCKET_PATH else SHORT_PLACE
     return os.path.join(private_folder(undo, name, place), "s")

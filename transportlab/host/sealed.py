@@ -9,10 +9,9 @@ import contextlib
 import errno
 import fcntl
 import os
-import tempfile
 
 from transportlab.errors import PluginError
-from transportlab.host.folders import private_folder, remove_abandoned
+from transportlab.host.folders import private_folder, remove_abandoned, usual_place
 
 CHUNK = 1 << 18
 """Bytes that are read, written and hashed at a time."""
@@ -76,10 +75,10 @@ def to_directory(
         os.close(target)  # a file that is open for writing cannot be run (ETXTBSY)
 
 
-def places() -> list[str]:
-    """Where a private directory may be, the usual place first."""
+def places(name: str) -> list[str]:
+    """Where a private directory may be, the usual place first. Raises PluginError E-FOLDER."""
     runtime = os.environ.get("XDG_RUNTIME_DIR")
-    return [tempfile.gettempdir(), *([runtime] if runtime else []), "/dev/shm", "/var/tmp"]  # noqa: S108  # mkdtemp makes the name there
+    return [usual_place(name), *([runtime] if runtime else []), "/dev/shm", "/var/tmp"]  # noqa: S108  # mkdtemp makes the name there
 
 
 def may_run_from(place: str | int) -> bool:
@@ -89,7 +88,7 @@ def may_run_from(place: str | int) -> bool:
 
 def _private_directory(name: str, undo: contextlib.ExitStack) -> str:
     tried = []
-    for place in places():
+    for place in places(name):
         try:
             if may_run_from(place):
                 remove_abandoned(place)
