@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from transportlab.cli import options
+from transportlab.cli.entry import ENDING
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "README.md").read_text()
@@ -16,7 +17,7 @@ COMMAND = re.compile(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", re.M)
 LINK = re.compile(r"\]\(([^)]+)\)")
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
 PLACE = re.compile(r"^\| ((?:[\w.-]+/)[\w./-]*(?:, [\w./-]+)*) \|", re.M)
-ROW = re.compile(r"^\| (\d+) \|", re.M)
+ROW = re.compile(r"^\| (\d+(?:, \d+)*) \|", re.M)
 
 
 def test_each_command_prints_what_is_shown(tmp_path: Path) -> None:
@@ -58,7 +59,9 @@ def columns(table: str) -> dict[str, tuple[str, ...]]:
 
 def test_the_table_of_exit_codes_is_complete() -> None:
     codes = {value for name, value in vars(options).items() if name.startswith("EXIT_")}
-    assert {int(code) for code in ROW.findall(TEXT)} == {0, *codes}
+    signals = {options.EXIT_SIGNAL + number for number in ENDING}
+    shown = [int(code) for row in ROW.findall(TEXT) for code in row.split(", ")]
+    assert sorted(shown) == sorted({0, *codes, *signals} - {options.EXIT_SIGNAL})
 
 
 def test_each_link_leads_to_a_file() -> None:
