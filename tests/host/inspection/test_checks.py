@@ -237,6 +237,7 @@ def test_a_program_that_may_be_run_but_not_read_is_not_judged(shared: Path) -> N
 def test_an_interpreter_that_may_be_run_but_not_read_is_not_judged(shared: Path) -> None:
     interpreter = hidden(shared / "i", PYTHON.read_bytes())
     (script := shared / "s").write_text(f"#!{interpreter}\n")
+    script.chmod(0o755)  # whatever the umask is
     found = examined(script, privileged=False)
     assert found["interpreter"] == Check("interpreter", Status.OK, str(interpreter))
     assert found["machine"].status is Status.NOT_REACHED
