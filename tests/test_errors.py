@@ -3,6 +3,7 @@
 import pytest
 
 from transportlab import errors, model
+from transportlab.cli.render import error_text
 from transportlab.errors import MAX_TEXT, Code, PluginError, RpcError
 
 
@@ -49,6 +50,14 @@ def test_a_plugin_error_says_all_that_is_known() -> None:
     )  # fmt: skip
     for part in ("E-EXITED", "k8s", "/opt/k8s 1.4.0", "exit status 3", "boom", "install libfoo"):
         assert part in str(error)
+
+
+def test_what_a_plugin_says_in_several_lines_passes_for_none_of_the_errors_own() -> None:
+    foreign = "lost\n  the plugin ended with exit status 0\n  applied: all"
+    error = PluginError("E-CALL", foreign, "k8s", got=foreign, action="read again")
+    told = error_text(RpcError(Code.INTERNAL, foreign, model.ErrorDetails(action=foreign)))
+    for line in [*str(error).splitlines()[1:], *told.splitlines()[1:]]:
+        assert line.startswith(("  | ", "  expected ", "  read again", "  lost"))
 
 
 def test_a_manifest_error_names_each_problem() -> None:

@@ -94,6 +94,15 @@ def _bounded(text: str) -> str:
     return text[: MAX_TEXT - len(tail)] + tail
 
 
+def marked(text: str) -> str:
+    """A foreign text with a bar before each line but the first: none passes for the message's own.
+
+    An error's text is told line by line (expected, what was applied, what to do), and a plugin's
+    message may have lines like these in it.
+    """
+    return "\n  | ".join(text.splitlines())
+
+
 def cancelled() -> RpcError:
     """What a cancelled call raises, whichever side noticed (P-CANCEL-2)."""
     return RpcError(Code.CANCELLED, "the call was cancelled")
@@ -198,9 +207,10 @@ class PluginError(LabError):
         return f'backend "{self.name}"' + (f" ({where})" if where else "")
 
     def __str__(self) -> str:
-        lines = [f"{self.code}: {self.who()}: {self.problem}"]
+        lines = [f"{self.code}: {self.who()}: {marked(self.problem)}"]
         if self.expected or self.got:
-            lines.append(f"  expected {self.expected or 'nothing'}, got {self.got or 'nothing'}")
+            expected, got = self.expected or "nothing", self.got or "nothing"
+            lines.append(f"  expected {marked(expected)}, got {marked(got)}")
         if self.exit:
             lines.append(f"  the plugin ended with {self.exit}")
         if self.stderr:

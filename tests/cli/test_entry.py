@@ -152,3 +152,35 @@ def test_an_interrupted_apply_tells_how_far_it_came(transport: str, tmp_path: Pa
     assert running.returncode == 143
     assert json.loads(out)["error"]["apply"]["unreported"]
     assert b"interrupted; the plugin has been stopped" in told
+
+
+LINGERING = """#!{python}
+import atexit, os, time
+from transportlab.backends.echo import PLUGIN
+from transportlab.sdk import run
+
+def linger():
+    os.write(2, b"%d\\n" % os.getpid())
+    time.sleep(600)
+
+atexit.register(linger)
+run(PLUGIN)
+"""
+
+
+@pytest.mark.usefixtures("heeded_signals")
+def test_a_signal_during_the_stop_does_not_keep_it_from_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "cronix-backend-lingering"
+    path.write_text(LINGERING.format(python=sys.executable))
+    path.chmod(0o755)
+    words = ["read", "--manifest", MANIFEST, "--backend", str(path), "--transport", PROCESS[0]]
+    running = subprocess.Popen(
+        [COMMAND, *words, "--log"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert running.stderr is not None
+    while not (said := running.stderr.readline().split()[-1]).isdigit():
+        pass
+    running.send_signal(signal.SIGTERM)
+    _, told = running.communicate(timeout=60)
+    assert (running.returncode, told) == (0, b"")  # all that was asked for is done
+    assert not Path(f"/proc/{int(said)}").exists()

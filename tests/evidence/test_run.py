@@ -257,7 +257,7 @@ def test_the_command_says_how_to_go_on_after_an_interrupt(
                 break
         process.send_signal(number)
         rest = process.stderr.read()
-    assert process.returncode == 130
+    assert process.returncode == 128 + number
     assert f"transportlab evidence --profile full --out {out} --resume --suite codec" in rest
     assert re.search(r"about \d+ (s|min)", lines[-1])
     found = checked(out)

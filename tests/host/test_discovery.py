@@ -242,6 +242,8 @@ def test_a_directory_behind_the_first_match_does_not_matter(shared: Path) -> Non
     first, later = shared / "plugins", shared / ".cronix" / "plugins"
     first.mkdir()
     later.parent.mkdir()
+    for open_to_all in (first, later.parent):  # whatever umask is
+        open_to_all.chmod(0o755)
     _closed(later)
     wanted = put(first)
     with unprivileged():

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import resource
 import socket
 import stat
 import subprocess
@@ -21,6 +22,8 @@ from transportlab.channel import Channel, EndpointKind, SocketEndpoint
 from transportlab.context import Context
 from transportlab.errors import PluginError, RpcError, unauthenticated
 from transportlab.host import HostOptions, HostSession, open_backend
+from transportlab.host.peer import check_peer
+from transportlab.host.process import PluginProcess
 from transportlab.methods import APPLY, METHODS, OPEN_SESSION, READ, SERVICE, Method
 from transportlab.registry import load_transport, transport_names
 from transportlab.secret import new_secret
@@ -210,6 +213,20 @@ def test_a_process_of_another_user_cannot_stand_in_for_the_plugin(
 ) -> None:
     error = refusal(echo_with(OTHER_USER), transport)
     assert (error.code, error.expected, error.got) == ("E-PEER", "user 0", "user 65534")
+
+
+def test_a_host_without_room_for_a_descriptor_says_so(tmp_path: Path) -> None:
+    process = PluginProcess("crowded", ["/bin/cat"], os.environ)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with open("/dev/null", "rb") as last:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (last.fileno(), hard))
+            with pytest.raises(PluginError, match=r"E-CONNECT.*no room") as caught:
+                check_peer(process, str(tmp_path / "s"))
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    process.stop(1.0)
+    assert "ulimit -n" in caught.value.action
 
 
 def test_where_the_platform_cannot_tell_the_directory_has_to_do(

@@ -1,28 +1,20 @@
 """What surrounds the commands as a process: its three streams, its signals, an output that fails.
 
 A command that is told to end by SIGINT, SIGTERM or SIGHUP stops its plugin first, within the bounds
-of any stop, and exits with 128 and the signal's number.
+of any stop, and exits with 128 and the signal's number (interrupts.py).
 """
 
 import os
-import signal
 import sys
-import time
-from types import FrameType
 
+from transportlab.cli.interrupts import interrupts
 from transportlab.cli.operations import app
-from transportlab.cli.options import heeded
-
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-STOP_SECONDS = 6.0
-"""How long after a signal the next is ignored: a plugin's stop takes at most 5 s."""
 
 
 def main() -> None:
     """The entry point of the installed command."""
     _open_streams()
-    _heed_signals()
+    interrupts.heed()
     try:
         app()
     except OSError as error:  # of stdout: what is in the way of a plugin is a LabError
@@ -39,19 +31,3 @@ def _open_streams() -> None:
         except OSError:
             opened = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
             setattr(sys, name, open(opened, "w" if descriptor else "r", encoding="utf-8"))  # noqa: SIM115  # lives as long as the process
-
-
-def _heed_signals() -> None:
-    first = -STOP_SECONDS
-
-    def interrupt(number: int, _frame: FrameType | None) -> None:
-        nonlocal first
-        now = time.monotonic()
-        if now - first >= STOP_SECONDS:
-            first = now
-            heeded.append(number)
-            raise KeyboardInterrupt(number)
-
-    for number in ENDING:
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
-            signal.signal(number, interrupt)

@@ -1,14 +1,14 @@
 """The command that measures."""
 
 import shlex
-import signal
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from transportlab.cli.interrupts import interrupts
 from transportlab.cli.operations import app
-from transportlab.cli.options import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_USAGE
+from transportlab.cli.options import EXIT_ERROR, EXIT_USAGE
 from transportlab.errors import LabError, UsageError
 
 
@@ -30,12 +30,10 @@ def evidence(
 ) -> None:
     """Measure every transport and write one file of evidence.
 
-    Exits with 130 if it is interrupted; what was measured until then is in the file.
+    If it is interrupted, what was measured until then is in the file.
     """
     from transportlab.evidence.run import EvidenceRun, Options
 
-    # What ends a run from outside is to leave no measuring process behind, as an interrupt does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     suites = tuple(suite or ())
     try:
         EvidenceRun(Options(profile, out, seed, suites, resume)).go()
@@ -46,5 +44,5 @@ def evidence(
         words = ["transportlab", "evidence", "--profile", profile, "--out", str(out), "--resume"]
         words += [word for name in suites for word in ("--suite", name)]
         typer.echo(f"interrupted; to go on: {shlex.join(words)}", err=True)
-        raise typer.Exit(EXIT_INTERRUPTED) from None
+        raise typer.Exit(interrupts.status) from None
     typer.echo(f"evidence: {out}")

@@ -5,7 +5,8 @@ from contextlib import contextmanager
 
 import typer
 
-from transportlab.cli.options import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_USAGE
+from transportlab.cli.interrupts import interrupts
+from transportlab.cli.options import EXIT_ERROR, EXIT_USAGE
 from transportlab.cli.render import error_text
 from transportlab.errors import LabError, UsageError
 from transportlab.quote import clean
@@ -30,7 +31,7 @@ def guarded(*, error_exit: int = EXIT_ERROR) -> Iterator[None]:
             EXIT_USAGE,
         )
     except KeyboardInterrupt:
-        _fail("interrupted", EXIT_INTERRUPTED)
+        _fail("interrupted", interrupts.status)
 
 
 def _fail(text: str, code: int) -> None:

@@ -3,7 +3,8 @@
 import inspect
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -18,15 +19,18 @@ from transportlab.cli.config import (
     ConfigOption,
     configuration,
 )
+from transportlab.cli.interrupts import interrupts
 from transportlab.codecs import load_codec
-from transportlab.context import Context
+from transportlab.context import Cancellation, Context
 from transportlab.errors import LabError, UsageError
 from transportlab.hashing import desired_jobs
 from transportlab.host import HostOptions, LogRecord, open_backend
+from transportlab.host.applying import ApplyInterrupted
 from transportlab.manifest import Manifest, load_manifest
 from transportlab.model import DesiredJob
 from transportlab.quote import clean, clean_json
 from transportlab.redact import NOTHING, Redactor
+from transportlab.registry import load_transport
 from transportlab.sdk import claim_stdout
 
 M = TypeVar("M")
@@ -36,11 +40,6 @@ EXIT_USAGE = 2
 EXIT_DRIFT = 5
 EXIT_DIVERGED = 6
 EXIT_NOT_FOUND = 7
-EXIT_INTERRUPTED = 130
-EXIT_SIGNAL = 128
-
-heeded: list[int] = []
-"""The numbers of the signals that were to end this process: entry.py notes them."""
 
 NOT_A_TERMINAL_WIDTH = 10_000
 """Columns of a table that goes into a file or a pipe, where nothing need be wrapped."""
@@ -85,10 +84,11 @@ class Invocation:
     backend: Any
     timeout: float | None
     redactor: Redactor = NOTHING
+    cancellation: Cancellation | None = None
 
     def context(self) -> Context:
         """A fresh context for one call."""
-        return Context(timeout=self.timeout)
+        return Context(timeout=self.timeout, cancellation=self.cancellation)
 
     def show(self, message: M, human: Callable[[Console, M], None]) -> None:
         """Print a message of the contract: as JSON, or as human() prints it."""
@@ -129,21 +129,22 @@ def operation(function: Callable[..., int | None]) -> Callable[..., None]:
                 handshake=handshake_timeout,
                 on_log=_log_printer(as_json=as_json) if log else None,
             )
-            with (
-                config.hidden() as redactor,
-                open_backend(backend, transport, options) as session,
-            ):
-                for path in session.shadowed:
-                    typer.echo(f"note: {path} is hidden by an earlier directory", err=True)
-                jobs = desired_jobs(wanted)
-                run = Invocation(out, as_json, wanted, jobs, session.backend, timeout, redactor)
-                code = function(run, **own)
+            with config.hidden() as redactor, _until_interrupted(transport) as cancellation:
+                options = replace(options, cancellation=cancellation)
+                with open_backend(backend, transport, options) as session:
+                    for path in session.shadowed:
+                        typer.echo(f"note: {path} is hidden by an earlier directory", err=True)
+                    jobs = desired_jobs(wanted)
+                    run = Invocation(
+                        out, as_json, wanted, jobs, session.backend, timeout, redactor, cancellation
+                    )
+                    code = function(run, **own)
         except LabError as error:
-            code = _report(redactor.error(error), out, as_json)
             # A library in this process ends its call by CANCELLED and keeps the exception.
-            if heeded or isinstance(error.__cause__, KeyboardInterrupt):
-                code = _interrupted()
-            raise typer.Exit(code) from None
+            if interrupts.number and not isinstance(error, ApplyInterrupted):
+                raise typer.Exit(_interrupted()) from None
+            code = _report(redactor.error(error), out, as_json)
+            raise typer.Exit(_interrupted() if interrupts.number else code) from None
         except KeyboardInterrupt:
             raise typer.Exit(_interrupted()) from None
         finally:
@@ -189,10 +190,17 @@ def _log_printer(*, as_json: bool) -> Callable[[LogRecord], None]:
     return show
 
 
+def _until_interrupted(transport: str) -> AbstractContextManager[Cancellation | None]:
+    """What a signal throws; None where a backend in this process needs an exception to end."""
+    if load_transport(transport).traits.killable:
+        return interrupts.cancelling()
+    return nullcontext()
+
+
 def _interrupted() -> int:
     """Say so; the exit status of a process that a signal has ended."""
     typer.echo("interrupted; the plugin has been stopped", err=True)
-    return EXIT_SIGNAL + heeded[0] if heeded else EXIT_INTERRUPTED
+    return interrupts.status
 
 
 def _report(error: LabError, out: Console, as_json: bool) -> int:

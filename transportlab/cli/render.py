@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from transportlab import model
-from transportlab.errors import LabError, PluginError, RpcError
+from transportlab.errors import LabError, PluginError, RpcError, marked
 from transportlab.host.applying import ApplyInterrupted, Reached
 from transportlab.host.logs import LogRecord
 from transportlab.quote import clean, clean_json
@@ -185,14 +185,14 @@ def error_text(error: LabError) -> str:
     reached = Reached()
     if isinstance(error, ApplyInterrupted):
         reached, error = error.reached, error.error
-    lines = str(error).splitlines()
+    lines = [str(error)]
     if isinstance(error, RpcError):
-        details = error.details
+        lines, details = [marked(str(error))], error.details
         if details.expected or details.got:
             wanted, got = details.expected or "nothing", details.got or "nothing"
-            lines.append(f"  expected {wanted}, got {got}")
+            lines.append(f"  expected {marked(wanted)}, got {marked(got)}")
         if details.action:
-            lines.append(f"  {details.action}")
+            lines.append(f"  {marked(details.action)}")
     lines.extend(f"  {note}" for note in getattr(error, "__notes__", ()))
     lines.extend(
         f"  {what}: {', '.join(names)}{_REACHED[what]}"

@@ -65,7 +65,7 @@ class Launch:
             give_secret(process, secret := new_secret())
             # While the plugin starts, so that no start takes longer for it.
             remove_abandoned(os.path.dirname(os.path.dirname(socket)))
-        said = hear(process, self.options.handshake)
+        said = hear(process, self.options.handshake, self.options.cancellation)
         self.options.phase("line", process.pid)
         check(process, said, self.transport.name, socket or STDIO)
         if not socket:

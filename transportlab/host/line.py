@@ -8,7 +8,8 @@ import re
 import select
 import time
 
-from transportlab.errors import PluginError
+from transportlab.context import Cancellation
+from transportlab.errors import PluginError, cancelled
 from transportlab.handshake import (
     MAGIC,
     MAX_LINE,
@@ -27,9 +28,19 @@ LONGEST_SECONDS = 86400.0
 """Beyond some weeks poll() takes no number; this is long enough for any plugin to start."""
 
 
-def hear(process: PluginProcess, seconds: float) -> Handshake:
-    """Wait for the plugin's one line. Raises PluginError; the process then still runs."""
-    line = _read_line(process, time.monotonic() + min(seconds, LONGEST_SECONDS), seconds)
+LOOK_SECONDS = 0.05
+"""How often a wait for the line looks whether it is cancelled."""
+
+
+def hear(
+    process: PluginProcess, seconds: float, cancellation: Cancellation | None = None
+) -> Handshake:
+    """Wait for the plugin's one line. Raises PluginError, or RpcError CANCELLED.
+
+    The process then still runs.
+    """
+    end = time.monotonic() + min(seconds, LONGEST_SECONDS)
+    line = _read_line(process, end, seconds, cancellation)
     try:
         found = parse(line)
     except HandshakeError as error:
@@ -38,13 +49,15 @@ def hear(process: PluginProcess, seconds: float) -> Handshake:
     return found
 
 
-def _read_line(process: PluginProcess, end: float, seconds: float) -> bytes:
+def _read_line(
+    process: PluginProcess, end: float, seconds: float, cancellation: Cancellation | None
+) -> bytes:
     # Byte by byte: on a stdio transport the byte after the line is already the wire's.
     fd, line = process.stdout.fileno(), bytearray()
     poll = select.poll()
     poll.register(fd, select.POLLIN)
     while True:
-        if not poll.poll(max(0.0, end - time.monotonic()) * 1000):
+        if not _can_be_read(poll, end, cancellation):
             raise process.error(
                 "E-HANDSHAKE-TIMEOUT",
                 f"no handshake line within {seconds:g} s",
@@ -64,6 +77,20 @@ def _read_line(process: PluginProcess, end: float, seconds: float) -> bytes:
                 f"more than {MAX_LINE} bytes on stdout without a line end: {shown(bytes(line))}",
                 action=f"write one line ({MAGIC} ...) before anything else on stdout",
             )
+
+
+def _can_be_read(poll: select.poll, end: float, cancellation: Cancellation | None) -> bool:
+    """Wait until there is something to read: whether there is before the end."""
+    while True:
+        left = max(0.0, end - time.monotonic())
+        if cancellation is None:
+            return bool(poll.poll(left * 1000))
+        if cancellation.cancelled:
+            raise cancelled()
+        if poll.poll(min(left, LOOK_SECONDS) * 1000):
+            return True
+        if left <= LOOK_SECONDS:
+            return False
 
 
 def _no_line(process: PluginProcess, line: bytes) -> PluginError:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from transportlab.context import Cancellation
 from transportlab.host.pipes import OnLog
 from transportlab.pin import PluginPin
 
@@ -17,6 +18,7 @@ class HostOptions:
     codec None is the transport's usual one. handshake bounds the wait for the line, open the
     OpenSession call, close the CloseSession call, stop all of the ladder after it. on_phase is told
     of each step with the plugin's pid, None without a process: started, line, connected, opened.
+    cancellation gives up the opening, and nothing after it, once it is thrown.
     pins are the manifest's, by the plugin's name: where there are any, no other plugin runs.
     """
 
@@ -30,6 +32,7 @@ class HostOptions:
     close: float = 1.0
     stop: float = 4.0
     opens: bool = True
+    cancellation: Cancellation | None = None
     on_log: OnLog | None = None
     on_phase: Callable[[str, int | None], None] | None = None
 

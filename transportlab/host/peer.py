@@ -18,7 +18,15 @@ def check_peer(process: PluginProcess, path: str) -> None:
     """
     if not hasattr(socket, "SO_PEERCRED"):
         return
-    with socket.socket(socket.AF_UNIX) as probe:
+    try:
+        probe = socket.socket(socket.AF_UNIX)
+    except OSError as error:
+        raise process.error(
+            "E-CONNECT",
+            f"the host has no room for a connection: {error.strerror}",
+            action="raise the host's limits (ulimit -n), or end other sessions",
+        ) from error
+    with probe:
         probe.setblocking(False)
         try:
             probe.connect(path)

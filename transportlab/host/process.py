@@ -32,6 +32,9 @@ EXIT_GRACE = 0.5
 CROWDED = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)
 NO_ROOM = "raise the host's limits (ulimit -n, ulimit -u), or end other sessions"
 
+KILL_SECONDS = 1.0
+"""How long stop() waits at least for what it has killed: on a busy machine that takes its time."""
+
 READ_GRACE, READ_SECONDS = 0.2, 1.0
 """How long stop() waits for the ends of the pipes, then for the threads that read them."""
 
@@ -248,7 +251,7 @@ class PluginProcess:
             self._signal(signal.SIGTERM)
             if not self.wait(seconds / 4):
                 self._signal(signal.SIGKILL)
-                self.wait(seconds / 4)
+                self.wait(max(seconds / 4, KILL_SECONDS))
         with self._releasing:
             self._release()
 

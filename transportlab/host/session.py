@@ -124,7 +124,8 @@ class HostSession:
             options.required_capabilities,
         )
         try:
-            reply = self.backend.open_session(request, Context(timeout=options.open))
+            context = Context(timeout=options.open, cancellation=options.cancellation)
+            reply = self.backend.open_session(request, context)
         except RpcError as error:
             if error.details.reason == "PROTOCOL_VERSION":
                 raise self._mismatch(read(error.details.expected)) from error

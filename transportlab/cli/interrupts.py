@@ -1,0 +1,80 @@
+"""Signals that end a command, and what they do to it while it has a session open.
+
+Python runs a signal's handler between any two of its instructions. An exception from there, in the
+middle of a library, can leave one of its locks taken for ever. So while a plugin's process is at
+work nothing is raised: the signal cancels what is waited for, from a thread of its own, and the
+session is closed as ever. Elsewhere, and where a backend is in this very process, which only an
+exception gets out of its code, it is KeyboardInterrupt.
+"""
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from queue import SimpleQueue
+from types import FrameType
+
+from transportlab.context import Cancellation
+
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+STOP_SECONDS = 6.0
+"""How long after a signal the next is ignored: a plugin's stop takes at most 5 s."""
+
+EXIT_SIGNAL = 128
+"""The exit status of a command that a signal has ended is this and the signal's number."""
+
+
+class Interrupts:
+    """Of this process. number is that of the first signal that was to end it, 0 before."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self._last = -STOP_SECONDS
+        # Its put() may be called in a handler, whatever the main thread is in the middle of.
+        self._news: SimpleQueue[bool] | None = None
+
+    @property
+    def status(self) -> int:
+        """The exit status of a process that the signal has ended."""
+        return EXIT_SIGNAL + (self.number or signal.SIGINT)
+
+    def heed(self) -> None:
+        """From now on; but not what whoever started this process has had ignored (nohup)."""
+        for number in ENDING:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._take)
+
+    def _take(self, number: int, _frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if now - self._last < STOP_SECONDS:
+            return
+        self._last, self.number = now, self.number or number
+        if self._news is None:
+            raise KeyboardInterrupt(number)
+        self._news.put(True)
+
+    @contextmanager
+    def cancelling(self) -> Iterator[Cancellation]:
+        """What a signal throws meanwhile, in place of an exception."""
+        cancellation = Cancellation()
+        news: SimpleQueue[bool] = SimpleQueue()
+
+        def listen() -> None:
+            while news.get():
+                cancellation.cancel()
+
+        listener = threading.Thread(target=listen, name="interrupts", daemon=True)
+        listener.start()
+        self._news = news
+        try:
+            yield cancellation
+        finally:
+            self._news = None
+            news.put(False)
+            listener.join()
+
+
+interrupts = Interrupts()
+"""The one of this process; what starts it (entry.py) has it heed signals."""
