@@ -105,7 +105,10 @@ def test_a_host_bears_each_fault(  # noqa: PLR0913, PLR0917  # fixtures
         column = ISOLATED[number % len(ISOLATED)]
         seen, job = met(found, column, artifacts, states, Path(folder))
         at_stop = found.point is Point.STOP
-        assert seen.code in ({""} if at_stop else CODES.get(found.name, {"E-CALL"}))
+        wanted = CODES.get(found.name, {"E-CALL"})
+        if found.name == "memory" and not memory.path:  # a bound of its own: MemoryError
+            wanted = {"INTERNAL"}
+        assert seen.code in ({""} if at_stop else wanted)
         assert seen.control < control_limit(found, BRIEF) + HANG_GUARD
         assert seen.left == LEFT.get(found.name, {})
         if not at_stop:

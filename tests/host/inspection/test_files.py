@@ -35,7 +35,7 @@ def test_what_is_neither_program_nor_script_is_named(
 
 MOUNTED = """
 mount -t tmpfs -o mode=755 tmpfs "$1" && cp "$3" "$1/cronix-backend-on" && cp /bin/sh "$1/sh" &&
-mount -o remount,noexec,mode=755 "$1" && exec "$2" -c "$4" "$1/cronix-backend-on" "$3"
+mount -o remount,bind,noexec "$1" && exec "$2" -c "$4" "$1/cronix-backend-on" "$3"
 """
 SHOWN = """
 import sys
