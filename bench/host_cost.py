@@ -27,7 +27,7 @@ from transportlab.host import HostOptions, launch, open_backend, session
 from transportlab.host.discovery import find
 from transportlab.host.trust import Admitted, file_sum
 from transportlab.pin import PluginPin
-from transportlab.registry import load_transport, transport_names
+from transportlab.registry import transport_names
 
 BOUND = 1.05
 """What a cold start with the checks may take, in cold starts without them; told, not enforced."""
@@ -103,8 +103,7 @@ def verdict(interval: Interval) -> str:
 
 def processes() -> list[str]:
     """The transports whose plugins are programs."""
-    kinds = (EndpointKind.SOCKET, EndpointKind.STDIO)
-    return [n for n in transport_names() if load_transport(n).traits.endpoint in kinds]
+    return transport_names(EndpointKind.SOCKET, EndpointKind.STDIO)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -29,10 +29,9 @@ HOST, WORKER, PROGRAM = "library in the host", "library in a worker", "program"
 
 def arms() -> dict[str, Sequence[str]]:
     """Backend, transport and codec of each arm."""
-    kinds = {name: load_transport(name).traits for name in transport_names()}
-    library = next(n for n, traits in kinds.items() if traits.endpoint is EndpointKind.LIBRARY)
-    pipe = next(n for n, traits in kinds.items() if traits.endpoint is EndpointKind.STDIO)
-    codec = kinds[pipe].codecs[0]
+    library = transport_names(EndpointKind.LIBRARY)[0]
+    pipe = transport_names(EndpointKind.STDIO)[0]
+    codec = load_transport(pipe).traits.codecs[0]
     return {
         HOST: (str(LIBRARY), library, codec),
         WORKER: (str(LIBRARY), pipe, codec),

@@ -37,8 +37,7 @@ exec(compile(open({plugin!r}).read(), {plugin!r}, "exec"))
 
 CASES = [
     (name, codec)
-    for name in transport_names()
-    if load_transport(name).traits.endpoint in (EndpointKind.SOCKET, EndpointKind.STDIO)
+    for name in transport_names(EndpointKind.SOCKET, EndpointKind.STDIO)
     for codec in load_transport(name).traits.codecs
 ]
 

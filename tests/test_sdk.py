@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from transportlab.channel import EndpointKind
-from transportlab.registry import load_transport, transport_names
+from transportlab.registry import transport_names
 from transportlab.secret import new_secret, secret_line
 
 PLUGIN = str(Path(sys.executable).with_name("cronix-backend-echo"))
-SOCKETS = [n for n in transport_names() if load_transport(n).traits.endpoint is EndpointKind.SOCKET]
+SOCKETS = transport_names(EndpointKind.SOCKET)
 
 
 def start(**environment: str) -> "subprocess.CompletedProcess[str]":

@@ -19,16 +19,15 @@ from transportlab.errors import Code, RpcError
 from transportlab.hashing import desired_jobs
 from transportlab.host import HostOptions, open_backend
 from transportlab.manifest import load_manifest
-from transportlab.registry import load_transport, transport_names
+from transportlab.registry import transport_names
 from transportlab.sdk import ENV_TRANSPORT
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "docs" / "writing-a-plugin.md").read_text()
 BLOCK = re.compile(r"^File `(?P<file>[^`]+)`:\n\n```python\n(?P<text>.*?)^```$", re.M | re.S)
 PLUGINS = {match["file"]: match["text"] for match in BLOCK.finditer(TEXT)}
-KINDS = {name: load_transport(name).traits.endpoint for name in transport_names()}
-PROCESS = [n for n, k in KINDS.items() if k in (EndpointKind.SOCKET, EndpointKind.STDIO)]
-[STDIO] = [n for n, k in KINDS.items() if k is EndpointKind.STDIO]
+PROCESS = transport_names(EndpointKind.SOCKET, EndpointKind.STDIO)
+[STDIO] = transport_names(EndpointKind.STDIO)
 
 Install = Callable[[str], str]
 

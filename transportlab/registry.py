@@ -11,15 +11,16 @@ from pkgutil import iter_modules
 from types import ModuleType
 
 from transportlab.backend import Plugin
-from transportlab.channel import Transport
+from transportlab.channel import EndpointKind, Transport
 from transportlab.errors import UsageError
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 
 
-def transport_names() -> list[str]:
-    """The names of all transports, sorted."""
-    return _names("transports")
+def transport_names(*kinds: EndpointKind) -> list[str]:
+    """The names of all transports, sorted; or of those whose plugins are reached so."""
+    found = _names("transports")
+    return [name for name in found if not kinds or load_transport(name).traits.endpoint in kinds]
 
 
 def backend_names() -> list[str]:

@@ -50,10 +50,10 @@ class Worker:
 
 def library_transport() -> Transport:
     """The transport whose plugins are libraries; UsageError if there is none."""
-    for transport in map(load_transport, transport_names()):
-        if transport.traits.endpoint is EndpointKind.LIBRARY:
-            return transport
-    raise UsageError("no transport here loads libraries")
+    found = transport_names(EndpointKind.LIBRARY)
+    if not found:
+        raise UsageError("no transport here loads libraries")
+    return load_transport(found[0])
 
 
 def main(arguments: list[str]) -> None:

@@ -39,10 +39,9 @@ class Column:
 
 def columns() -> list[Column]:
     """Every transport that reaches a plugin, and a library in a worker."""
-    kinds = {name: load_transport(name).traits.endpoint for name in transport_names()}
-    programs = [n for n, k in kinds.items() if k in (EndpointKind.SOCKET, EndpointKind.STDIO)]
-    libraries = [n for n, k in kinds.items() if k is EndpointKind.LIBRARY]
-    pipe = next(n for n, k in kinds.items() if k is EndpointKind.STDIO)
+    programs = transport_names(EndpointKind.SOCKET, EndpointKind.STDIO)
+    libraries = transport_names(EndpointKind.LIBRARY)
+    pipe = transport_names(EndpointKind.STDIO)[0]
     return [
         *(Column(name, name) for name in programs),
         *(Column(name, name, True) for name in libraries),

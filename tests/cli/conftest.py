@@ -66,11 +66,7 @@ def crontab(tmp_path: Path) -> Path:
 @pytest.fixture
 def call(run: Run, crontab: Path) -> Callable[..., Done]:
     """call(operation, ...) runs it on the crontab, with the manifest of one job unless given."""
-    usual = next(
-        name
-        for name in transport_names()
-        if load_transport(name).traits.endpoint in (EndpointKind.SOCKET, EndpointKind.STDIO)
-    )
+    usual = transport_names(EndpointKind.SOCKET, EndpointKind.STDIO)[0]
 
     def operation(name: str, *more: str, manifest: str = ONE_JOB, transport: str = usual) -> Done:
         options = ["--manifest", manifest, "--backend", "crontab", "--transport", transport]

@@ -6,16 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from transportlab.channel import EndpointKind
-from transportlab.registry import load_transport, transport_names
+from transportlab.registry import transport_names
 
 MANIFESTS = Path(__file__).resolve().parents[2] / "spec" / "manifests"
 ONE_JOB = str(MANIFESTS / "one-job.json")
 DOZEN = str(MANIFESTS / "dozen.json")
-PROCESS = [
-    n
-    for n in transport_names()
-    if load_transport(n).traits.endpoint in (EndpointKind.SOCKET, EndpointKind.STDIO)
-]
+PROCESS = transport_names(EndpointKind.SOCKET, EndpointKind.STDIO)
 TRANSPORT = PROCESS[0]
 
 Call = Callable[..., Any]

@@ -9,17 +9,13 @@ from typing import Any
 import pytest
 
 from transportlab.channel import EndpointKind
-from transportlab.registry import load_transport, transport_names
+from transportlab.registry import transport_names
 
 COMMAND = str(Path(sys.executable).with_name("transportlab"))
 MANIFESTS = Path(__file__).resolve().parents[2] / "spec" / "manifests"
 ONE_JOB = str(MANIFESTS / "one-job.json")
 DOZEN = str(MANIFESTS / "dozen.json")
-PROCESS = [
-    n
-    for n in transport_names()
-    if load_transport(n).traits.endpoint in (EndpointKind.SOCKET, EndpointKind.STDIO)
-]
+PROCESS = transport_names(EndpointKind.SOCKET, EndpointKind.STDIO)
 TRANSPORT = PROCESS[0]
 
 Call = Callable[..., Any]

@@ -15,12 +15,12 @@ from typer.testing import CliRunner
 
 from transportlab.channel import EndpointKind
 from transportlab.cli import app
-from transportlab.registry import load_transport, transport_names
+from transportlab.registry import transport_names
 
 SPEC = Path(__file__).resolve().parents[2] / "spec"
 COMMAND = str(Path(sys.executable).with_name("transportlab"))
 STDIO, LIBRARY, IN_PROCESS = (
-    next(n for n in transport_names() if load_transport(n).traits.endpoint is kind)
+    transport_names(kind)[0]
     for kind in (EndpointKind.STDIO, EndpointKind.LIBRARY, EndpointKind.OBJECT)
 )
 

@@ -10,16 +10,12 @@ from pathlib import Path
 import pytest
 
 from transportlab.channel import EndpointKind
-from transportlab.registry import load_transport, transport_names
+from transportlab.registry import transport_names
 
 COMMAND = str(Path(sys.executable).with_name("transportlab"))
 MANIFESTS = Path(__file__).resolve().parents[2] / "spec" / "manifests"
 DOZEN = str(MANIFESTS / "dozen.json")
-PROCESS = [
-    n
-    for n in transport_names()
-    if load_transport(n).traits.endpoint in (EndpointKind.SOCKET, EndpointKind.STDIO)
-]
+PROCESS = transport_names(EndpointKind.SOCKET, EndpointKind.STDIO)
 TRANSPORT = PROCESS[0]
 
 

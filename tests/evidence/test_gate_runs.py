@@ -50,13 +50,9 @@ def bare(tmp_path: Path) -> Path:
 @pytest.fixture
 def stdio() -> str:
     from transportlab.channel import EndpointKind
-    from transportlab.registry import load_transport, transport_names
+    from transportlab.registry import transport_names
 
-    return next(
-        name
-        for name in transport_names()
-        if load_transport(name).traits.endpoint is EndpointKind.STDIO
-    )
+    return transport_names(EndpointKind.STDIO)[0]
 
 
 def test_a_delay_that_doubles_the_handshake_never_passes(bare: Path, stdio: str) -> None:
@@ -94,10 +90,9 @@ def test_a_library_is_gated_in_fresh_hosts() -> None:
 
 def test_a_library_that_cannot_be_opened_is_an_error_with_the_reason(tmp_path: Path) -> None:
     from transportlab.channel import EndpointKind
-    from transportlab.registry import load_transport, transport_names
+    from transportlab.registry import transport_names
 
-    kinds = {name: load_transport(name).traits.endpoint for name in transport_names()}
-    name = next(name for name, kind in kinds.items() if kind is EndpointKind.LIBRARY)
+    name = transport_names(EndpointKind.LIBRARY)[0]
     broken = tmp_path / "cronix-backend-broken.so"
     broken.write_bytes(b"no library")
     with pytest.raises(PluginError, match="could not be opened"):

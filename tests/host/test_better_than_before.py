@@ -16,12 +16,11 @@ from transportlab.channel import EndpointKind
 from transportlab.context import Context
 from transportlab.errors import Code, RpcError
 from transportlab.host import HostOptions, HostSession, open_backend
-from transportlab.registry import load_transport, transport_names
+from transportlab.registry import transport_names
 
 HERE = Path(__file__).parent
 DOCUMENT = (HERE.parents[1] / "docs" / "host.md").read_text()
-KINDS = {name: load_transport(name).traits.endpoint for name in transport_names()}
-PROCESS = [n for n, k in KINDS.items() if k in (EndpointKind.SOCKET, EndpointKind.STDIO)]
+PROCESS = transport_names(EndpointKind.SOCKET, EndpointKind.STDIO)
 HANG_GUARD = 30.0
 
 

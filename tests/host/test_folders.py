@@ -19,13 +19,9 @@ from transportlab.channel import EndpointKind
 from transportlab.errors import PluginError
 from transportlab.host import open_backend
 from transportlab.host.folders import PREFIX, private_folder, remove_abandoned, usual_place
-from transportlab.registry import load_transport, transport_names
+from transportlab.registry import transport_names
 
-SOCKET = next(
-    name
-    for name in transport_names()
-    if load_transport(name).traits.endpoint is EndpointKind.SOCKET
-)
+SOCKET = transport_names(EndpointKind.SOCKET)[0]
 
 HOST = """
 import os, signal, sys

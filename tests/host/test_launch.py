@@ -17,8 +17,8 @@ from transportlab.host.process import plugin_environment
 from transportlab.registry import load_transport, transport_names
 
 KINDS = {name: load_transport(name).traits.endpoint for name in transport_names()}
-SOCKETS = [name for name, kind in KINDS.items() if kind is EndpointKind.SOCKET]
-PROCESS = [*SOCKETS, *(name for name, kind in KINDS.items() if kind is EndpointKind.STDIO)]
+SOCKETS = transport_names(EndpointKind.SOCKET)
+PROCESS = [*SOCKETS, *transport_names(EndpointKind.STDIO)]
 
 Make = Callable[[str], str]
 Refusal = Callable[..., PluginError]

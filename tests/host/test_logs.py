@@ -19,14 +19,10 @@ from transportlab.host.logs import LINE_BYTES, _text, parse, text_of
 from transportlab.host.pipes import Tail
 from transportlab.log import format_line
 from transportlab.redact import Redactor
-from transportlab.registry import load_transport, transport_names
+from transportlab.registry import transport_names
 
 LEVELS = {"", "debug", "info", "warning", "error"}
-PROCESS = [
-    name
-    for name in transport_names()
-    if load_transport(name).traits.endpoint in (EndpointKind.SOCKET, EndpointKind.STDIO)
-]
+PROCESS = transport_names(EndpointKind.SOCKET, EndpointKind.STDIO)
 
 
 def record(line: str | bytes, **hidden: str) -> LogRecord:
@@ -282,7 +278,7 @@ sdk.run(replace(echo.PLUGIN, name="printing", create=create))
 
 @pytest.mark.parametrize(
     "transport",
-    [n for n in PROCESS if load_transport(n).traits.endpoint is EndpointKind.SOCKET],
+    transport_names(EndpointKind.SOCKET),
 )
 def test_a_line_of_a_million_bytes_on_stdout_blocks_nobody(tmp_path: Path, transport: str) -> None:
     path = tmp_path / "cronix-backend-printing"

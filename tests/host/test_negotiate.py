@@ -8,13 +8,9 @@ import pytest
 from transportlab.channel import EndpointKind
 from transportlab.errors import PluginError
 from transportlab.host.negotiate import mismatch, read
-from transportlab.registry import load_transport, transport_names
+from transportlab.registry import transport_names
 
-PROCESS = [
-    name
-    for name in transport_names()
-    if load_transport(name).traits.endpoint in (EndpointKind.SOCKET, EndpointKind.STDIO)
-]
+PROCESS = transport_names(EndpointKind.SOCKET, EndpointKind.STDIO)
 
 Make = Callable[[str], str]
 Refusal = Callable[..., PluginError]

@@ -17,11 +17,10 @@ from transportlab.channel import EndpointKind
 from transportlab.context import Context
 from transportlab.host import HostOptions, LogRecord, open_backend
 from transportlab.host.process import PluginProcess
-from transportlab.registry import load_transport, transport_names
+from transportlab.registry import transport_names
 
-KINDS = {name: load_transport(name).traits.endpoint for name in transport_names()}
-SOCKETS = [name for name, kind in KINDS.items() if kind is EndpointKind.SOCKET]
-PROCESS = [*SOCKETS, *(name for name, kind in KINDS.items() if kind is EndpointKind.STDIO)]
+SOCKETS = transport_names(EndpointKind.SOCKET)
+PROCESS = [*SOCKETS, *transport_names(EndpointKind.STDIO)]
 
 Make = Callable[[str], str]
 MEBIBYTE = 1 << 20

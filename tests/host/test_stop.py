@@ -20,14 +20,10 @@ from transportlab.host import HostOptions, HostSession, open_backend
 from transportlab.host.process import PluginProcess
 from transportlab.host.spawn import spawn
 from transportlab.host.watch import Watch
-from transportlab.registry import load_transport, transport_names
+from transportlab.registry import transport_names
 
 HANG_GUARD = 30.0
-PROCESS = [
-    name
-    for name in transport_names()
-    if load_transport(name).traits.endpoint in (EndpointKind.SOCKET, EndpointKind.STDIO)
-]
+PROCESS = transport_names(EndpointKind.SOCKET, EndpointKind.STDIO)
 
 HEIR = """#!{python}
 import os, time
@@ -103,7 +99,7 @@ def test_a_call_without_a_deadline_ends_with_the_plugin_whoever_holds_its_wire(
     heir: str, app: str
 ) -> None:
     # The pipes of stdio are what a child inherits most easily.
-    stdio = next(n for n in PROCESS if load_transport(n).traits.endpoint is EndpointKind.STDIO)
+    stdio = transport_names(EndpointKind.STDIO)[0]
     with opened(heir, stdio) as session:
         begin = time.monotonic()
         with pytest.raises(PluginError) as caught:

@@ -21,9 +21,9 @@ from transportlab.registry import load_transport, transport_names
 from transportlab.remote import RemoteBackend
 
 ENDPOINTS = {name: load_transport(name).traits.endpoint for name in transport_names()}
-STDIO = next(n for n, e in ENDPOINTS.items() if e is EndpointKind.STDIO)
-IN_PROCESS = next(n for n, e in ENDPOINTS.items() if e is EndpointKind.OBJECT)
-LIBRARY = next(n for n, e in ENDPOINTS.items() if e is EndpointKind.LIBRARY)
+STDIO = transport_names(EndpointKind.STDIO)[0]
+IN_PROCESS = transport_names(EndpointKind.OBJECT)[0]
+LIBRARY = transport_names(EndpointKind.LIBRARY)[0]
 
 RIGHT = "#!/bin/sh\necho right\n"
 WRONG = "#!/bin/sh\necho wrong\n"

@@ -17,11 +17,9 @@ from transportlab.host import HostOptions, open_backend
 from transportlab.host.trust import file_sum
 from transportlab.host.writers import ACL, find_other_writer
 from transportlab.pin import PluginPin
-from transportlab.registry import load_transport, transport_names
+from transportlab.registry import transport_names
 
-STDIO = next(
-    n for n in transport_names() if load_transport(n).traits.endpoint is EndpointKind.STDIO
-)
+STDIO = transport_names(EndpointKind.STDIO)[0]
 SOMEBODY = 54321
 """A user and a group that nobody has."""
 

@@ -11,10 +11,9 @@ from transportlab.channel import EndpointKind
 from transportlab.host import HostOptions
 from transportlab.host.inspection.diagnose import CHECKS, Diagnosis, diagnose
 from transportlab.host.inspection.findings import Check, Status
-from transportlab.registry import load_transport, transport_names
+from transportlab.registry import transport_names
 
-KINDS = {name: load_transport(name).traits.endpoint for name in transport_names()}
-STDIO = next(name for name in KINDS if KINDS[name] is EndpointKind.STDIO)
+STDIO = transport_names(EndpointKind.STDIO)[0]
 
 
 @pytest.fixture

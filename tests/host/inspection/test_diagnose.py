@@ -19,10 +19,9 @@ from transportlab.registry import load_transport, transport_names
 from transportlab.worker import library_transport
 
 PYTHON = Path(sys.executable).resolve()
-KINDS = {name: load_transport(name).traits.endpoint for name in transport_names()}
-PROCESS = [n for n in KINDS if KINDS[n] in (EndpointKind.SOCKET, EndpointKind.STDIO)]
-STDIO = next(n for n in PROCESS if KINDS[n] is EndpointKind.STDIO)
-OBJECT = next(n for n in KINDS if KINDS[n] is EndpointKind.OBJECT)
+PROCESS = transport_names(EndpointKind.SOCKET, EndpointKind.STDIO)
+STDIO = transport_names(EndpointKind.STDIO)[0]
+OBJECT = transport_names(EndpointKind.OBJECT)[0]
 LIBRARY = library_transport().name
 ECHO = Path(get_path("scripts"), "cronix-backend-echo.so")
 built = pytest.mark.skipif(not ECHO.exists(), reason="not run: the libraries were not built")

@@ -23,8 +23,7 @@ SCRIPTS = Path(get_path("scripts"))
 ECHO = SCRIPTS / "cronix-backend-echo"
 LIBRARY = SCRIPTS / "cronix-backend-echo.so"
 PYTHON = Path(sys.executable).resolve()
-KINDS = {name: load_transport(name).traits.endpoint for name in transport_names()}
-PROCESS = tuple(n for n in KINDS if KINDS[n] in (EndpointKind.SOCKET, EndpointKind.STDIO))
+PROCESS = tuple(transport_names(EndpointKind.SOCKET, EndpointKind.STDIO))
 
 
 @pytest.fixture
@@ -166,7 +165,7 @@ def test_a_plugin_that_knows_one_transport_is_shown_with_that_one(here: Path) ->
     only = f'#!/bin/sh\ntest -z "$CRONIX_PLUGIN_SOCKET" || exit 1\necho {line}\ncat\n'
     put(here, "one", only)
     row = rows(here, start=True)["one"]
-    stdio = tuple(n for n in PROCESS if KINDS[n] is EndpointKind.STDIO)
+    stdio = tuple(transport_names(EndpointKind.STDIO))
     assert (row.version, row.transports, row.code) == ("2.0", stdio, "")
 
 
@@ -187,7 +186,7 @@ def test_a_library_is_asked_for_its_line(here: Path) -> None:
     pins = {"mine": PluginPin((hashlib.sha256(LIBRARY.read_bytes()).hexdigest(),))}
     for options in ({}, {"pins": pins}):
         row = rows(here, start=True, **options)["mine.so"]
-        libraries = tuple(n for n in KINDS if KINDS[n] is EndpointKind.LIBRARY)
+        libraries = tuple(transport_names(EndpointKind.LIBRARY))
         assert (row.version, row.transports, row.code) == ("0.1.0", libraries, "")
         assert row.pinned is bool(options)
 

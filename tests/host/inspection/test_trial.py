@@ -7,10 +7,9 @@ import pytest
 from transportlab.channel import EndpointKind
 from transportlab.host.inspection.diagnose import Diagnosis
 from transportlab.host.inspection.findings import Check, Status
-from transportlab.registry import load_transport, transport_names
+from transportlab.registry import transport_names
 
-KINDS = {name: load_transport(name).traits.endpoint for name in transport_names()}
-SOCKET = next(name for name in KINDS if KINDS[name] is EndpointKind.SOCKET)
+SOCKET = transport_names(EndpointKind.SOCKET)[0]
 
 Make = Callable[[str], str]
 Failing = Callable[..., dict[str, Check]]

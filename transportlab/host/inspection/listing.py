@@ -36,7 +36,7 @@ from transportlab.host.options import HostOptions
 from transportlab.host.process import PluginProcess, plugin_environment
 from transportlab.host.trust import admit, file_sum
 from transportlab.pin import PluginPin
-from transportlab.registry import load_transport, transport_names
+from transportlab.registry import transport_names
 
 AT_ONCE = 4
 """How many plugins are started at a time: enough for one that hangs not to hold up the others."""
@@ -193,6 +193,5 @@ def _library(row: Row, options: HostOptions) -> Row:
         )
         undo.callback(process.stop, options.stop)
         version = hear(process, options.handshake).words.get("version", "")
-    kinds = ((name, load_transport(name).traits.endpoint) for name in transport_names())
-    spoken = tuple(name for name, kind in kinds if kind is EndpointKind.LIBRARY)
-    return replace(row, version=version, transports=spoken)
+    spoken = transport_names(EndpointKind.LIBRARY)
+    return replace(row, version=version, transports=tuple(spoken))

@@ -44,9 +44,8 @@ def ways(transports: Iterable[Transport]) -> list[Way]:
 
 def processes() -> list[Transport]:
     """The transports over which a plugin is a process, those that can be used here."""
-    kinds = (EndpointKind.SOCKET, EndpointKind.STDIO)
-    found = map(load_transport, transport_names())
-    return [t for t in found if t.traits.endpoint in kinds and not missing_libraries(t)]
+    found = map(load_transport, transport_names(EndpointKind.SOCKET, EndpointKind.STDIO))
+    return [transport for transport in found if not missing_libraries(transport)]
 
 
 @dataclass(slots=True)
