@@ -10,15 +10,11 @@ from pathlib import Path
 import pytest
 
 from transportlab.channel import EndpointKind
-from transportlab.registry import load_transport, transport_names
+from transportlab.registry import transport_names
 
 COMMAND = str(Path(sys.executable).with_name("transportlab"))
 MANIFEST = str(Path(__file__).resolve().parents[2] / "spec" / "manifests" / "one-job.json")
-PROCESS = [
-    name
-    for name in transport_names()
-    if load_transport(name).traits.endpoint in (EndpointKind.SOCKET, EndpointKind.STDIO)
-]
+PROCESS = transport_names(EndpointKind.SOCKET, EndpointKind.STDIO)
 PLAN = f"{COMMAND} plan --manifest {MANIFEST} --backend echo --transport"
 
 
@@ -168,19 +164,33 @@ run(PLUGIN)
 """
 
 
-@pytest.mark.usefixtures("heeded_signals")
-def test_a_signal_during_the_stop_does_not_keep_it_from_its_end(tmp_path: Path) -> None:
+def signalled_in_the_stop(tmp_path: Path, *more: str) -> "subprocess.CompletedProcess[bytes]":
+    """A read whose plugin does not end, and SIGTERM when it is to."""
     path = tmp_path / "cronix-backend-lingering"
     path.write_text(LINGERING.format(python=sys.executable))
     path.chmod(0o755)
     words = ["read", "--manifest", MANIFEST, "--backend", str(path), "--transport", PROCESS[0]]
     running = subprocess.Popen(
-        [COMMAND, *words, "--log"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [COMMAND, *words, "--log", *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     assert running.stderr is not None
     while not (said := running.stderr.readline().split()[-1]).isdigit():
         pass
     running.send_signal(signal.SIGTERM)
-    _, told = running.communicate(timeout=60)
-    assert (running.returncode, told) == (0, b"")  # all that was asked for is done
+    out, told = running.communicate(timeout=60)
     assert not Path(f"/proc/{int(said)}").exists()
+    return subprocess.CompletedProcess(words, running.returncode, out, told)
+
+
+@pytest.mark.usefixtures("heeded_signals")
+def test_a_signal_during_the_stop_does_not_keep_it_from_its_end(tmp_path: Path) -> None:
+    done = signalled_in_the_stop(tmp_path)
+    assert (done.returncode, done.stderr) == (0, b"")  # all that was asked for is done
+
+
+@pytest.mark.usefixtures("heeded_signals")
+def test_a_signal_does_not_hide_the_error_that_came_before_it(tmp_path: Path) -> None:
+    done = signalled_in_the_stop(tmp_path, "--backend-config", "faults=Read=error:NOT_FOUND")
+    assert done.returncode == 143
+    assert b"error: NOT_FOUND" in done.stderr
+    assert done.stderr.endswith(b"interrupted; the plugin has been stopped\n")

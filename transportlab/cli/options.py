@@ -22,10 +22,9 @@ from transportlab.cli.config import (
 from transportlab.cli.interrupts import interrupts
 from transportlab.codecs import load_codec
 from transportlab.context import Cancellation, Context
-from transportlab.errors import LabError, UsageError
+from transportlab.errors import Code, LabError, RpcError, UsageError
 from transportlab.hashing import desired_jobs
 from transportlab.host import HostOptions, LogRecord, open_backend
-from transportlab.host.applying import ApplyInterrupted
 from transportlab.manifest import Manifest, load_manifest
 from transportlab.model import DesiredJob
 from transportlab.quote import clean, clean_json
@@ -140,11 +139,7 @@ def operation(function: Callable[..., int | None]) -> Callable[..., None]:
                     )
                     code = function(run, **own)
         except LabError as error:
-            # A library in this process ends its call by CANCELLED and keeps the exception.
-            if interrupts.number and not isinstance(error, ApplyInterrupted):
-                raise typer.Exit(_interrupted()) from None
-            code = _report(redactor.error(error), out, as_json)
-            raise typer.Exit(_interrupted() if interrupts.number else code) from None
+            raise typer.Exit(_failed(redactor.error(error), out, as_json)) from None
         except KeyboardInterrupt:
             raise typer.Exit(_interrupted()) from None
         finally:
@@ -201,6 +196,13 @@ def _interrupted() -> int:
     """Say so; the exit status of a process that a signal has ended."""
     typer.echo("interrupted; the plugin has been stopped", err=True)
     return interrupts.status
+
+
+def _failed(error: LabError, out: Console, as_json: bool) -> int:
+    """Tell of an error, unless it is only that a signal has cancelled the call; the exit status."""
+    given_up = isinstance(error, RpcError) and error.code is Code.CANCELLED
+    code = EXIT_ERROR if interrupts.number and given_up else _report(error, out, as_json)
+    return _interrupted() if interrupts.number else code
 
 
 def _report(error: LabError, out: Console, as_json: bool) -> int:
