@@ -12,9 +12,6 @@ from bench.faults.record import Cell, Record
 from bench.faults.table import is_late, is_lost, page, write_page
 from transportlab.evidence.progress import progress
 
-RUNS_IN_HOST = 3
-"""Of a fault that hangs the host itself: there is no time to take, and each costs seconds."""
-
 RUNS_DEFAULT = 1
 """Of a fault at the stop, with the bounds that a host has unless it is told otherwise."""
 
@@ -25,8 +22,7 @@ def parts(record: Record, cells: Sequence[tuple[Fault, Column]], runs: int) -> l
     """The runs that are not in the file yet, by cell and bounds."""
     found = []
     for fault, column in cells:
-        number = min(runs, RUNS_IN_HOST) if fault.hangs and column.in_host else runs
-        wanted = {"short": number}
+        wanted = {"short": runs}
         if fault.point is Point.STOP and not column.in_host:
             wanted["default"] = min(runs, RUNS_DEFAULT)
         cell = record.cell(fault, column)

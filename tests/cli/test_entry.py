@@ -68,6 +68,16 @@ def test_a_plugin_whose_name_is_no_unicode_is_told_in_json_too(tmp_path: Path) -
     assert done.returncode == 1
 
 
+def test_a_working_directory_that_is_gone_is_told(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    command = f"{COMMAND} read --manifest {MANIFEST} --transport {PROCESS[0]} --backend"
+    for words in (f"{command} ./cronix-backend-x", f"CRONIX_PLUGIN_DIR=here {command} x"):
+        gone.mkdir()
+        done = shell(f"cd {gone} && rmdir {gone} && {words}")
+        assert done.returncode == 1
+        assert "working directory, which has been removed" in done.stderr
+
+
 @pytest.mark.parametrize("transport", PROCESS)
 def test_bounds_without_an_end_are_bounds(transport: str) -> None:
     done = shell(f"{PLAN} {transport} --timeout inf --handshake-timeout inf")

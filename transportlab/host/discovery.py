@@ -7,6 +7,7 @@ is a path that looks as if it could run; whether these bytes may run is decided 
 import errno
 import os
 import re
+import shlex
 import stat
 import sysconfig
 from collections.abc import Mapping
@@ -43,7 +44,7 @@ def directories(environment: Mapping[str, str]) -> list[Path]:
     """The directories that are searched, first match wins; the last holds the lab's own plugins."""
     own = environment.get("CRONIX_PLUGIN_DIR")
     home = environment.get("HOME")
-    places = [Path(own).absolute()] if own else []
+    places = [_absolute(own)] if own else []
     places += [Path(home, ".cronix", "plugins")] if home else []
     places += [Path("/usr/local/share/cronix/plugins"), Path(sysconfig.get_path("scripts"))]
     return list(dict.fromkeys(places))
@@ -55,7 +56,7 @@ def find(backend: str, *, library: bool, environment: Mapping[str, str] | None =
     Raises PluginError: E-NOT-FOUND, E-BAD-NAME, E-DIRECTORY, and what check() raises.
     """
     if os.sep in backend:
-        path = Path(backend).absolute()
+        path = _absolute(backend)
         check(path, library=library)
         return Found(name_of(path), path)
     if not _NAME.match(backend):
@@ -74,6 +75,19 @@ def find(backend: str, *, library: bool, environment: Mapping[str, str] | None =
         raise _nowhere(backend, file, places)
     check(found[0], library=library)
     return Found(backend, found[0], tuple(found[1:]))
+
+
+def _absolute(path: str) -> Path:
+    try:
+        return Path(path).absolute()
+    except FileNotFoundError as error:
+        raise PluginError(
+            "E-DIRECTORY",
+            "cannot be looked for in the working directory, which has been removed",
+            name=name_of(Path(path)),
+            path=path,
+            action="go to a directory that is there, or give the whole path",
+        ) from error
 
 
 def name_of(path: Path) -> str:
@@ -135,7 +149,7 @@ def check(path: Path, *, library: bool) -> None:
             path=str(path),
             expected=f"a file that is {word}",
             got=f"mode {stat.S_IMODE(mode):04o}",
-            action=f"chmod +{flag} {path}",
+            action=f"chmod +{flag} {shlex.quote(str(path))}",
         )
 
 
