@@ -1,4 +1,4 @@
-"""A secret that was given by file or environment is found nowhere, whatever a real plugin does.
+"""A secret of a session's configuration is found nowhere, whatever a real plugin does.
 
 Each case gives the echo plugin a unique secret and makes it give it away; then everything that a
 person or a program can see of it is searched: output, errors and their causes, the log, and the
@@ -7,8 +7,6 @@ plugin process itself.
 
 import base64
 import json
-import os
-import subprocess
 import sys
 import traceback
 import urllib.parse
@@ -19,7 +17,6 @@ from pathlib import Path
 import pytest
 
 from transportlab import model
-from transportlab.channel import EndpointKind
 from transportlab.context import Context
 from transportlab.errors import Code, LabError, PluginError, RpcError, UsageError
 from transportlab.host import HostOptions, HostSession, LogRecord, open_backend
@@ -27,9 +24,7 @@ from transportlab.host.process import plugin_environment
 from transportlab.registry import load_transport, transport_names
 
 SECRET = 'Vt9"Kq/7\\wZ é-2f81c0de'
-MANIFEST = str(Path(__file__).parents[2] / "spec" / "manifests" / "one-job.json")
 ISOLATED = [name for name in transport_names() if load_transport(name).traits.isolated]
-COMMAND = str(Path(sys.executable).with_name("transportlab"))
 
 
 def traces(secret: str = SECRET) -> set[str]:
@@ -222,140 +217,3 @@ def test_a_variable_that_holds_a_secret_is_not_inherited() -> None:
 def test_a_secret_that_cannot_be_hidden_opens_no_session() -> None:
     with pytest.raises(UsageError, match="secret token: fewer than 4 characters"):
         open_backend("echo", "direct", HostOptions(secrets={"token": "abc"}))
-
-
-# ---- the command
-
-
-@pytest.fixture
-def secret_file(tmp_path: Path) -> Path:
-    path = tmp_path / "secret"
-    path.write_text(SECRET + "\n")
-    return path
-
-
-def command(
-    *arguments: str, environment: dict[str, str] | None = None
-) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [COMMAND, *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "NO_COLOR": "1", **(environment or {})},
-        stdin=subprocess.DEVNULL,
-        timeout=60,
-    )
-
-
-WAYS = ["file", "variable"]
-
-
-@pytest.mark.parametrize(
-    ("name", "way"),
-    [(name, WAYS[number % 2]) for number, name in enumerate(transport_names())],
-)
-def test_the_command_shows_no_secret(name: str, way: str, secret_file: Path) -> None:
-    """A log line and an error that hold it, in one run."""
-    given = {
-        "file": ["--backend-config-file", f"token={secret_file}"],
-        "variable": ["--backend-config-env", "token=MY_TOKEN"],
-    }[way]
-    environment = {"MY_TOKEN": SECRET}
-    environment["CRONIX_PLUGIN_ENV"] = os.environ["CRONIX_PLUGIN_ENV"] + ",MY_TOKEN"
-    if load_transport(name).traits.endpoint is EndpointKind.LIBRARY and not library():
-        pytest.skip("not run: the libraries were not built (no C compiler)")
-    faults = "faults=Read=log:a {token};Read=refuse:r {token}"
-    base = ["--manifest", MANIFEST, "--backend", "echo", "--transport", name, "--log", "--json"]
-    done = command("read", *base, *given, "--backend-config", faults, environment=environment)
-    assert done.returncode == 1, done.stderr
-    assert not found_in(done.stdout + done.stderr)
-    error = json.loads(done.stdout)["error"]
-    assert (error["message"], error["details"]["action"]) == ("r [token]", "r [token]")
-    assert "a [token]" in done.stderr
-
-
-def test_a_reply_for_people_shows_no_secret(secret_file: Path) -> None:
-    options = ["--manifest", MANIFEST, "--backend", "echo", "--transport", "direct"]
-    options += ["--backend-config-file", f"token={secret_file}"]
-    done = command("read", *options, "--backend-config", "faults=Read=say:x {token} y")
-    assert done.returncode == 0, done.stderr
-    assert not found_in(done.stdout + done.stderr)
-    assert "x [token] y" in done.stdout
-
-
-def library() -> bool:
-    return Path(sys.executable).with_name("cronix-backend-echo.so").exists()
-
-
-@pytest.mark.parametrize("name", [n for n in transport_names() if n not in ISOLATED])
-def test_what_only_the_operator_calls_a_secret_is_hidden_in_this_process_too(
-    name: str, tmp_path: Path
-) -> None:
-    """A backend in the host's own process logs to the host's stderr."""
-    if load_transport(name).traits.endpoint is EndpointKind.LIBRARY and not library():
-        pytest.skip("not run: the libraries were not built (no C compiler)")
-    path = tmp_path / "faults"
-    path.write_text("Read=log:told 2f81c0de-2f81c0de;Read=panic:2f81c0de-2f81c0de\n")
-    options = ["--manifest", MANIFEST, "--backend", "echo", "--transport", name]
-    done = command("read", *options, "--backend-config-file", f"faults={path}", "--json")
-    assert done.returncode == 1
-    assert not found_in(done.stdout + done.stderr)
-    assert '"msg": "[faults]"' in done.stderr
-    assert "RuntimeError:[faults]" in done.stdout.replace(" ", "")
-
-
-def test_with_json_the_log_is_json_as_well(secret_file: Path) -> None:
-    name = ISOLATED[0]
-    options = ["--manifest", MANIFEST, "--backend", "echo", "--transport", name]
-    options += ["--backend-config-file", f"token={secret_file}"]
-    options += ["--backend-config", "faults=Read=log:a {token};Read=say:x {token} y"]
-    done = command("read", *options, "--log", "--json")
-    assert done.returncode == 0, done.stderr
-    (entry,) = json.loads(done.stdout)["entries"]
-    assert entry["command"] == "x [token] y"
-    records = [json.loads(line) for line in done.stderr.splitlines()]
-    told = next(one for one in records if one["message"] == "a [token]")
-    assert told["plugin"] == "echo"
-    assert told["level"] == "warning"
-    assert told["fields"] == {"value": "a [token]"}
-    assert told["time"] > 1.6e9
-
-
-def test_the_conformance_report_shows_no_secret(secret_file: Path, tmp_path: Path) -> None:
-    name = ISOLATED[0]
-    path = tmp_path / "cronix-backend-telling"
-    path.write_text(TELLING.format(python=sys.executable))
-    path.chmod(0o755)
-    lines, junit = tmp_path / "lines", tmp_path / "junit.xml"
-    options = ["--transport", name, "--plugin", str(path), "--vector", "read-empty"]
-    options += ["--backend-config-file", f"token={secret_file}"]
-    done = command("conformance", *options, "--json", str(lines), "--junit", str(junit))
-    assert done.returncode == 1
-    assert f"--backend-config-file token={secret_file}" in done.stdout.replace("'", "")
-    everything = done.stdout + done.stderr + lines.read_text() + junit.read_text()
-    assert "[token]" in done.stdout
-    assert "[token]" in lines.read_text()
-    assert "[token]" in junit.read_text()
-    assert not found_in(everything)
-
-
-TELLING = """#!{python}
-from dataclasses import replace
-from transportlab.backends import echo
-from transportlab.errors import Code, RpcError
-from transportlab.sdk import run
-
-class Telling:
-    def __init__(self, token):
-        self.token = token
-
-    def read(self, request, context):
-        raise RpcError(Code.ABORTED, self.token)
-
-    plan = apply = drift = prune = adopt = verify_ownership = read
-
-keys = tuple(replace(key, secret=False) for key in echo.PLUGIN.config)
-create = lambda config: Telling(config["token"])
-run(replace(echo.PLUGIN, name="telling", config=keys, create=create))
-"""
