@@ -4,12 +4,15 @@ import hashlib
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from sysconfig import get_path
 from typing import Any
 
+import pytest
 from rich.console import Console
 
 from transportlab.cli import render_plugins
@@ -154,6 +157,32 @@ def test_a_wrong_use_is_told() -> None:
     done = run("diagnose", "echo", "--transport", "pigeon")
     assert (done.returncode, done.stdout) == (2, "")
     assert "unknown transport" in done.stderr
+
+
+STUBBORN = "#!/bin/sh\ntrap '' TERM\necho $$ >> {pids}\nexec sleep 300\n"
+
+
+@pytest.mark.usefixtures("heeded_signals")
+@pytest.mark.parametrize("words", [["list", "--start"], ["diagnose", "stubborn"]], ids=" ".join)
+def test_a_signal_ends_what_is_started_within_the_bounds_of_a_stop(
+    tmp_path: Path, words: list[str]
+) -> None:
+    (pids := tmp_path / "pids").touch()
+    for name in ("stubborn", "so-too"):
+        put(tmp_path, name, STUBBORN.format(pids=pids))
+    running = subprocess.Popen(
+        [COMMAND, "plugins", *words, "--handshake-timeout", "600"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "CRONIX_PLUGIN_DIR": str(tmp_path)},
+    )
+    while not pids.read_text():
+        assert running.poll() is None
+        time.sleep(0.05)
+    running.send_signal(signal.SIGTERM)
+    out, told = running.communicate(timeout=60)
+    assert (running.returncode, out, told) == (143, b"", b"error: interrupted\n")
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids.read_text().split())
 
 
 def test_nothing_is_wider_than_a_terminal_but_paths_that_are_to_be_copied(tmp_path: Path) -> None:

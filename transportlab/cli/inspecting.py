@@ -3,6 +3,8 @@
 import json
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +14,7 @@ from rich.console import Console
 
 from transportlab.cli import render_plugins
 from transportlab.cli.guard import guarded
+from transportlab.cli.interrupts import interrupts
 from transportlab.cli.options import (
     EXIT_ERROR,
     NOT_A_TERMINAL_WIDTH,
@@ -19,6 +22,8 @@ from transportlab.cli.options import (
     JsonOption,
 )
 from transportlab.cli.plugins import plugins
+from transportlab.context import Cancellation
+from transportlab.errors import RpcError
 from transportlab.host.inspection.diagnose import diagnose
 from transportlab.host.inspection.listing import survey
 from transportlab.host.options import HostOptions
@@ -41,8 +46,8 @@ def list_plugins(
     as_json: JsonOption = False,
 ) -> None:
     """Show the plugins that a host would find, and what is wrong with those it cannot run."""
-    with guarded():
-        found = survey(os.environ, _options(manifest, timeout), start=start)
+    with guarded(), _starting() if start else nullcontext() as cancellation:
+        found = survey(os.environ, _options(manifest, timeout, cancellation), start=start)
     if as_json:
         typer.echo(json.dumps(asdict(found)))
     else:
@@ -66,8 +71,8 @@ def diagnose_plugin(
 
     Exits with 1 if it does not start.
     """
-    with guarded():
-        found = diagnose(backend, transport, _options(manifest, timeout))
+    with guarded(), _starting() as cancellation:
+        found = diagnose(backend, transport, _options(manifest, timeout, cancellation))
     if as_json:
         typer.echo(json.dumps(asdict(found)))
     else:
@@ -75,9 +80,24 @@ def diagnose_plugin(
     raise typer.Exit(0 if found.starts else EXIT_ERROR)
 
 
-def _options(manifest: Path | None, handshake: float) -> HostOptions:
+def _options(
+    manifest: Path | None, handshake: float, cancellation: Cancellation | None
+) -> HostOptions:
     pins = {} if manifest is None else load_manifest(manifest).plugins
-    return HostOptions(pins=pins, handshake=handshake)
+    return HostOptions(pins=pins, handshake=handshake, cancellation=cancellation)
+
+
+@contextmanager
+def _starting() -> Iterator[Cancellation]:
+    """What a signal throws while plugins are started; it ends the command once they are stopped."""
+    try:
+        with interrupts.cancelling() as cancellation:
+            yield cancellation
+    except RpcError:
+        if not interrupts.number:
+            raise
+    if interrupts.number:
+        raise KeyboardInterrupt
 
 
 def _console() -> Console:

@@ -9,13 +9,14 @@ and not one that another hides. Whatever a plugin does, it costs its own row (P-
 import os
 import sys
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
 
 from transportlab.channel import EndpointKind
+from transportlab.context import Context
 from transportlab.errors import PluginError
 from transportlab.host.discovery import (
     LIBRARY_SUFFIX,
@@ -31,7 +32,7 @@ from transportlab.host.discovery import (
 from transportlab.host.inspection.sums import left_out
 from transportlab.host.inspection.trial import HOPELESS, processes, ways
 from transportlab.host.launch import Launch
-from transportlab.host.line import hear
+from transportlab.host.line import LOOK_SECONDS, hear
 from transportlab.host.options import HostOptions
 from transportlab.host.process import PluginProcess, plugin_environment
 from transportlab.host.trust import admit, file_sum
@@ -89,7 +90,8 @@ def survey(
 ) -> Listing:
     """All plugins that there are; start: ask them for version and transports.
 
-    options: the pins that are to hold, and the bounds of a start.
+    options: the pins that are to hold, and the bounds of a start. Raises RpcError CANCELLED when
+    these cancel it.
     """
     options = options or HostOptions()
     places, rows = [], []
@@ -105,8 +107,7 @@ def survey(
                 row = replace(row, hidden_by=hidden_by)
             rows.append(_guarded(lambda row: _looked_at(row, options.pins), row))
     if start:
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            rows = list(pool.map(lambda row: _asked(row, options), rows))
+        rows = _all_asked(rows, options)
     return Listing(tuple(places), tuple(sorted(rows, key=lambda row: (row.name, row.library))))
 
 
@@ -146,8 +147,22 @@ def _judged(row: Row, pins: Mapping[str, PluginPin]) -> Row:
         return replace(row, pinned=bool(admitted.sha256))
 
 
+def _all_asked(rows: list[Row], options: HostOptions) -> list[Row]:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        asked = [pool.submit(_asked, row, options) for row in rows]
+        try:
+            # The kernel may give a signal to the thread that has just forked. Python then runs its
+            # handler when this one does something next: so it must not wait for long.
+            while wait(asked, LOOK_SECONDS).not_done:
+                pass
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+        return [done.result() for done in asked]
+
+
 def _asked(row: Row, options: HostOptions) -> Row:
-    """With what the plugin says of itself."""
+    """With what the plugin says of itself. Raises RpcError CANCELLED."""
+    Context(cancellation=options.cancellation).check()
     if row.code or row.hidden_by:
         return row
     ask = _library if row.library else _program
@@ -192,6 +207,7 @@ def _library(row: Row, options: HostOptions) -> Row:
             inherited=() if admitted.memory is None else (admitted.memory,),
         )
         undo.callback(process.stop, options.stop)
-        version = hear(process, options.handshake).words.get("version", "")
+        said = hear(process, options.handshake, options.cancellation)
+        version = said.words.get("version", "")
     spoken = transport_names(EndpointKind.LIBRARY)
     return replace(row, version=version, transports=tuple(spoken))

@@ -73,12 +73,16 @@ class Trial:
 
 
 def start_in(path: Path, asked: Iterable[Way], options: HostOptions) -> list[Trial]:
-    """Start the plugin in one way after the other, until it starts or there is no hope."""
+    """Start the plugin in one way after the other, until it starts or there is no hope.
+
+    Once it is cancelled the last trial's error says so.
+    """
     trials = []
     for way in asked:
         trial = _start(path, way, options)
         trials.append(trial)
-        if trial.starts or (isinstance(trial.error, PluginError) and trial.error.code in HOPELESS):
+        given_up = options.cancellation is not None and options.cancellation.cancelled
+        if trial.starts or given_up or _is_hopeless(trial.error):
             break
     return trials
 
@@ -103,6 +107,10 @@ def _start(path: Path, way: Way, options: HostOptions) -> Trial:
         elif trial.reached[-1:] == ["line"] and not _is_behind_the_line(error):
             trial.reached.pop()  # it has come, and what it says is wrong
     return trial
+
+
+def _is_hopeless(error: LabError | None) -> bool:
+    return isinstance(error, PluginError) and error.code in HOPELESS
 
 
 def _wants_configuration(error: LabError) -> bool:
