@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -51,8 +53,8 @@ Run = Callable[..., Done]
 def run(folder: Path) -> Run:
     """Run a command, in this process, as most of the time of another is its start."""
 
-    def command(*arguments: str) -> Done:
-        done = CliRunner().invoke(app, arguments, env={"CRONIX_PLUGIN_DIR": str(folder)})
+    def command(*arguments: str, place: Path = folder) -> Done:
+        done = CliRunner().invoke(app, arguments, env={"CRONIX_PLUGIN_DIR": str(place)})
         assert done.exception is None or isinstance(done.exception, SystemExit)
         return Done(done.exit_code, done.stdout, done.stderr)
 
@@ -177,6 +179,17 @@ def test_verify_prints_an_object_for_programs(
     assert (gone["name"], gone["state"], gone["file"]) == ("gone", "missing", None)
     assert good["state"] == "ok"
     assert (good["file"]["path"], good["file"]["sha256"]) == (str(one), digest(one))
+
+
+def test_verify_prints_an_object_whatever_the_paths_are(
+    run: Run, folder: Path, tmp_path: Path, manifest: Callable[[object], str]
+) -> None:
+    odd = Path(os.fsdecode(bytes(tmp_path) + b"/\xff"))
+    shutil.copytree(folder, odd)
+    path = manifest(pins(run("plugins", "pin", "one")))
+    done = run("plugins", "verify", "--manifest", path, "--json", place=odd)
+    [good] = json.loads(done.out)["pins"]
+    assert (done.code, good["file"]["path"]) == (0, f"{odd}/cronix-backend-one")
 
 
 def test_verifying_a_manifest_without_pins_is_no_success(

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,6 @@ from transportlab.channel import EndpointKind
 from transportlab.cli.guard import guarded
 from transportlab.cli.operations import app
 from transportlab.cli.options import EXIT_ERROR
-from transportlab.codecs import load_codec
 from transportlab.errors import UsageError
 from transportlab.host.inspection.pinning import BOTH, PinState, Verified, block, sums, verify
 from transportlab.host.inspection.sums import in_words
@@ -71,7 +71,7 @@ def verify_pins(
             raise UsageError(f"{manifest} pins no plugin; see `transportlab plugins pin`")
         results = verify(pins, _libraries(transport))
     if as_json:
-        typer.echo(load_codec("json").encode({"pins": results}).decode())
+        typer.echo(json.dumps({"pins": [asdict(result) for result in results]}))
     else:
         for result in results:
             typer.echo(clean(_line(result)))

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 
 from transportlab.errors import PluginError
 from transportlab.host.discovery import LIBRARY_SUFFIX, find
@@ -24,7 +24,7 @@ class Summed:
     left_out: str
 
 
-class PinState(Enum):
+class PinState(StrEnum):
     """What becomes of a pin when it is verified."""
 
     OK = "ok"
