@@ -124,6 +124,15 @@ def test_pin_refuses_what_a_host_would_refuse(run: Run, folder: Path) -> None:
     assert done.code == 2
 
 
+def test_pin_prints_nothing_that_no_manifest_can_hold(run: Run, folder: Path) -> None:
+    path = folder / "cronix-backend-one"
+    odd = path.rename(folder / "cronix-backend-One_2")
+    done = run("plugins", "pin", str(odd))
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith(f'error: E-BAD-NAME: backend "One_2" ({odd}): ')
+    assert done.err.endswith("rename the file\n")
+
+
 def test_verify_is_content_with_what_pin_has_printed(
     run: Run, manifest: Callable[[object], str]
 ) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from transportlab.errors import PluginError
-from transportlab.host.discovery import LIBRARY_SUFFIX, find
+from transportlab.host.discovery import LIBRARY_SUFFIX, PREFIX, Found, find, is_name
 from transportlab.host.inspection.sums import left_out
 from transportlab.host.trust import file_sum
 from transportlab.pin import PluginPin
@@ -46,7 +46,8 @@ class Verified:
 def sums(backend: str, libraries: Collection[bool] = BOTH) -> list[Summed]:
     """The files that the name or path of a backend stands for; libraries: which kinds are asked.
 
-    Raises PluginError as find() and file_sum() do; E-NOT-FOUND only if there is no file at all.
+    Raises PluginError as find() and file_sum() do, E-NOT-FOUND only if there is no file at all;
+    E-BAD-NAME for a file that no pin can name.
     """
     found, nowhere = [], []
     for library in _kinds(backend, libraries):
@@ -57,11 +58,26 @@ def sums(backend: str, libraries: Collection[bool] = BOTH) -> list[Summed]:
                 raise
             nowhere.append(error)
             continue
+        if not is_name(there.name):
+            raise _nameless(there)
         digest = file_sum(there.name, str(there.path))
         found.append(Summed(there.name, str(there.path), digest, left_out(there.path)))
     if not found:
         raise nowhere[0]
     return found
+
+
+def _nameless(there: Found) -> PluginError:
+    """A manifest pins by names (P-TRUST-1), so the block would not be valid."""
+    return PluginError(
+        "E-BAD-NAME",
+        "no manifest can pin a file of this name",
+        name=there.name,
+        path=str(there.path),
+        expected=f"{PREFIX} and a lower-case letter, then at most 62 of a-z, 0-9, '-'",
+        got=there.path.name,
+        action="rename the file",
+    )
 
 
 def _kinds(backend: str, libraries: Collection[bool]) -> Collection[bool]:
