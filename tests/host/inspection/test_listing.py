@@ -3,7 +3,8 @@
 import hashlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from sysconfig import get_path
 
@@ -127,6 +128,27 @@ def test_what_cannot_be_a_plugin_is_shown_with_the_reason(here: Path) -> None:
         "good": "",
     }
     assert all(row.problem and row.action for row in found.values() if row.code)
+
+
+def test_a_program_that_may_be_run_but_not_read_is_shown_without_a_sum(
+    shared: Path, unprivileged: Callable[[], AbstractContextManager[None]]
+) -> None:
+    path = put(shared, "demo", mode=0o111)
+    for pins, code in (({}, ""), ({"demo": PluginPin(("0" * 64,))}, "E-NOT-READABLE")):
+        with unprivileged():
+            found = rows(shared, pins=pins)["demo"]
+        assert (found.path, found.sha256, found.code) == (str(path), "", code)
+
+
+def test_what_is_behind_a_directory_that_cannot_be_searched_is_no_match(here: Path) -> None:
+    first = put(here, "first")
+    (here / ".cronix").mkdir()
+    (here / ".cronix" / "plugins").symlink_to("/no/where")
+    put(here, "echo")
+    codes = {row.path: row.code for row in listed(here).plugins}
+    assert codes[str(first)] == ""
+    assert codes[str(ECHO)] == ""  # hidden, so nobody gets that far
+    assert codes[str(SCRIPTS / "cronix-backend-crontab")] == "E-DIRECTORY"
 
 
 def test_a_name_that_is_no_text_is_shown(here: Path) -> None:

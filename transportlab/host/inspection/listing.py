@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
@@ -25,6 +25,7 @@ from transportlab.host.discovery import (
     bad_name,
     check,
     directories,
+    find,
     is_name,
     name_of,
     reason,
@@ -105,7 +106,7 @@ def survey(
             row = Row(name_of(path), str(path), file.endswith(LIBRARY_SUFFIX))
             if hidden_by != row.path:
                 row = replace(row, hidden_by=hidden_by)
-            rows.append(_guarded(lambda row: _looked_at(row, options.pins), row))
+            rows.append(_guarded(lambda row: _looked_at(row, environment, options.pins), row))
     if start:
         rows = _all_asked(rows, options)
     return Listing(tuple(places), tuple(sorted(rows, key=lambda row: (row.name, row.library))))
@@ -132,16 +133,20 @@ def _guarded(step: Callable[[Row], Row], row: Row) -> Row:
         return replace(row, code=error.code, problem=problem, action=error.action)
 
 
-def _looked_at(row: Row, pins: Mapping[str, PluginPin]) -> Row:
+def _looked_at(row: Row, environment: Mapping[str, str], pins: Mapping[str, PluginPin]) -> Row:
     """With its sum, if a host would take it for a plugin."""
     if not is_name(row.name):
         raise bad_name(row.name, "")
     check(Path(row.path), library=row.library)
-    row = replace(row, sha256=file_sum(row.name, row.path), left_out=left_out(Path(row.path)))
-    return _guarded(lambda row: _judged(row, pins), row)  # the sum is worth showing anyway
+    with suppress(PluginError):  # a program that cannot be read may run, unless it is pinned
+        row = replace(row, sha256=file_sum(row.name, row.path), left_out=left_out(Path(row.path)))
+    # The sum is worth showing anyway.
+    return _guarded(lambda row: _judged(row, environment, pins), row)
 
 
-def _judged(row: Row, pins: Mapping[str, PluginPin]) -> Row:
+def _judged(row: Row, environment: Mapping[str, str], pins: Mapping[str, PluginPin]) -> Row:
+    if not row.hidden_by:  # an earlier directory may be one that a host cannot search
+        find(row.name, library=row.library, environment=environment)
     with ExitStack() as undo:
         admitted = admit(row.name, row.path, pins, undo, library=row.library)
         return replace(row, pinned=bool(admitted.sha256))
