@@ -1,12 +1,10 @@
 """Files that cannot run, each real: the check that names the reason, and the start that agrees."""
 
-import os
-import shutil
 import struct
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -19,31 +17,15 @@ from transportlab.worker import library_transport
 
 PYTHON = Path(sys.executable).resolve()
 LIBRARY = library_transport().name
-NOBODY = 65534
 
 Put = Callable[..., Path]
 Compiled = Callable[..., Path]
 Failing = Callable[..., dict[str, Check]]
+Unprivileged = Callable[[], AbstractContextManager[None]]
 
 
-@pytest.fixture
-def shared() -> Iterator[Path]:
-    """A folder that every user can reach, as tmp_path is not."""
-    folder = Path(tempfile.mkdtemp(prefix="tl-", dir="/tmp"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
-
-
-def examined(path: Path, *, privileged: bool = True) -> dict[str, Check]:
-    drop = not privileged and os.geteuid() == 0
-    try:
-        if drop:
-            os.seteuid(NOBODY)
-        found = examine(path, library=False, environment={"PATH": "/bin"})
-    finally:
-        if drop:
-            os.seteuid(0)
+def examined(path: Path) -> dict[str, Check]:
+    found = examine(path, library=False, environment={"PATH": "/bin"})
     assert [check.name for check in found] == list(FILE_CHECKS)
     return {check.name: check for check in found}
 
@@ -227,17 +209,37 @@ def hidden(path: Path, data: bytes) -> Path:
     return path
 
 
-def test_a_program_that_may_be_run_but_not_read_is_not_judged(shared: Path) -> None:
-    found = examined(hidden(shared / "p", PYTHON.read_bytes()), privileged=False)
+def test_a_program_that_may_be_run_but_not_read_is_not_judged(
+    shared: Path, unprivileged: Unprivileged
+) -> None:
+    path = hidden(shared / "p", PYTHON.read_bytes())
+    with unprivileged():
+        found = examined(path)
     assert found["mount"].status is Status.OK
     assert found["format"].found == "cannot be read: Permission denied"
     assert {check.status for check in list(found.values())[1:]} == {Status.NOT_REACHED}
 
 
-def test_an_interpreter_that_may_be_run_but_not_read_is_not_judged(shared: Path) -> None:
+def test_an_interpreter_that_may_be_run_but_not_read_is_not_judged(
+    shared: Path, unprivileged: Unprivileged
+) -> None:
     interpreter = hidden(shared / "i", PYTHON.read_bytes())
     (script := shared / "s").write_text(f"#!{interpreter}\n")
     script.chmod(0o755)  # whatever the umask is
-    found = examined(script, privileged=False)
+    with unprivileged():
+        found = examined(script)
     assert found["interpreter"] == Check("interpreter", Status.OK, str(interpreter))
     assert found["machine"].status is Status.NOT_REACHED
+
+
+def test_an_interpreter_that_this_user_cannot_reach_is_told(
+    shared: Path, unprivileged: Unprivileged
+) -> None:
+    (closed := shared / "closed").mkdir(mode=0o700)
+    (script := shared / "s").write_text(f"#!{closed}/sh\n")
+    closed.chmod(0)
+    with unprivileged():
+        found = examined(script)["interpreter"]
+    assert found.status is Status.FAILED
+    assert found.found == f"{closed}/sh leads through a directory that this user may not search"
+    closed.chmod(0o700)  # for whoever removes it

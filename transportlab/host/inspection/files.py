@@ -47,7 +47,11 @@ def strange(head: bytes) -> str:
 
 def unusable(path: Path) -> str:
     """Why nothing can be run by its path; empty if it looks as if it could. Raises OSError."""
-    if not path.exists():
+    try:
+        there = path.exists()
+    except PermissionError:
+        return "leads through a directory that this user may not search"
+    if not there:
         return "leads nowhere" if path.is_symlink() else "is not there"
     if not path.is_file():
         return "is not a file"
