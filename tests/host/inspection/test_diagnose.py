@@ -152,6 +152,16 @@ def test_a_name_that_nobody_has_is_told_whatever_lies_in_the_working_directory(
     assert found["format"].status is Status.NOT_REACHED
 
 
+def test_a_directory_that_cannot_be_searched_leaves_the_plugin_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (place := tmp_path / "plugins").touch()
+    monkeypatch.setenv("CRONIX_PLUGIN_DIR", str(place))
+    found = diagnose("echo")
+    assert (found.name, found.path) == ("echo", str(place))
+    assert "E-DIRECTORY" in check(found, "file").found
+
+
 def test_a_file_that_is_hidden_is_told(
     put: Put, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

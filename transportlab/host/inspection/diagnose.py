@@ -71,7 +71,7 @@ def diagnose(
     library = _wants_library(backend, transport)
     asked = _asked(transport, library)
     checks, path = _file_and_permission(backend, library)
-    name = name_of(path)
+    name = name_of(path) if os.sep in backend else backend
     if _fine(checks):
         checks.append(_trust(name, path, options.pins, library))
     trials = start_in(path, asked, options) if _fine(checks) else []
