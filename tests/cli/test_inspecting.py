@@ -197,6 +197,14 @@ def test_nothing_is_wider_than_a_terminal_but_paths_that_are_to_be_copied(tmp_pa
     assert all(str(tmp_path) in line or line.startswith("    -> ") for line in long)
 
 
+def test_a_narrow_terminal_is_no_matter() -> None:
+    found = diagnose("nobody")
+    for width in range(1, WIDTH):
+        out = io.StringIO()
+        render_plugins.diagnosis(Console(file=out, width=width), found)
+        assert "".join(out.getvalue().split()).endswith("Itdoesnotstart;seefilefirst.")
+
+
 def test_control_characters_do_not_reach_the_terminal(tmp_path: Path) -> None:
     path = put(tmp_path, "\x1bodd", "#!/bin/sh\nprintf '\\033[2Jgone\\n' >&2; exit 1\n")
     out = Console(file=io.StringIO(), width=WIDTH)

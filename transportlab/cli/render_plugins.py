@@ -15,6 +15,9 @@ from transportlab.quote import clean
 _COLOURS = {Status.OK: "green", Status.FAILED: "red", Status.NOT_REACHED: "dim"}
 _INDENT = " " * 4
 
+NARROWEST = 20
+"""Columns that what was found has at least, however narrow the terminal is."""
+
 LINE = 76
 """Where a remark of several words goes on in the next line: 80 columns, less the indent."""
 
@@ -80,7 +83,8 @@ def diagnosis(out: Console, found: Diagnosis) -> None:
 def _check(out: Console, check: Check) -> None:
     start = Text.assemble((f"{check.status:13}", _COLOURS[check.status]), f"{check.name:13}")
     text = Text("\n".join(_texts(check)))
-    for line in text.wrap(out, out.width - len(start), overflow="fold"):  # a path is shown whole
+    width = max(out.width - len(start), NARROWEST)
+    for line in text.wrap(out, width, overflow="fold"):  # a path is shown whole
         shown = start + line
         shown.rstrip()
         out.print(shown)
