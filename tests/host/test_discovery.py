@@ -214,6 +214,11 @@ def test_a_file_that_is_not_there_is_told_with_what_is_missing_on_the_way(tmp_pa
     assert f"{tmp_path}/link is a link that leads nowhere" in refusal(f"{tmp_path}/link/x").problem
 
 
+def test_a_path_that_no_file_can_have_is_not_found(tmp_path: Path) -> None:
+    error = refusal(str(tmp_path / ("x" * 300)))
+    assert (error.code, error.problem) == ("E-NOT-FOUND", "File name too long")
+
+
 def _closed(place: Path) -> None:
     place.mkdir(mode=0o000)
 

@@ -166,6 +166,10 @@ def _mode(name: str, path: Path) -> int:
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise _broken(name, path, "a link that leads in a circle") from error
+        if error.errno == errno.ENAMETOOLONG:
+            raise PluginError(
+                "E-NOT-FOUND", reason(error), name=name, path=str(path), action="check the path"
+            ) from error
         raise _directory(name, path, reason(error)) from error
     except ValueError as error:  # a NUL in the path
         raise bad_name(str(path), str(error)) from error
