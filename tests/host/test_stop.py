@@ -6,6 +6,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -182,6 +183,38 @@ def test_a_host_without_descriptors_to_spare_leaves_no_plugin_running(
     with pytest.raises(PluginError, match=r"E-START.*no room for it: Too many open files"):
         PluginProcess("crowded", [str(program)], os.environ)
     monkeypatch.undo()
+    assert set(os.listdir("/proc/self/fd")) <= there
+
+
+@pytest.mark.parametrize("spare", [0, 1, 2])
+def test_a_host_without_threads_to_spare_leaves_no_plugin_running(
+    spare: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    program = tmp_path / "program"
+    program.write_text("#!/bin/sh\nexec sleep 60\n")
+    program.chmod(0o755)
+    there = set(os.listdir("/proc/self/fd"))
+    started: list[threading.Thread] = []
+    start = threading.Thread.start
+
+    def counted(thread: threading.Thread) -> None:
+        if len(started) == spare:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", counted)
+
+    def begin() -> None:
+        process = PluginProcess("crowded", [str(program)], os.environ)
+        try:
+            process.drain_stdout()
+        finally:
+            process.stop(0.4)
+
+    with pytest.raises(PluginError, match=r"E-START.*no room for it: can't start new thread"):
+        begin()
+    assert not any(thread.is_alive() for thread in started)
     assert set(os.listdir("/proc/self/fd")) <= there
 
 

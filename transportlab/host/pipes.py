@@ -14,6 +14,7 @@ from io import FileIO
 from transportlab.errors import SecondHandshake
 from transportlab.handshake import SHOWN, again
 from transportlab.host.logs import LINE_BYTES, LogRecord, parse, text_of
+from transportlab.host.spawn import start_thread
 from transportlab.redact import NOTHING, Redactor
 
 OnLog = Callable[[LogRecord], None]
@@ -52,8 +53,8 @@ class Readers:
         thread = threading.Thread(
             target=self._read, args=(fd, pump, end), name=f"{self._name} {pipe}", daemon=True
         )
+        start_thread(thread)
         self._threads.append(thread)
-        thread.start()
 
     def _read(self, fd: int, pump: Callable[[], bool], end: Callable[[], None] | None) -> None:
         poll = select.poll()

@@ -102,13 +102,7 @@ class PluginProcess:
             self._attend()
         except OSError as error:
             self._abandon()
-            raise PluginError(
-                "E-START",
-                f"the host has no room for it: {error.strerror}",
-                name=name,
-                path=self.path,
-                action=NO_ROOM,
-            ) from error
+            raise self._no_room(error) from error
 
     def _attend(self) -> None:
         with contextlib.ExitStack() as undo:
@@ -122,6 +116,15 @@ class PluginProcess:
             # Reaping ends what is left of the group, too, and with it what holds the wire open.
             self._watch = Watch(self._pidfd, self._reaped, self._tell_lost, EXIT_GRACE)
             undo.pop_all()
+
+    def _no_room(self, error: OSError) -> PluginError:
+        return PluginError(
+            "E-START",
+            f"the host has no room for it: {error.strerror}",
+            name=self.name,
+            path=self.path,
+            action=NO_ROOM,
+        )
 
     def _abandon(self) -> None:
         """End a process that nobody can attend to."""
@@ -153,9 +156,15 @@ class PluginProcess:
         return pipe
 
     def drain_stdout(self) -> None:
-        """Throw away what the plugin still writes to stdout, from a thread, until stop()."""
+        """Throw away what the plugin still writes to stdout, from a thread, until stop().
+
+        Raises PluginError E-START.
+        """
         self._drain = Drain(self.stdout)
-        self._readers.pump("stdout", self.stdout.fileno(), self._drain.pump)
+        try:
+            self._readers.pump("stdout", self.stdout.fileno(), self._drain.pump)
+        except OSError as error:
+            raise self._no_room(error) from error
 
     def second_handshake(self) -> SecondHandshake | None:
         """The error if a drained stdout has had one more handshake line until now."""

@@ -2,6 +2,7 @@
 
 import errno
 import subprocess
+import threading
 import time
 from collections.abc import Mapping, Sequence
 
@@ -35,3 +36,11 @@ def spawn(
             if error.errno != errno.ETXTBSY or time.monotonic() > end:
                 raise
         time.sleep(0.001)
+
+
+def start_thread(thread: threading.Thread) -> None:
+    """Start it. Raises OSError where there is no room for one more, as for a process."""
+    try:
+        thread.start()
+    except RuntimeError as error:
+        raise OSError(errno.EAGAIN, str(error)) from error

@@ -9,6 +9,8 @@ import select
 import threading
 from collections.abc import Callable
 
+from transportlab.host.spawn import start_thread
+
 JOIN_SECONDS = 1.0
 """How long stop() waits for what it finds being done."""
 
@@ -27,7 +29,11 @@ class Watch:
         self._ended, self._lost, self._grace = ended, lost, grace
         self._stopped = os.eventfd(0)
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
-        self._thread.start()
+        try:
+            start_thread(self._thread)
+        except OSError:
+            os.close(self._stopped)
+            raise
 
     def _run(self) -> None:
         poll = select.poll()
