@@ -99,7 +99,10 @@ def test_env_looks_for_the_program_that_the_line_names(
     assert bool(hint) is bool(search.hint)
 
 
-@pytest.mark.parametrize("line", ["/bin/sh x", "/usr/bin/env", "env -S -i", "env --wrong sh"])
+@pytest.mark.parametrize(
+    "line",
+    ["/bin/sh x", "/usr/bin/env", "env -S -i", "env --wrong sh", "env -S ${A} x", r"env -S sh\_-e"],
+)
 def test_another_interpreter_is_not_env_and_env_need_not_be_told_a_program(line: str) -> None:
     interpreter, _, argument = line.partition(" ")
     assert env_search(FirstLine(interpreter, argument), {}) is None

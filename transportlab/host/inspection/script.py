@@ -125,6 +125,8 @@ def env_search(line: FirstLine, environment: Mapping[str, str]) -> EnvSearch | N
     """
     if os.path.basename(line.interpreter) != "env" or not line.argument:
         return None
+    if "$" in line.argument or "\\" in line.argument:  # env -S has variables and escapes of its own
+        return None
     path = environment.get("PATH", _DEFAULT_PATH)
     try:
         options, words = _env_words([line.argument])
