@@ -140,6 +140,7 @@ def group(monkeypatch: pytest.MonkeyPatch) -> Members:
         monkeypatch.setattr(
             grp, "getgrgid", lambda number: grp.struct_group((name, "x", number, members))
         )
+        monkeypatch.setattr(pwd, "getpwall", lambda: [pwd.getpwuid(os.geteuid())])
 
     return change
 
@@ -157,6 +158,19 @@ def test_a_group_of_ones_own_is_nobody_else(plugin: Path, group: Members) -> Non
         found = find_other_writer(str(plugin))
         assert found is not None
         assert found.reason == f"is writable by group {me.pw_gid} (mode 0775)"
+
+
+def test_a_group_that_is_another_users_first_is_not_ones_own(
+    plugin: Path, group: Members, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    me = pwd.getpwuid(os.geteuid())
+    group(me.pw_name, [])
+    plugin.chmod(0o775)
+    os.chown(plugin, -1, me.pw_gid)
+    mallory = pwd.struct_passwd(("mallory", "x", SOMEBODY, me.pw_gid, "", "/", "/bin/sh"))
+    assert find_other_writer(str(plugin)) is None
+    monkeypatch.setattr(pwd, "getpwall", lambda: [me, mallory])
+    assert find_other_writer(str(plugin)) is not None
 
 
 def test_a_group_that_is_not_known_is_somebody_else(

@@ -79,5 +79,9 @@ def _is_own_group(place: str, number: int) -> bool:
         user, group = pwd.getpwuid(os.geteuid()), grp.getgrgid(number)
     except KeyError:
         return False
-    alone = user.pw_gid == number and group.gr_name == user.pw_name
-    return alone and set(group.gr_mem) <= {user.pw_name} and ACL not in os.listxattr(place)
+    if user.pw_gid != number or group.gr_name != user.pw_name:
+        return False
+    # Those whose first group it is are in no list of members.
+    inside = {entry.pw_uid for entry in pwd.getpwall() if entry.pw_gid == number}
+    alone = inside <= {user.pw_uid} and set(group.gr_mem) <= {user.pw_name}
+    return alone and ACL not in os.listxattr(place)
