@@ -223,18 +223,26 @@ def _closed(place: Path) -> None:
     place.mkdir(mode=0o000)
 
 
+def _in_what_is_broken(place: Path) -> None:
+    place.parent.rmdir()
+    place.parent.symlink_to("/no/where")
+
+
 UNSEARCHABLE: dict[str, tuple[Callable[[Path], None], str]] = {
     "closed": (_closed, "Permission denied"),
     "file": (lambda place: place.touch(), "Not a directory"),
     "circle": (lambda place: place.symlink_to(place), "Too many levels of symbolic links"),
     "broken": (lambda place: place.symlink_to("/no/where"), "a link that leads nowhere"),
+    "in what is broken": (_in_what_is_broken, "a link that leads nowhere"),
 }
 
 
 @pytest.mark.parametrize("kind", UNSEARCHABLE)
 def test_a_directory_that_cannot_be_searched_ends_the_search(shared: Path, kind: str) -> None:
     make, problem = UNSEARCHABLE[kind]
-    place, later = shared / "plugins", shared / ".cronix" / "plugins"
+    place, later = shared / "own" / "plugins", shared / ".cronix" / "plugins"
+    place.parent.mkdir()
+    place.parent.chmod(0o755)  # whatever umask is
     make(place)
     later.mkdir(parents=True)
     put(later)

@@ -105,10 +105,15 @@ def holds(place: Path, file: str) -> bool:
     try:
         os.lstat(place / file)
     except FileNotFoundError:
-        if place.is_symlink() and not place.exists():
+        if leads_nowhere(place):
             raise OSError(errno.ENOENT, NOWHERE) from None
         return False
     return True
+
+
+def leads_nowhere(place: Path) -> bool:
+    """Whether a directory that is not there, or one that it is in, is a link that is broken."""
+    return any(part.is_symlink() and not part.exists() for part in (place, *place.parents))
 
 
 def check(path: Path, *, library: bool) -> None:

@@ -93,6 +93,9 @@ def test_all_directories_are_shown_in_order_with_what_is_wrong_with_them(here: P
     assert listed(here).directories[1].problem == ABSENT
     (here / ".cronix" / "plugins").touch()
     assert listed(here).directories[1].problem == "Not a directory"
+    (here / ".cronix").rename(here / "moved")
+    (here / ".cronix").symlink_to("/no/where")
+    assert listed(here).directories[1].problem == "a link that leads nowhere"
 
 
 def test_a_file_that_an_earlier_directory_hides_says_by_which(here: Path) -> None:

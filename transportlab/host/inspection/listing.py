@@ -27,6 +27,7 @@ from transportlab.host.discovery import (
     directories,
     find,
     is_name,
+    leads_nowhere,
     name_of,
     reason,
 )
@@ -117,7 +118,7 @@ def _names(folder: Path) -> tuple[list[str], str]:
     try:
         return sorted(name for name in os.listdir(folder) if name.startswith(PREFIX)), ""
     except FileNotFoundError:
-        return [], NOWHERE if folder.is_symlink() else ABSENT
+        return [], NOWHERE if leads_nowhere(folder) else ABSENT
     except OSError as error:
         return [], reason(error)
 
