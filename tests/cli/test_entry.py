@@ -47,6 +47,26 @@ def test_a_list_into_a_full_device_is_an_error() -> None:
     assert (done.returncode, done.stderr) == (1, "error: [Errno 28] No space left on device\n")
 
 
+@pytest.mark.usefixtures("heeded_signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_has_its_status_also_while_nobody_reads_what_is_printed(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    for name in range(1000):  # more than a pipe holds
+        (tmp_path / f"cronix-backend-n{name}").touch()
+    running = subprocess.Popen(
+        [COMMAND, "plugins", "list"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "CRONIX_PLUGIN_DIR": str(tmp_path)},
+    )
+    assert running.stdout is not None
+    assert running.stdout.read(1)
+    running.send_signal(number)
+    _, told = running.communicate(timeout=60)
+    assert (running.returncode, told) == (128 + number, b"")
+
+
 def test_json_does_nothing_to_a_terminal_either() -> None:
     # The fault's message has a line separator in it.
     done = shell(f"{PLAN} {PROCESS[0]} --json --backend-config faults=Plan=error:NOT_FOUND")

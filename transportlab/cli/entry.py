@@ -5,9 +5,10 @@ of any stop, and exits with 128 and the signal's number (interrupts.py).
 """
 
 import os
+import signal
 import sys
 
-from transportlab.cli.interrupts import interrupts
+from transportlab.cli.interrupts import EXIT_SIGNAL, interrupts
 from transportlab.cli.operations import app
 
 
@@ -16,11 +17,23 @@ def main() -> None:
     _open_streams()
     interrupts.heed()
     try:
-        app()
+        _run()
     except OSError as error:  # of stdout: what is in the way of a plugin is a LabError
         # Else the interpreter tries once more at its end, and exits with 120.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(f"error: {error}")
+
+
+def _run() -> None:
+    """The command; if a signal ends it outside its guards, where no plugin is, with its status."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(interrupts.status)
+    except SystemExit as end:
+        if end.code == EXIT_SIGNAL + signal.SIGINT:  # typer's own, whichever signal it was
+            end.code = interrupts.status
+        raise
 
 
 def _open_streams() -> None:
