@@ -7,10 +7,11 @@ plugin process itself.
 
 import base64
 import json
+import shlex
 import sys
 import traceback
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from transportlab.host.process import plugin_environment
 from transportlab.registry import load_transport, transport_names
 
 SECRET = 'Vt9"Kq/7\\wZ é-2f81c0de'
+Make = Callable[[str], str]
 ISOLATED = [name for name in transport_names() if load_transport(name).traits.isolated]
 
 
@@ -183,6 +185,7 @@ def test_a_plugin_cannot_tell_a_secret_as_its_version(name: str, tmp_path: Path)
     seen = Seen()
     with open_backend(str(path), name, HostOptions(secrets={"token": SECRET})) as session:
         assert session.info.plugin_version == SECRET  # a reply is data, and comes as it is
+        assert "[token]" in fails(session, "!refuse:", seen).__notes__[0]
         fails(session, "!die:", seen)
     assert not found_in(seen.text())
 
@@ -199,6 +202,51 @@ def create(config):
 
 PLUGIN = replace(echo.PLUGIN, name="boasting", create=create)
 run(PLUGIN)
+"""
+
+
+LINES = {"%s": "E-HANDSHAKE-NOISE", "CRONIX-PLUGIN-V1 stdio transport=%s": "E-HANDSHAKE-WORDS"}
+
+
+@pytest.mark.parametrize("line", LINES)
+@pytest.mark.parametrize("name", ISOLATED)
+def test_a_bad_handshake_line_does_not_tell_either(plugin: Make, name: str, line: str) -> None:
+    """A plugin may have the secret before the host gives it, from where the host has it."""
+    seen = Seen()
+    path = plugin(f"printf '%s\\n' {shlex.quote(line % SECRET)}; read -r end; read -r end")
+    with pytest.raises(PluginError) as caught:
+        open_backend(path, name, HostOptions(secrets={"token": SECRET}, stop=2.0))
+    assert caught.value.code == LINES[line]
+    assert "[token]" in caught.value.problem
+    seen.errors.append(caught.value)
+    assert not found_in(seen.text())
+
+
+@pytest.mark.parametrize("name", ISOLATED)
+def test_a_second_handshake_line_does_not_tell_either(echo_with: Make, name: str) -> None:
+    seen = Seen()
+    options = HostOptions(secrets={"token": SECRET}, stop=2.0)
+    with open_backend(echo_with(AGAIN), name, options) as session:
+        error = fails(session, "again", seen)
+    assert isinstance(error, PluginError)
+    assert error.code == "E-HANDSHAKE-TWICE"
+    assert "[token]" in error.problem
+    assert not found_in(seen.text())
+
+
+AGAIN = """
+ready, session = sdk.ProcessLife.ready, sdk.PluginSession
+def remember(life):
+    global known
+    ready(known := life)
+class Restarted(session):
+    def open_session(self, request, context):
+        known._line = "CRONIX-PLUGIN-V1 " + request.config["token"]
+        return super().open_session(request, context)
+    def read(self, request, context):
+        known.ready()
+        os._exit(3)
+sdk.ProcessLife.ready, sdk.PluginSession = remember, Restarted
 """
 
 
