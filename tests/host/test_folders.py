@@ -17,7 +17,7 @@ import pytest
 
 from transportlab.channel import EndpointKind
 from transportlab.errors import PluginError
-from transportlab.host import open_backend
+from transportlab.host import folders, open_backend
 from transportlab.host.folders import PREFIX, private_folder, remove_abandoned, usual_place
 from transportlab.registry import transport_names
 
@@ -104,6 +104,13 @@ def test_nothing_else_is_touched(place: str) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="not run: only root can make another user's files")
+def test_of_a_full_place_a_part_is_looked_at(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(5):
+        Path(place, f"{PREFIX}{number:08}").mkdir(mode=0o700)
+    monkeypatch.setattr(folders, "SWEPT", 3)
+    assert [remove_abandoned(place) for _ in range(3)] == [3, 2, 0]
+
+
 def test_another_users_directory_is_not_touched(place: str) -> None:
     folder = Path(place, f"{PREFIX}abcdefgh")
     folder.mkdir(mode=0o700)
