@@ -9,7 +9,7 @@ from bench.faults.campaign import Campaign
 from bench.faults.catalogue import FAULTS, Fault, Point
 from bench.faults.columns import Column, chosen, columns
 from bench.faults.record import Cell, Record
-from bench.faults.table import is_late, is_lost, page, write_page
+from bench.faults.table import is_late, is_left, is_lost, page, report_is_true, write_page
 from transportlab.evidence.progress import progress
 
 RUNS_DEFAULT = 1
@@ -61,6 +61,10 @@ def tell_bad(cell: Cell, column: Column) -> bool:
         wrong.append(f"late: control {last['control']:.2f} s, stop {last['stop']:.2f} s")
     if last["state"].startswith("BROKEN") or last["converged"] is False:
         wrong.append(f"the crontab: {last['state']}, converged: {last['converged']}")
+    if is_left(cell, last) and not column.in_host:
+        wrong.append(f"left behind: {last['left']} {' '.join(last['files'])}".strip())
+    if last["reached"] and not report_is_true(last):
+        wrong.append(f"the report is not true: {last['reached']}, and done is {last['done']}")
     for problem in wrong:
         print(f"{cell['fault']} {cell['column']} run {last['run']}: {problem}", file=sys.stderr)
     return bool(wrong)

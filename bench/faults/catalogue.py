@@ -43,6 +43,7 @@ class Fault:
     """One way to misbehave. no_library and no_worker: why there is none such, if so.
 
     hangs: the call runs into its deadline. full: the crontab is on a disk of its own that fills.
+    leaves: what one of is left behind, by its kind in a Census; empty if nothing is.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Fault:
     no_library: str = ""
     no_worker: str = ""
     full: bool = False
+    leaves: str = ""
 
 
 FAULTS = (
@@ -75,7 +77,8 @@ FAULTS = (
     Fault("garbage", "answers garbage, and hangs", Point.READ, hangs=True, no_library=CALL_ONLY),
     Fault("panic-in-apply", "raises after the second of three ops", Point.APPLY),
     Fault("exit-3-in-apply", "exits with 3 after the second of three ops", Point.APPLY),
-    Fault("kill-in-write", "gets SIGKILL in the write of the third op", Point.APPLY),
+    Fault("kill-in-write", "gets SIGKILL in the write of the third op", Point.APPLY,
+          leaves="files"),  # the crontab's next version, which the next write removes
     Fault("hang-in-apply", "hangs after the second of three ops", Point.APPLY, hangs=True),
     Fault("disk-full", "fills the disk before the third op", Point.APPLY, full=True),
     Fault("hang-in-close", "hangs in CloseSession", Point.STOP, hangs=True),
@@ -84,7 +87,8 @@ FAULTS = (
     Fault("ignores-sigterm", "ends neither with its stdin nor by SIGTERM", Point.STOP,
           no_library=EXIT),
     Fault("grandchild", "leaves a child that holds stderr", Point.STOP),
-    Fault("daemon", "leaves a child that holds stderr, in a session of its own", Point.STOP),
+    Fault("daemon", "leaves a child that holds stderr, in a session of its own", Point.STOP,
+          leaves="process"),
 )  # fmt: skip
 
 

@@ -7,7 +7,6 @@ inherit wherever they go.
 import os
 import signal
 import tempfile
-import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,7 +24,11 @@ SETTLE_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Census:
-    """processes by number; fds and threads of this process; files under the temporary directory."""
+    """What there is at a moment.
+
+    processes: the numbers of the marked ones, and of this one's children, reaped or not. fds and
+    threads of this process, those of libraries among them. files under the temporary directory.
+    """
 
     processes: frozenset[int]
     fds: int
@@ -59,6 +62,15 @@ def marked(mark: str) -> frozenset[int]:
     return frozenset(found)
 
 
+def children() -> frozenset[int]:
+    """This process's children; one that has ended and was not reaped has lost its mark."""
+    found: set[int] = set()
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(OSError):  # a thread may end while its folder is read
+            found |= {int(pid) for pid in (task / "children").read_text().split()}
+    return frozenset(found)
+
+
 def files() -> frozenset[str]:
     """What lies below the directory for temporary files, but the fault's own ballast."""
     return frozenset(
@@ -68,8 +80,8 @@ def files() -> frozenset[str]:
 
 def census(mark: str) -> Census:
     """Now."""
-    fds = len(os.listdir("/proc/self/fd"))
-    return Census(marked(mark), fds, threading.active_count(), files())
+    fds, threads = (len(os.listdir(f"/proc/self/{kind}")) for kind in ("fd", "task"))
+    return Census(marked(mark) | children(), fds, threads, files())
 
 
 def settled(before: Census, mark: str) -> Census:

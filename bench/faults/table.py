@@ -21,6 +21,7 @@ from bench.faults.catalogue import (
     Point,
     control_limit,
 )
+from bench.faults.state import OPS
 
 BEGIN = "<!-- begin: python -m bench.faults -->"
 END = "<!-- end: python -m bench.faults -->"
@@ -72,12 +73,13 @@ def summary(document: dict[str, Any]) -> list[str]:
     again = [run["converged"] for _, run in runs if run["converged"] is not None]
     told = [report_is_true(run) for _, run in runs if run["reached"]]
     return [
-        f"{len(runs)} runs of {len(document['cells'])} cells, of commit"
+        f"{len(runs)} runs of {len({id(cell) for cell, _ in runs})} cells, of commit"
         f" {document['commit'][:12]}{' and changes' if document['dirty'] else ''}. Memory is"
         f" bounded by {document['memory']}.",
         "",
         *control(runs),
         lost(runs, set(document["in_host"])),
+        left_behind([(c, run) for c, run in runs if c["column"] not in document["in_host"]]),
         f"- Crontab: each entry in its old form or in its new one, and every other line as before,"
         f" in {len(whole)} of {len(runs)} runs.",
         f"- Report of an interrupted Apply: true of the file in {sum(told)} of {len(told)} runs.",
@@ -90,11 +92,13 @@ def control(runs: Sequence[tuple[Cell, Run]]) -> list[str]:
     """How many runs were within their bounds."""
     alive = [(cell, run) for cell, run in runs if not is_lost(run)]
     good = [run for cell, run in alive if not is_late(cell, run)]
+    start = max(control_limit(f, SHORT) for f in FAULTS if f.point in (Point.START, Point.OPEN))
     default = [run["control"] + run["stop"] for _, run in alive if run["bounds"] == "default"]
     found = [
         f"- Control: within the bound in {len(good)} of the {len(alive)} runs that the host"
         f" outlived. A call has a deadline of {CALL:g} s and {MARGIN:g} s more, a stop"
-        f" {SHORT.limit:g} s where its steps are given {SHORT.close:g} s and {SHORT.stop:g} s."
+        f" {SHORT.limit:g} s where its steps are given {SHORT.close:g} s and {SHORT.stop:g} s,"
+        f" and a start that fails {start:g} s with the stop."
     ]
     if default:
         found.append(
@@ -114,6 +118,15 @@ def lost(runs: Sequence[tuple[Cell, Run]], within: set[str]) -> str:
     )
 
 
+def left_behind(runs: Sequence[tuple[Cell, Run]]) -> str:
+    """After how many runs of a plugin's process nothing was left that need not be."""
+    good = [run for cell, run in runs if not is_left(cell, run)]
+    return (
+        f"- Left behind where the plugin is a process: nothing, or the one child or file that its"
+        f" fault is there to leave, in {len(good)} of {len(runs)} runs."
+    )
+
+
 def is_lost(run: Run) -> bool:
     """Whether the host did not come back from it."""
     return str(run["code"]).startswith(LOST)
@@ -126,11 +139,18 @@ def is_late(cell: Cell, run: Run) -> bool:
     return bool(run["control"] > control_limit(found, bounds) or run["stop"] > bounds.limit)
 
 
+def is_left(cell: Cell, run: Run) -> bool:
+    """Whether more was left behind than the fault is there to leave."""
+    leaves = next(f.leaves for f in FAULTS if f.name == cell["fault"])
+    return bool(run["left"] != ({leaves: 1} if leaves else {}))
+
+
 def report_is_true(run: Run) -> bool:
-    """Whether what was reported applied is there, and what was reported unattempted is not."""
+    """Whether each op is told once, what was reported applied is there, and unattempted is not."""
     done, said = set(run["done"]), run["reached"]
     applied, open_ = set(said["applied"]), {*said["unattempted"], *said["failed"]}
-    return applied <= done and not open_ & done
+    told = sorted(job for jobs in said.values() for job in jobs)
+    return told == sorted(OPS) and applied <= done and not open_ & done
 
 
 def row(found: Fault, cell: Cell) -> str:

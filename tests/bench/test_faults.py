@@ -1,12 +1,13 @@
-"""The campaign of faults: each fault once, what it rests on, and the table in the docs."""
+"""The campaign of faults: each fault once, and what it rests on."""
 
-import json
+import _thread
 import os
+import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,11 +15,10 @@ from bench.faults import state, table
 from bench.faults.campaign import Campaign
 from bench.faults.catalogue import BRIEF, FAULTS, Fault, Point, control_limit, fault
 from bench.faults.cell import Job, Met, converge, meet
-from bench.faults.columns import ROOT, Artifacts, Column, chosen, columns, not_applicable
+from bench.faults.columns import Artifacts, Column, chosen, columns, not_applicable
 from bench.faults.deeds import ENV_GROUP
 from bench.faults.disk import MemoryGroup
 from bench.faults.leftovers import ENV_MARK, census, clear, settled
-from bench.faults.record import Record
 from transportlab.registry import load_transport
 
 HANG_GUARD = 20.0
@@ -40,9 +40,6 @@ CODES = {
     "garbage": {"E-CALL", "DEADLINE_EXCEEDED"},
 }
 """The codes of the errors; E-CALL where none is named, and none at the stop."""
-
-LEFT = {"daemon": {"process": 1}, "kill-in-write": {"files": 1}}
-"""What stays: a child in a session of its own, and the file that the next write removes."""
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +107,7 @@ def test_a_host_bears_each_fault(  # noqa: PLR0913, PLR0917  # fixtures
             wanted = {"INTERNAL"}
         assert seen.code in ({""} if at_stop else wanted)
         assert seen.control < control_limit(found, BRIEF) + HANG_GUARD
-        assert seen.left == LEFT.get(found.name, {})
+        assert not table.is_left({"fault": found.name}, asdict(seen))
         if not at_stop:
             assert str(artifacts) in seen.text
         if seen.exit == "signal SIGKILL":
@@ -166,6 +163,21 @@ def test_an_unknown_fault_or_column_is_told() -> None:
 # ---- the checks
 
 
+def test_a_child_that_nobody_has_reaped_is_left_behind() -> None:
+    before = census("no run")
+    with subprocess.Popen(["true"]) as child:
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert census("no run").since(before)["process"] == 1
+    assert "process" not in census("no run").since(before)
+
+
+def test_a_thread_that_a_library_has_started_is_left_behind() -> None:
+    before, lock = census("no run"), threading.Lock()
+    with lock:
+        _thread.start_new_thread(lock.acquire, ())  # threading has no list of it
+        assert census("no run").since(before)["thread"] == 1
+
+
 def test_a_file_is_old_or_new_or_on_the_way(states: state.States) -> None:
     assert states.judge(states.old) == ("old", ())
     assert states.judge(states.new) == ("new", state.OPS)
@@ -182,84 +194,3 @@ def test_a_file_in_between_is_broken(states: state.States) -> None:
     assert states.judge(states.old[:-10])[0].startswith("BROKEN")
     assert states.judge(states.old + b"* * * * * other\n")[0].startswith("BROKEN")
     assert states.judge(states.old * 2)[0].startswith("BROKEN")
-
-
-def test_a_report_that_is_not_true_of_the_file_is_found() -> None:
-    def run(done: list[str], **said: list[str]) -> dict[str, Any]:
-        return {"done": done, "reached": {"applied": [], "failed": [], "unattempted": []} | said}
-
-    assert table.report_is_true(run(["a"], applied=["a"], unattempted=["b"]))
-    assert table.report_is_true(run(["a", "b"], applied=["a"], unknown=["b"]))
-    assert not table.report_is_true(run([], applied=["a"]))
-    assert not table.report_is_true(run(["a"], unattempted=["a"]))
-
-
-# ---- the table
-
-
-def cell(name: str, column: str, *runs: Met, not_run: str = "") -> dict[str, Any]:
-    return {"fault": name, "column": column, "not_run": not_run, "runs": list(map(asdict, runs))}
-
-
-def document(*cells: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "commit": "0123456789abcdef", "dirty": False, "memory": "a fence", "in_host": ["inside"],
-        "cells": list(cells),
-    }  # fmt: skip
-
-
-def test_the_table_shows_median_worst_and_how_often() -> None:
-    runs = [
-        Met(n, "short", control=c, stop=0.1, code="E-CALL", exit=e, state="old")
-        for n, (c, e) in enumerate([(0.1, "x"), (0.2, "x"), (0.5, "y")])
-    ]
-    lost = Met(0, "short", code="HOST ENDED", exit="exit status 3", state="old", converged=True)
-    text = "\n".join(
-        table.lines(
-            document(
-                cell("exit-3", "pipe", *runs),
-                cell("exit-3", "inside", lost),
-                cell("garbage", "inside", not_run="no wire"),
-            )
-        )
-    )
-    assert "| pipe | 0.20 / 0.50 s | 0.10 / 0.10 s | nothing | old | 2x `E-CALL` x<br>1x" in text
-    assert "| inside | - | - | nothing | old | `HOST ENDED` exit status 3 |" in text
-    assert "| inside | no wire |" in text
-    assert "1 runs where the plugin is in the host's own process, 0 others" in text
-    assert "within the bound in 3 of the 3 runs" in text
-
-
-def test_a_run_that_is_late_or_breaks_the_crontab_is_counted() -> None:
-    late = Met(0, "short", control=9.0, code="E-CALL", state="BROKEN: torn")
-    text = "\n".join(table.lines(document(cell("exit-3", "pipe", late))))
-    assert "within the bound in 0 of the 1 runs" in text
-    assert "in 0 of 1 runs" in text
-
-
-def test_parts_of_a_campaign_are_put_together(tmp_path: Path) -> None:
-    whole, part = (Record(tmp_path / name, "none") for name in ("whole", "part"))
-    first, pipe = FAULTS[0], columns()[0]
-    whole.document["cells"] = [cell(first.name, pipe.title, Met(0, "short"))]
-    part.document["cells"] = [
-        cell(first.name, pipe.title, Met(0, "short"), Met(1, "short")),
-        cell(FAULTS[1].name, pipe.title, Met(0, "short")),
-    ]
-    part.write()
-    whole.take(tmp_path / "part")
-    assert [len(found["runs"]) for found in whole.document["cells"]] == [2, 1]
-    whole.document["source_sha256"] = "other"
-    with pytest.raises(ValueError, match="source_sha256"):
-        whole.take(tmp_path / "part")
-
-
-def test_a_page_without_the_marks_is_refused() -> None:
-    with pytest.raises(ValueError, match="no marks"):
-        table.page("text", document())
-
-
-def test_the_table_in_the_docs_is_that_of_the_evidence() -> None:
-    evidence = json.loads((ROOT / "evidence" / "faults.json").read_text())
-    text = (ROOT / "docs" / "host.md").read_text()
-    assert table.page(text, evidence) == text
-    assert {cell["fault"] for cell in evidence["cells"]} == {found.name for found in FAULTS}
