@@ -15,10 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from transportlab.channel import EndpointKind
+from transportlab.channel import EndpointKind, SocketEndpoint
 from transportlab.errors import PluginError
-from transportlab.host import folders, open_backend
+from transportlab.host import folders, launch, open_backend
 from transportlab.host.folders import PREFIX, private_folder, remove_abandoned, usual_place
+from transportlab.host.launch import MAX_SOCKET_PATH
 from transportlab.registry import transport_names
 
 SOCKET = transport_names(EndpointKind.SOCKET)[0]
@@ -84,6 +85,20 @@ def test_the_next_start_of_a_plugin_tidies_up() -> None:
             assert not left.exists()
 
 
+def test_the_place_for_short_paths_is_tidied_up_as_well(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = Path(place, f"{PREFIX}abcdefgh")
+    left.mkdir(mode=0o700)
+    with tempfile.TemporaryDirectory(prefix="x" * MAX_SOCKET_PATH) as long:
+        monkeypatch.setattr(tempfile, "tempdir", long)
+        monkeypatch.setattr(launch, "SHORT_PLACE", place)
+        with open_backend("echo", SOCKET) as session:
+            assert isinstance(session.endpoint, SocketEndpoint)
+            assert Path(session.endpoint.path).parents[1] == Path(place)
+            assert not left.exists()
+
+
 def test_nothing_else_is_touched(place: str) -> None:
     name = f"{PREFIX}abcdefgh"
     kept = {
@@ -103,7 +118,6 @@ def test_nothing_else_is_touched(place: str) -> None:
     assert set(Path(place).iterdir()) == set(kept.values())
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="not run: only root can make another user's files")
 def test_of_a_full_place_a_part_is_looked_at(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(5):
         Path(place, f"{PREFIX}{number:08}").mkdir(mode=0o700)
@@ -111,6 +125,7 @@ def test_of_a_full_place_a_part_is_looked_at(place: str, monkeypatch: pytest.Mon
     assert [remove_abandoned(place) for _ in range(3)] == [3, 2, 0]
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="not run: only root can make another user's files")
 def test_another_users_directory_is_not_touched(place: str) -> None:
     folder = Path(place, f"{PREFIX}abcdefgh")
     folder.mkdir(mode=0o700)
