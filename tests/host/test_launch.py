@@ -137,12 +137,14 @@ def test_dying_by_a_signal_is_told(plugin: Make, refusal: Refusal) -> None:
 
 DAEMON = """
 read, write = os.pipe()
+started = os.getpid()
 if os.fork():
     os.read(read, 1)
     os._exit(0)
 os.setsid()
 os.write(write, b"x")
-time.sleep(1)  # until the host has noticed that the process which it started has ended
+while os.path.exists(f"/proc/{started}"):  # it is there until the host has taken its status
+    time.sleep(0.01)
 """
 
 
