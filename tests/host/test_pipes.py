@@ -1,4 +1,4 @@
-"""A second handshake line is found in what a plugin writes, however the bytes come."""
+"""What a plugin writes: a second handshake line is found, and of a log the last lines are kept."""
 
 import os
 import threading
@@ -6,7 +6,7 @@ import threading
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transportlab.host.pipes import Drain
+from transportlab.host.pipes import STDERR_LINES, Drain, Tail
 
 MARK = b"CRONIX-PLUGIN-V"
 PIECES = st.lists(
@@ -31,6 +31,13 @@ def test_a_line_that_begins_like_a_handshake_is_seen_and_no_other(pieces: list[b
     lines = b"".join(pieces).split(b"\n")
     seen = any(line.startswith(MARK) for line in lines)
     assert (drain.second is not None) is seen
+
+
+def test_of_a_long_log_the_last_lines_are_kept() -> None:
+    tail = Tail("demo")
+    for number in range(10 * STDERR_LINES):
+        tail.take(b"%d\n" % number)
+    assert tail.lines == tuple(map(str, range(9 * STDERR_LINES, 10 * STDERR_LINES)))
 
 
 def test_a_pipe_that_is_closed_while_it_is_read_ends_and_reads_nobody_elses() -> None:
