@@ -4,7 +4,8 @@
 
 Each Apply creates 256 jobs in a real crontab; the plugin gets SIGKILL somewhere in it. What the
 host then reports applied must be in the file; what it reports unknown (one job at most) or
-unreported may be or not: told is how many of them are. Exits 1 if a report was not true.
+unreported may be or not: told is how many of them are. Each job is in a report once. Exits 1 if a
+report was not true.
 """
 
 import argparse
@@ -15,7 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
 
@@ -35,17 +36,24 @@ UNDISTURBED = 3
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How one Apply ended: the report (None if it came to its end), and the jobs in the file."""
+    """How one Apply ended: the report (None if it came to its end), and the jobs in the file.
+
+    planned are the jobs that were to be there: a report tells each of them once.
+    """
 
     reached: Reached | None
     there: frozenset[str]
+    planned: frozenset[str]
 
     @property
     def true(self) -> bool:
         """Whether the report is true of the file."""
         if self.reached is None:
-            return len(self.there) == JOBS
+            return self.there == self.planned
         said = self.reached
+        told = sorted(job for jobs in asdict(said).values() for job in jobs)
+        if told != sorted(self.planned):
+            return False
         open_ = {*said.unattempted, *said.failed}
         return {*said.applied} <= self.there and not open_ & self.there and len(said.unknown) < 2
 
@@ -57,14 +65,15 @@ class Ending:
 def apply(column: Column, crontab: Path, after: float | None) -> tuple[Ending, float]:
     """One Apply, whose plugin is killed so many seconds after its begin; and what it took."""
     crontab.write_bytes(b"")
-    jobs = desired({f"job-{n:03}": "1 2 3 4 5" for n in range(JOBS)})
+    planned = {f"job-{n:03}": "1 2 3 4 5" for n in range(JOBS)}
     options = HostOptions(config={"path": str(crontab)})
     with open_backend("crontab", column.transport, options) as session:
-        plan = session.backend.plan(model.PlanRequest(APP, jobs), Context())
+        plan = session.backend.plan(model.PlanRequest(APP, desired(planned)), Context())
         begin = time.monotonic()
         reached = interrupted(session, plan, after)
         took = time.monotonic() - begin
-    return Ending(reached, frozenset(blocks(crontab.read_bytes())[0])), took
+    there = frozenset(blocks(crontab.read_bytes())[0])
+    return Ending(reached, there, frozenset(planned)), took
 
 
 def interrupted(session: HostSession, plan: model.PlanReply, after: float | None) -> Reached | None:

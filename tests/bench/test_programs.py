@@ -61,11 +61,18 @@ def test_a_report_is_held_against_the_file(tmp_path: Path) -> None:
     killed, took = apply(column, tmp_path / "crontab", 0.01)
     assert killed.true
     assert took < HANG_GUARD
-    assert Ending(Reached(applied=("a",), unknown=("b",), unreported=("c",)), frozenset("a")).true
-    assert Ending(Reached(unreported=("a", "b")), frozenset("a")).carried_out(("a", "b")) == 1
-    assert not Ending(Reached(applied=("a",), unattempted=("b",)), frozenset("ab")).true
-    assert not Ending(Reached(applied=("a",)), frozenset()).true
-    assert not Ending(None, frozenset("a")).true
+
+    def ended(said: Reached | None, there: str, planned: str = "ab") -> Ending:
+        return Ending(said, frozenset(there), frozenset(planned))
+
+    assert ended(Reached(applied=("a",), unknown=("b",), unreported=("c",)), "a", "abc").true
+    assert ended(Reached(unreported=("a", "b")), "a").carried_out(("a", "b")) == 1
+    assert not ended(Reached(applied=("a",), unattempted=("b",)), "ab").true
+    assert not ended(Reached(applied=("a",), unreported=("b",)), "").true
+    assert not ended(Reached(applied=("a",)), "a").true, "a job that is not told"
+    assert not ended(Reached(applied=("a",), unreported=("a", "b")), "a").true, "one told twice"
+    assert ended(None, "ab").true
+    assert not ended(None, "a").true
 
 
 def test_paired_arms_give_a_ratio_and_their_spread() -> None:
