@@ -1,18 +1,20 @@
 """The handshake line of real plugins that get it wrong: a code for each way, and its bytes."""
 
 import re
+import time
 from collections.abc import Callable
 
 import pytest
 
 from transportlab import model
 from transportlab.channel import EndpointKind
-from transportlab.context import Context
-from transportlab.errors import PluginError
+from transportlab.context import Cancellation, Context
+from transportlab.errors import Code, PluginError, RpcError
 from transportlab.host import HostOptions, open_backend
 from transportlab.registry import transport_names
 
 SOCKETS = transport_names(EndpointKind.SOCKET)
+HANG_GUARD = 30.0
 PROCESS = [*SOCKETS, *transport_names(EndpointKind.STDIO)]
 
 Make = Callable[[str], str]
@@ -115,6 +117,26 @@ def test_a_line_of_4096_bytes_is_read_and_of_4097_is_not(plugin: Make, refusal: 
 
     assert refusal(plugin(script(4096)), SOCKETS[0]).code == "E-ENDPOINT"
     assert refusal(plugin(script(4097)), SOCKETS[0]).code == "E-HANDSHAKE-TOO-LONG"
+
+
+def test_the_wait_for_a_line_can_be_given_up(plugin: Make) -> None:
+    given_up = Cancellation()
+    options = HostOptions(
+        handshake=2 * HANG_GUARD,
+        stop=2.0,
+        cancellation=given_up,
+        on_log=lambda _: given_up.cancel(),
+    )
+    begin = time.monotonic()
+    with pytest.raises(RpcError) as caught:
+        open_backend(plugin(f"echo begun >&2; {WAIT}"), PROCESS[-1], options)
+    assert caught.value.code is Code.CANCELLED
+    assert time.monotonic() - begin < HANG_GUARD
+
+
+def test_any_number_of_seconds_may_be_waited() -> None:
+    with open_backend("echo", PROCESS[-1], HostOptions(handshake=1e300)) as session:
+        assert session.info.plugin_name == "echo"
 
 
 @pytest.mark.parametrize("transport", PROCESS[:1])
