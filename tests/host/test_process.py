@@ -67,6 +67,18 @@ def test_a_stopped_plugin_is_killed_in_time(tmp_path: Path) -> None:
     assert time.monotonic() - begin < 30
 
 
+def test_a_process_that_no_signal_ends_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    process = PluginProcess("stuck", ["/bin/sh", "-c", "exec sleep 600"], os.environ)
+    begin = time.monotonic()
+    with monkeypatch.context() as deaf:  # as one that waits for a disk which does not answer
+        deaf.setattr(process, "_signal", lambda _: None)
+        process.stop(0.4)
+    assert time.monotonic() - begin < 30
+    assert process.exit == ""
+    process.stop(0.4)
+    assert process.exit == "signal SIGTERM"
+
+
 def test_a_grandchild_that_holds_stderr_is_killed_with_its_group(tmp_path: Path) -> None:
     note = tmp_path / "pid"
     stopped(f"sleep 60 & echo $! > {note}; echo ready; read line; exit 0", tmp_path)
