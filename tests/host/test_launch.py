@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -122,6 +123,12 @@ def test_exiting_at_once_is_told_with_status_and_stderr(
     assert error.stderr == ("boom: missing libfoo",)
     for part in (error.path, "exit status 3", "boom: missing libfoo", "E-EXITED"):
         assert part in str(error)
+
+
+def test_an_error_has_what_the_plugin_wrote_before_it_ended(plugin: Make, refusal: Refusal) -> None:
+    slow = {"on_log": lambda _: time.sleep(0.1)}  # its lines are read later than its end is seen
+    error = refusal(plugin("echo one >&2; echo two >&2; exit 3"), SOCKETS[0], **slow)
+    assert error.stderr == ("one", "two")
 
 
 def test_exiting_with_0_before_the_handshake_is_an_error_too(
