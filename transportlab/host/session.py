@@ -75,7 +75,7 @@ class HostSession:
             if self.redactor:
                 channel = RedactedChannel(channel, self.redactor)
             self.channel = SupervisedChannel(channel, self._blame_call)
-            self._stack.callback(channel.close)
+            self._stack.callback(self.channel.close)
             if self.process is not None:
                 self.process.on_lost = self.channel.lose
                 if self.process.exit:  # before there was anybody to tell

@@ -23,7 +23,7 @@ Blame = Callable[[TransportError | RpcError], LabError]
 """What to raise for a failure of the channel; the backend's own answer comes back, with notes."""
 
 TURN_SECONDS = 0.02
-"""How often a write that waits for another looks at its deadline and its cancellation."""
+"""How often a write that waits for another looks at what may end its wait."""
 
 
 class _Guard:
@@ -65,6 +65,7 @@ class SupervisedChannel(Channel):
     def __init__(self, channel: Channel, blame: Blame) -> None:
         self.inner = channel
         self._lost = False
+        self._closed = False
         self._judge = blame
         self._writing = threading.Lock()
 
@@ -78,7 +79,7 @@ class SupervisedChannel(Channel):
     def lose(self) -> None:
         """The plugin has ended: nobody waits for it any more, whoever holds its wire."""
         self._lost = True
-        self.inner.close()
+        self.close()
 
     def _take_turn(self, timeout: float | None, cancel: Cancellation | None) -> float | None:
         if self._writing.acquire(blocking=False):
@@ -86,6 +87,8 @@ class SupervisedChannel(Channel):
         waiting = Context(timeout=timeout, cancellation=cancel)
         while not self._writing.acquire(timeout=TURN_SECONDS):
             waiting.check()
+            if self._closed:  # a stream that nobody goes on with never gives its turn back
+                raise self._blame(ChannelClosed("the channel is closed"))
         return waiting.remaining()
 
     def unary(
@@ -116,4 +119,5 @@ class SupervisedChannel(Channel):
 
     def close(self) -> None:
         """As in Channel."""
+        self._closed = True
         self.inner.close()
