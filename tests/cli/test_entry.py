@@ -224,3 +224,21 @@ def test_a_signal_does_not_hide_the_error_that_came_before_it(tmp_path: Path) ->
     assert done.returncode == 143
     assert b"error: NOT_FOUND" in done.stderr
     assert done.stderr.endswith(b"interrupted; the plugin has been stopped\n")
+
+
+def test_how_a_plugin_has_ended_is_told_whatever_has_become_of_sigchld(tmp_path: Path) -> None:
+    path = tmp_path / "cronix-backend-brief"
+    path.write_text("#!/bin/sh\nexit 3\n")
+    path.chmod(0o755)
+    ignoring = """import os, signal, sys
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+os.execv(sys.argv[1], sys.argv[1:])"""
+    command = [COMMAND, "read", "--manifest", MANIFEST, "--backend", path, "--transport"]
+    done = subprocess.run(
+        [sys.executable, "-c", ignoring, *command, PROCESS[0]],
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert "ended with exit status 3" in done.stderr

@@ -185,3 +185,15 @@ def test_asking_how_it_is_does_not_wait_for_who_waits_for_its_end() -> None:
         assert ended.result(30)
     process.stop(1.0)
     assert process.exit == "signal SIGKILL"
+
+
+def test_a_status_that_the_host_cannot_get_is_not_made_up() -> None:
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        process = PluginProcess("lost", ["/bin/sh", "-c", "exit 3"], os.environ)
+        assert process.wait(30)
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+    process.stop(1.0)
+    assert "SIGCHLD" in process.exit
+    assert "status 0" not in process.exit

@@ -16,6 +16,8 @@ def main() -> None:
     """The entry point of the installed command."""
     _open_streams()
     interrupts.heed()
+    # Whoever starts this may have it ignored, and then nobody learns how a plugin has ended.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     try:
         _run()
     except OSError as error:  # of stdout: what is in the way of a plugin is a LabError

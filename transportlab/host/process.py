@@ -16,7 +16,7 @@ from io import FileIO
 
 from transportlab.errors import PluginError, SecondHandshake
 from transportlab.host.pipes import Drain, OnLog, Readers, Tail
-from transportlab.host.spawn import spawn
+from transportlab.host.spawn import reap, spawn
 from transportlab.host.watch import Watch
 from transportlab.redact import NOTHING, Redactor
 
@@ -78,7 +78,7 @@ class PluginProcess:
         self.version = ""
         self._tail = Tail(name, on_log, redactor)
         self._drain: Drain | None = None
-        self._exit: int | None = None
+        self._exit: str | None = None
         self._ended = threading.Event()
         self._poll = select.poll()
         self._lock = threading.Lock()
@@ -183,13 +183,8 @@ class PluginProcess:
     @property
     def exit(self) -> str:
         """How it ended ("exit status 3", "signal SIGKILL"); empty while it runs."""
-        if not self._reaped():
-            return ""
-        status = self._exit or 0
-        if status >= 0:
-            return f"exit status {status}"
-        named = -status in signal.Signals.__members__.values()  # not all of the real-time ones are
-        return f"signal {signal.Signals(-status).name if named else -status}"
+        self._reaped()
+        return self._exit or ""
 
     @property
     def condition(self) -> str:
@@ -229,7 +224,7 @@ class PluginProcess:
         with self._lock:
             if self._exit is None and self._poll.poll(0):
                 self._kill_group(signal.SIGKILL)  # what is left of it, before its number is free
-                self._exit = self._child.wait()
+                self._exit = reap(self._child)
                 self._ended.set()
             return self._exit is not None
 

@@ -1,6 +1,11 @@
-"""The start of a plugin's process: its pipes, its group, and nothing else of the host's."""
+"""The start of a plugin's process: its pipes, its group, and nothing else of the host's.
+
+And what became of it, once it has ended.
+"""
 
 import errno
+import os
+import signal
 import subprocess
 import threading
 import time
@@ -8,6 +13,8 @@ from collections.abc import Mapping, Sequence
 
 BUSY_SECONDS = 1.0
 """How long a start waits for a file that is open for writing somewhere (ETXTBSY)."""
+
+NO_STATUS = "a status that the host did not get (it ignores SIGCHLD, or waits for any child)"
 
 
 def spawn(
@@ -44,3 +51,17 @@ def start_thread(thread: threading.Thread) -> None:
         thread.start()
     except RuntimeError as error:
         raise OSError(errno.EAGAIN, str(error)) from error
+
+
+def reap(child: "subprocess.Popen[bytes]") -> str:
+    """How a process has ended, in words: "exit status 3", "signal SIGKILL". Waits for its end."""
+    try:
+        status = os.waitstatus_to_exitcode(os.waitpid(child.pid, 0)[1])
+    except ChildProcessError:  # Popen.wait() would make status 0 of it
+        child.returncode = 0
+        return NO_STATUS
+    child.returncode = status
+    if status >= 0:
+        return f"exit status {status}"
+    named = -status in signal.Signals.__members__.values()  # not all of the real-time ones are
+    return f"signal {signal.Signals(-status).name if named else -status}"
