@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -75,3 +76,15 @@ def test_what_nohup_has_had_ignored_stays_so(interrupts: Interrupts) -> None:
     interrupts.heed()
     signal.raise_signal(signal.SIGHUP)
     assert interrupts.number == 0
+
+
+def test_where_no_thread_is_to_be_had_a_signal_is_an_exception(
+    interrupts: Interrupts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    with interrupts.cancelling() as cancellation, pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGTERM)
+    assert not cancellation.cancelled

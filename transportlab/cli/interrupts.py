@@ -66,7 +66,11 @@ class Interrupts:
                 cancellation.cancel()
 
         listener = threading.Thread(target=listen, name="interrupts", daemon=True)
-        listener.start()
+        try:
+            listener.start()
+        except RuntimeError:  # no thread is to be had, which the start of a plugin will tell
+            yield cancellation
+            return
         self._news = news
         try:
             yield cancellation

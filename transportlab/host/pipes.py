@@ -49,7 +49,10 @@ class Readers:
     def pump(
         self, pipe: str, fd: int, pump: Callable[[], bool], end: Callable[[], None] | None = None
     ) -> None:
-        """As start(); pump reads for itself, and returns False at the end of the pipe."""
+        """As start(); pump reads for itself, and returns False at the end of the pipe.
+
+        Both raise OSError where no thread is to be had.
+        """
         thread = threading.Thread(
             target=self._read, args=(fd, pump, end), name=f"{self._name} {pipe}", daemon=True
         )

@@ -118,13 +118,8 @@ class PluginProcess:
             undo.pop_all()
 
     def _no_room(self, error: OSError) -> PluginError:
-        return PluginError(
-            "E-START",
-            f"the host has no room for it: {error.strerror}",
-            name=self.name,
-            path=self.path,
-            action=NO_ROOM,
-        )
+        problem = f"the host has no room for it: {error.strerror}"
+        return PluginError("E-START", problem, self.name, self.path, action=NO_ROOM)
 
     def _abandon(self) -> None:
         """End a process that nobody can attend to."""
@@ -158,7 +153,7 @@ class PluginProcess:
     def drain_stdout(self) -> None:
         """Throw away what the plugin still writes to stdout, from a thread, until stop().
 
-        Raises PluginError E-START.
+        Raises PluginError E-START where no thread is to be had.
         """
         self._drain = Drain(self.stdout)
         try:

@@ -8,7 +8,8 @@ will come any more, it arms instead an eventfd that is always readable. Compared
 around the reading, this spares each call the waking of a second thread that competes for the
 interpreter.
 
-A thread is made when none is left to wait. There are never more than MAX_CALLS + 1, because the
+A thread is made when none is left to wait. If none is to be had the next call is read when one has
+been answered. There are never more than MAX_CALLS + 1, because the
 thread whose turn it is refuses what would need another (P-LIMIT-2). It also carries out
 cancellations before anybody else's turn, so that they never wait for calls (P-JSONRPC-4).
 """
@@ -17,6 +18,7 @@ import os
 import select
 import threading
 from collections import deque
+from contextlib import suppress
 from typing import Any
 
 from transportlab.backend import Backend
@@ -78,8 +80,8 @@ class Server:
             self._count.wait_for(lambda: self._busy == 0, GRACE_SECONDS)
 
     def _add_thread(self) -> None:
-        self._threads += 1
         threading.Thread(target=self._work, name="jsonrpc", daemon=True).start()
+        self._threads += 1
 
     def _work(self) -> None:
         while (delivery := self._take()) is not None:
@@ -157,7 +159,8 @@ class Server:
                 return False
             self._busy += 1
             if self._busy == self._threads:
-                self._add_thread()
+                with suppress(RuntimeError):  # this thread reads on when it has answered
+                    self._add_thread()
         return True
 
     def _reply(self, line: bytes | None) -> None:

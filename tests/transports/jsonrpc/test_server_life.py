@@ -36,6 +36,19 @@ def test_calls_beyond_the_limit_are_refused_and_cancellations_are_not(host: Any)
     assert "result" in host.call("Read", {"app": "web"})
 
 
+def test_where_no_more_threads_are_to_be_had_calls_are_answered_one_by_one(
+    host: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    host.send(*[host.request_of("Read", {"app": "web"}, number) for number in range(3)])
+    assert ["result" in host.receive() for _ in range(3)] == [True] * 3
+    monkeypatch.undo()
+    assert "result" in host.call("Read", {"app": "web"})
+
+
 def padded(size: int, number: int) -> bytes:
     """A Read whose request is so many bytes long."""
     line = b'{"jsonrpc":"2.0","method":"Read","params":{"request":{"app":"%b"}},"id":%d}\n'
