@@ -18,7 +18,7 @@ LAYERS = (
     ("host", "transportlab.host"),
     ("inspection", "transportlab.host.inspection"),
     ("evidence", "transportlab.evidence", "transportlab.conformance"),
-    ("cli", "transportlab.cli"),
+    ("cli", "transportlab.cli", "transportlab.__main__"),
     ("contract", "transportlab.contract"),
     ("top", "bench", "tests", "plugins"),
 )

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from transportlab.channel import EndpointKind
 from transportlab.registry import transport_names
 
 COMMAND = str(Path(sys.executable).with_name("transportlab"))
-MANIFEST = str(Path(__file__).resolve().parents[2] / "spec" / "manifests" / "one-job.json")
+ROOT = Path(__file__).resolve().parents[2]
+MANIFEST = str(ROOT / "spec" / "manifests" / "one-job.json")
 PROCESS = transport_names(EndpointKind.SOCKET, EndpointKind.STDIO)
 PLAN = f"{COMMAND} plan --manifest {MANIFEST} --backend echo --transport"
 
@@ -226,6 +228,37 @@ def test_a_signal_does_not_hide_the_error_that_came_before_it(tmp_path: Path) ->
     assert done.stderr.endswith(b"interrupted; the plugin has been stopped\n")
 
 
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_while_the_command_is_still_imported_shows_no_traceback(
+    number: str, tmp_path: Path
+) -> None:
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    assert scripts == {"transportlab": "transportlab.__main__:main"}
+    code = f"import os, signal, time; os.kill(os.getpid(), signal.{number}); time.sleep(60)"
+    (tmp_path / "typer.py").write_text(code)
+    command = [sys.executable, "-m", "transportlab"]
+    env = os.environ | {"PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(command, env=env, capture_output=True, check=False, text=True)
+    assert (done.returncode, done.stderr) == (-signal.Signals[number], "")
+
+
+@pytest.mark.parametrize(("number", "status"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
+def test_a_signal_before_a_command_has_begun_is_told_by_its_own_status(
+    number: str, status: int, tmp_path: Path
+) -> None:
+    code = f"""
+import os, signal, sys
+from transportlab.cli import app, main
+@app.callback()
+def early():
+    os.kill(os.getpid(), signal.{number})
+sys.argv = ["transportlab", "transports"]
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (status, "", "")
+
+
 def test_how_a_plugin_has_ended_is_told_whatever_has_become_of_sigchld(tmp_path: Path) -> None:
     path = tmp_path / "cronix-backend-brief"
     path.write_text("#!/bin/sh\nexit 3\n")
@@ -233,7 +266,7 @@ def test_how_a_plugin_has_ended_is_told_whatever_has_become_of_sigchld(tmp_path:
     ignoring = """import os, signal, sys
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 os.execv(sys.argv[1], sys.argv[1:])"""
-    command = [COMMAND, "read", "--manifest", MANIFEST, "--backend", path, "--transport"]
+    command = [COMMAND, "read", "--manifest", MANIFEST, "--backend", str(path), "--transport"]
     done = subprocess.run(
         [sys.executable, "-c", ignoring, *command, PROCESS[0]],
         capture_output=True,
