@@ -229,3 +229,23 @@ def test_a_limit_of_descriptors_is_not_taken_for_a_bad_program() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert "ulimit -n" in caught.value.action
     assert "diagnose" not in caught.value.action
+
+
+@pytest.mark.parametrize("transport", PROCESS)
+def test_a_process_that_a_host_forks_off_does_not_stop_its_parents_plugin(transport: str) -> None:
+    code = f"""
+import os, sys
+from transportlab import model
+from transportlab.context import Context
+from transportlab.host import open_backend
+with open_backend("echo", {transport!r}) as session:
+    child = os.fork()
+    if child == 0:
+        sys.exit(3)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
+    session.backend.read(model.ReadRequest("app"), Context())
+print(session.process.exit)
+"""
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    done = subprocess.run(command, capture_output=True, check=False, text=True)
+    assert done.stdout == "exit status 0\n", done.stderr

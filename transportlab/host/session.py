@@ -6,6 +6,7 @@ its path over a program's transport runs in a worker, a program of the host's ow
 """
 
 import contextlib
+import os
 from collections.abc import Collection, Iterator
 from types import TracebackType
 from typing import Self
@@ -53,6 +54,7 @@ class HostSession:
 
     def __init__(self, backend: str, transport: Transport, options: HostOptions) -> None:
         self._name = backend
+        self._owner = os.getpid()
         self._options = options
         self.redactor = redactor_of(options.secrets)
         self._path = ""
@@ -199,8 +201,12 @@ class HostSession:
             yield "allow it more time, or see what it does; a session that is closed ends it"
 
     def close(self) -> None:
-        """CloseSession, close the channel, stop the plugin. A second time does nothing."""
-        self._stack.close()
+        """CloseSession, close the channel, stop the plugin. A second time does nothing.
+
+        Nor does it in a process that was forked off: the plugin is its parent's.
+        """
+        if os.getpid() == self._owner:
+            self._stack.close()
 
     def __enter__(self) -> Self:
         return self
