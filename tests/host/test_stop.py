@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -229,6 +230,17 @@ def test_a_limit_of_descriptors_is_not_taken_for_a_bad_program() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert "ulimit -n" in caught.value.action
     assert "diagnose" not in caught.value.action
+
+
+@pytest.mark.parametrize("transport", PROCESS)
+def test_whoever_closes_a_session_finds_its_plugin_stopped(transport: str) -> None:
+    def close(session: HostSession) -> str:
+        session.close()
+        assert session.process is not None
+        return session.process.exit
+
+    with open_backend("echo", transport) as session, ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(close, [session] * 4)) == ["exit status 0"] * 4
 
 
 @pytest.mark.parametrize("transport", PROCESS)

@@ -7,6 +7,7 @@ its path over a program's transport runs in a worker, a program of the host's ow
 
 import contextlib
 import os
+import threading
 from collections.abc import Collection, Iterator
 from types import TracebackType
 from typing import Self
@@ -55,6 +56,7 @@ class HostSession:
     def __init__(self, backend: str, transport: Transport, options: HostOptions) -> None:
         self._name = backend
         self._owner = os.getpid()
+        self._closing = threading.RLock()  # reentrant, for a signal's handler that closes it
         self._options = options
         self.redactor = redactor_of(options.secrets)
         self._path = ""
@@ -203,10 +205,12 @@ class HostSession:
     def close(self) -> None:
         """CloseSession, close the channel, stop the plugin. A second time does nothing.
 
-        Nor does it in a process that was forked off: the plugin is its parent's.
+        Nor does it in a process that was forked off: the plugin is its parent's. Of several threads
+        that close it at once each returns when all is done.
         """
         if os.getpid() == self._owner:
-            self._stack.close()
+            with self._closing:
+                self._stack.close()
 
     def __enter__(self) -> Self:
         return self
