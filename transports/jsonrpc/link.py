@@ -241,6 +241,6 @@ class Link:
                 raise violation(f"a message for no call in flight{text}", line)
             if event is None:
                 del self._calls[number]
-            call.inbox.append(message)
+            call.deliver(message, len(line))
             if self._followers.pop(number, None) is not None:
                 call.open()

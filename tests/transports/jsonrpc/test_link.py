@@ -14,6 +14,7 @@ from transportlab.context import Cancellation
 from transportlab.errors import (
     ChannelClosed,
     Code,
+    ProtocolViolation,
     RpcError,
     TransportError,
 )
@@ -109,6 +110,29 @@ def test_a_stream_waits_for_its_reader_while_other_calls_go_on(
     assert future.result(HANG_GUARD) == ReadReply((Entry(),))
     peer.send({"jsonrpc": "2.0", "result": None, "id": number})
     assert [event.op_index for event in stream] == list(range(1, 500))
+
+
+def test_a_stream_without_end_that_nobody_takes_does_not_fill_the_memory(
+    channel: Channel,
+    peer: Any,
+    read: Read,
+    pool: ThreadPoolExecutor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("transports.jsonrpc.call.MAX_WAITING_BYTES", 10_000)
+    stream = channel.stream(APPLY, ApplyRequest())
+    first = pool.submit(next, stream)
+    number = peer.request()["id"]
+    peer.send(peer.event_of(number, 0))
+    first.result(HANG_GUARD)
+    future = read()
+    peer.request()
+    peer.send(*[peer.event_of(number, n) for n in range(1, 500)])
+    error = failure_of(future)
+    assert isinstance(error, ProtocolViolation)
+    assert "more events wait to be taken" in str(error)
+    with pytest.raises(ProtocolViolation):
+        list(stream)
 
 
 def test_an_abandoned_stream_is_cancelled_and_its_events_are_dropped(
