@@ -17,11 +17,11 @@ from transportlab.cli.guard import guarded
 from transportlab.cli.interrupts import interrupts
 from transportlab.cli.options import (
     EXIT_ERROR,
-    NOT_A_TERMINAL_WIDTH,
     HandshakeOption,
     JsonOption,
 )
 from transportlab.cli.plugins import plugins
+from transportlab.cli.stdout import NOT_A_TERMINAL_WIDTH
 from transportlab.context import Cancellation
 from transportlab.errors import RpcError
 from transportlab.host.inspection.diagnose import diagnose

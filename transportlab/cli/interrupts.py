@@ -79,6 +79,18 @@ class Interrupts:
             news.put(False)
             listener.join()
 
+    @contextmanager
+    def raising(self) -> Iterator[None]:
+        """Within cancelling(), a signal is an exception meanwhile.
+
+        Nothing else ends the printing into a pipe that nobody reads.
+        """
+        news, self._news = self._news, None
+        try:
+            yield
+        finally:
+            self._news = news
+
 
 interrupts = Interrupts()
 """The one of this process; what starts it (entry.py) has it heed signals."""

@@ -1,11 +1,9 @@
 """What all operations have in common: their options, the session, errors and exit codes."""
 
 import inspect
-import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -20,6 +18,7 @@ from transportlab.cli.config import (
     configuration,
 )
 from transportlab.cli.interrupts import interrupts
+from transportlab.cli.stdout import private_stdout
 from transportlab.codecs import load_codec
 from transportlab.context import Cancellation, Context
 from transportlab.errors import Code, LabError, RpcError, UsageError
@@ -30,7 +29,6 @@ from transportlab.model import DesiredJob
 from transportlab.quote import clean, clean_json
 from transportlab.redact import NOTHING, Redactor
 from transportlab.registry import load_transport
-from transportlab.sdk import claim_stdout
 
 M = TypeVar("M")
 
@@ -39,9 +37,6 @@ EXIT_USAGE = 2
 EXIT_DRIFT = 5
 EXIT_DIVERGED = 6
 EXIT_NOT_FOUND = 7
-
-NOT_A_TERMINAL_WIDTH = 10_000
-"""Columns of a table that goes into a file or a pipe, where nothing need be wrapped."""
 
 ManifestOption = Annotated[Path, typer.Option(help="The manifest, a JSON file.", metavar="FILE")]
 BackendOption = Annotated[
@@ -92,10 +87,12 @@ class Invocation:
     def show(self, message: M, human: Callable[[Console, M], None]) -> None:
         """Print a message of the contract: as JSON, or as human() prints it."""
         shown = self.redactor.value(message)
-        if self.json:
-            self.out.file.write(clean_json(load_codec("json").encode(shown).decode()) + "\n")
-        else:
-            human(self.out, shown)
+        with interrupts.raising():
+            if self.json:
+                self.out.file.write(clean_json(load_codec("json").encode(shown).decode()) + "\n")
+            else:
+                human(self.out, shown)
+            self.out.file.flush()
 
 
 def operation(function: Callable[..., int | None]) -> Callable[..., None]:
@@ -116,7 +113,7 @@ def operation(function: Callable[..., int | None]) -> Callable[..., None]:
         log: LogOption = False,
         **own: Any,
     ) -> None:
-        out, redactor = _private_stdout(), NOTHING
+        out, redactor = private_stdout(), NOTHING
         try:
             config = configuration(backend_config, backend_config_file, backend_config_env)
             wanted = load_manifest(manifest)
@@ -160,20 +157,6 @@ def _adopt_signature(command: Callable[..., None], function: Callable[..., Any])
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # see PEP 362
     command.__annotations__ = {p.name: p.annotation for p in parameters}
     command.__name__, command.__doc__ = function.__name__, function.__doc__
-
-
-def _private_stdout() -> Console:
-    """A console on the real stdout; what a backend in this process prints goes to stderr."""
-    terminal = sys.stdout.isatty()
-    file = TextIOWrapper(claim_stdout(), encoding="utf-8", errors="backslashreplace")
-    return Console(
-        file=file,
-        highlight=False,
-        markup=False,
-        emoji=False,
-        force_terminal=terminal,
-        width=None if terminal else NOT_A_TERMINAL_WIDTH,
-    )
 
 
 def _log_printer(*, as_json: bool) -> Callable[[LogRecord], None]:

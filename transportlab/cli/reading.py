@@ -9,7 +9,8 @@ from rich.console import Console
 from transportlab.cli import render
 from transportlab.cli.guard import guarded
 from transportlab.cli.operations import app
-from transportlab.cli.options import EXIT_ERROR, NOT_A_TERMINAL_WIDTH
+from transportlab.cli.options import EXIT_ERROR
+from transportlab.cli.stdout import NOT_A_TERMINAL_WIDTH
 from transportlab.errors import UsageError
 
 if TYPE_CHECKING:  # numpy and matplotlib take a while, which no other command should wait for

@@ -1,0 +1,87 @@
+"""What an operation prints arrives whole, or is an error; a signal ends it if nobody reads it."""
+
+import fcntl
+import os
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from concurrent.futures import ThreadPoolExecutor
+from io import FileIO
+from pathlib import Path
+
+import pytest
+
+from transportlab.channel import EndpointKind
+from transportlab.cli.stdout import Whole
+from transportlab.registry import transport_names
+
+HANG_GUARD = 30.0
+COMMAND = str(Path(sys.executable).with_name("transportlab"))
+MANIFESTS = Path(__file__).resolve().parents[2] / "spec" / "manifests"
+PROCESS = transport_names(EndpointKind.SOCKET, EndpointKind.STDIO)
+PAGE = 4096
+"""Bytes of the smallest pipe; what is printed here has several times as many."""
+
+
+def plan(transport: str, *more: str) -> list[str]:
+    large = str(MANIFESTS / "jobs-256.json")
+    return [
+        COMMAND,
+        "plan",
+        "--manifest",
+        large,
+        "--backend",
+        "echo",
+        "--transport",
+        transport,
+        *more,
+    ]
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_a_file_that_takes_only_a_part_is_an_error(more: list[str], tmp_path: Path) -> None:
+    script = f'ulimit -f 16; exec "$@" > {tmp_path}/out'
+    command = ["/bin/sh", "-c", script, "sh", *plan(PROCESS[0], *more)]
+    done = subprocess.run(command, capture_output=True, check=False, text=True)
+    assert (done.returncode, done.stderr) == (1, "error: [Errno 27] File too large\n")
+    assert (tmp_path / "out").stat().st_size
+
+
+@pytest.mark.parametrize("transport", PROCESS)
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_a_signal_ends_a_command_whose_output_nobody_reads(transport: str, more: list[str]) -> None:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        plan(transport, *more), stdout=pipe, stderr=pipe, pipesize=PAGE
+    ) as command:
+        assert command.stdout is not None
+        end = time.monotonic() + HANG_GUARD
+        while waiting_in(command.stdout.fileno()) < PAGE and time.monotonic() < end:
+            time.sleep(0.05)
+        command.send_signal(signal.SIGTERM)
+        try:
+            assert command.wait(HANG_GUARD) == 143
+        finally:
+            command.kill()
+
+
+def waiting_in(pipe: int) -> int:
+    """Bytes that wait to be read."""
+    return int(struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, b"\0" * 4))[0])
+
+
+def test_a_pipe_that_does_not_block_gets_all_of_it() -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    data = os.urandom(100 * PAGE)
+    with (
+        open(reader, "rb") as there,
+        ThreadPoolExecutor(1) as others,
+    ):
+        read = others.submit(there.read)
+        with FileIO(writer, "wb") as file:
+            assert Whole(file).write(data) == len(data)
+        assert read.result(HANG_GUARD) == data
