@@ -126,6 +126,15 @@ def test_an_excerpt_that_ends_or_begins_in_a_value_hides_what_it_has_of_it(end: 
             assert redactor.text(begins) == begins.replace(value[-at:], "[key]")
 
 
+@pytest.mark.parametrize("cut", ["...", "'", '"', "\u2026"])
+def test_an_excerpt_at_the_end_of_a_text_hides_what_it_has_of_a_value(cut: str) -> None:
+    value = "hunter2-abc"
+    redactor = Redactor({"key": value})
+    for size in range(SHORTEST, len(value)):
+        assert redactor.text(f"it ends {cut}{value[-size:]}") == f"it ends {cut}[key]"
+        assert redactor.text(f"{cut}{value[-size:]}") == f"{cut}[key]"
+
+
 def test_a_long_piece_is_hidden_in_the_middle_of_a_text() -> None:
     value = "0123456789abcdefghijklmnop"
     redactor = Redactor({"key": value})

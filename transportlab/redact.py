@@ -121,8 +121,9 @@ class Redactor:
         for length in range(SHORTEST, PIECE):
             if length <= before and (found := self._heads.get(text[before - length : before])):
                 yield before - length, before, found
-            if found := self._tails.get(text[after : after + length]):
-                yield after, after + length, found
+            end = after + length
+            if end <= len(text) and (found := self._tails.get(text[after:end])):
+                yield after, end, found
 
     def value(self, value: T) -> T:
         """A value with its texts hidden: texts, numbers, tuples, lists, mappings, records, errors.
