@@ -126,13 +126,22 @@ def test_an_excerpt_that_ends_or_begins_in_a_value_hides_what_it_has_of_it(end: 
             assert redactor.text(begins) == begins.replace(value[-at:], "[key]")
 
 
-@pytest.mark.parametrize("cut", ["...", "'", '"', "\u2026"])
+@pytest.mark.parametrize("cut", ["...", "'", '"', "\u2026", "\n", "\r\n\t  ", "\\n"])
 def test_an_excerpt_at_the_end_of_a_text_hides_what_it_has_of_a_value(cut: str) -> None:
     value = "hunter2-abc"
     redactor = Redactor({"key": value})
     for size in range(SHORTEST, len(value)):
         assert redactor.text(f"it ends {cut}{value[-size:]}") == f"it ends {cut}[key]"
         assert redactor.text(f"{cut}{value[-size:]}") == f"{cut}[key]"
+
+
+@pytest.mark.parametrize("end", ["\n", "\n    ", "\r\n", "\\n", "\\r\\n  "])
+def test_a_value_that_is_wrapped_over_two_lines_of_a_text_is_hidden(end: str) -> None:
+    value = "hunter2-abcdefgh"
+    redactor = Redactor({"key": value})
+    for at in range(SHORTEST, len(value) - SHORTEST):
+        shown = redactor.text(f"it is {value[:at]}{end}{value[at:]}, and so on")
+        assert shown == f"it is [key]{end}[key], and so on"
 
 
 def test_a_long_piece_is_hidden_in_the_middle_of_a_text() -> None:

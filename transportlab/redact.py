@@ -8,6 +8,7 @@ line by line. What is found of a form is one of:
     a piece of at least PIECE characters, anywhere
     its beginning at the end of a text, or its end at the beginning: at least SHORTEST characters
     the same at a quotation mark or at "...": an excerpt in a message ends or begins there
+    the same at a line's end in the text, where long lines are wrapped
 
 Case is ignored, so that hex digits of escapes need no forms of their own. More may be hidden than a
 value: that is the better mistake. In a text over LONG only whole forms are found, as they are: what
@@ -45,7 +46,7 @@ _MARKUP = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;"}
 _MARKED = [("&quot;", "&#x27;"), ("&quot;", "&#39;"), ("&#34;", "&#39;")]
 _HTML = [_MARKUP, *(_MARKUP | {ord('"'): one, ord("'"): other} for one, other in _MARKED)]
 _UNRESERVED = "-._~"
-_CUT = re.compile(r"""["']|\.\.\.|\u2026""")
+_CUT = re.compile(r"""["']|\.\.\.|\u2026|(\r?\n|(\\r)?\\n)[ \t]*""")
 
 T = TypeVar("T")
 E = TypeVar("E", bound=LabError)
