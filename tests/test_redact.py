@@ -21,10 +21,11 @@ from transportlab.errors import (
     RpcError,
     TransportError,
 )
+from transportlab.forms import MAX_BASE64, forms, is_part, lines_of
 from transportlab.handshake import HandshakeError
 from transportlab.host.applying import ApplyInterrupted, Reached
 from transportlab.log import format_line
-from transportlab.redact import LONG, MAX_BASE64, NOTHING, PIECE, SHORTEST, Redactor, too_short
+from transportlab.redact import LONG, NOTHING, PIECE, SHORTEST, Redactor, too_short
 
 VALUE = 'p@ss w/rd+"é\\n€=\U0001f600\tend?&%41'
 PEM = (
@@ -86,9 +87,9 @@ def test_a_value_is_found_in_base64_behind_anything(
         assert "[key]" in shown
 
 
-def test_only_what_is_short_enough_for_a_header_is_looked_for_in_base64() -> None:
+def test_only_what_is_no_longer_than_keys_are_is_looked_for_in_base64() -> None:
     for size, found in ((MAX_BASE64, True), (MAX_BASE64 + 1, False)):
-        value = "aZ9-" * 1000
+        value = "aZ9-" * MAX_BASE64
         text = base64.b64encode(value[:size].encode()).decode()
         assert ("[key]" in Redactor({"key": value[:size]}).text(text)) is found
 
@@ -142,6 +143,15 @@ def test_a_value_that_is_wrapped_over_two_lines_of_a_text_is_hidden(end: str) ->
     for at in range(SHORTEST, len(value) - SHORTEST):
         shown = redactor.text(f"it is {value[:at]}{end}{value[at:]}, and so on")
         assert shown == f"it is [key]{end}[key], and so on"
+
+
+@given(st.lists(values, min_size=2, max_size=5), st.sampled_from("\n\r\u2028"))
+def test_the_pieces_of_a_line_are_among_those_of_its_value(lines: list[str], end: str) -> None:
+    """So they are learned once, which for a bundle of keys is what takes the time."""
+    whole = forms(end.join(lines))
+    for line in filter(is_part, lines_of(end.join(lines))):
+        for form in forms(line):
+            assert any(form in other for other in whole)
 
 
 def test_a_long_piece_is_hidden_in_the_middle_of_a_text() -> None:

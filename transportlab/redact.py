@@ -1,8 +1,8 @@
 """Keeps values that are secret out of texts: a mark with the key's name stands in their place.
 
 Whoever writes a text may have escaped the value, wrapped it over two lines or cut it in the middle.
-So a value is looked for in several forms: as it is, as JSON, repr and URLs write it, in base64, and
-line by line. What is found of a form is one of:
+So a value is looked for in several forms (forms.py), and line by line. What is found of a form is
+one of:
 
     all of it, anywhere
     a piece of at least PIECE characters, anywhere
@@ -19,11 +19,12 @@ tell the value besides. too_short() is for those who take values in, to refuse i
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
 from transportlab.errors import LabError
+from transportlab.forms import base64_of, forms, is_part, lines_of
 
 SHORTEST = 4
 """The shortest value, line or edge that is hidden, in characters."""
@@ -31,21 +32,10 @@ SHORTEST = 4
 PIECE = 12
 """The shortest part in the middle of a text that is hidden: most words are shorter."""
 
-MAX_BASE64 = 1024
-"""The longest value whose base64 is looked for; what is longer is no password in a header."""
-
 LONG = 65536
 """From how many characters on a text is only searched for whole forms, which takes little time."""
 
 _LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
-_QUOTED = {ord('"'): '\\"', ord("\\"): "\\\\"}
-_LONG_ESCAPES = {code: f"\\u{code:04x}" for code in range(32)} | _QUOTED
-_ESCAPES = _LONG_ESCAPES | {ord(c): f"\\{n}" for c, n in zip("\b\t\n\f\r", "btnfr", strict=True)}
-_LOG_ESCAPES = _LONG_ESCAPES | {c: f"\\u{c:04x}" for c in (*range(0x7F, 0xA0), 0x2028, 0x2029)}
-_MARKUP = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;"}
-_MARKED = [("&quot;", "&#x27;"), ("&quot;", "&#39;"), ("&#34;", "&#39;")]
-_HTML = [_MARKUP, *(_MARKUP | {ord('"'): one, ord("'"): other} for one, other in _MARKED)]
-_UNRESERVED = "-._~"
 _CUT = re.compile(r"""["']|\.\.\.|\u2026|(\r?\n|(\\r)?\\n)[ \t]*""")
 
 T = TypeVar("T")
@@ -68,16 +58,24 @@ class Redactor:
         self._heads: dict[str, str] = {}
         self._tails: dict[str, str] = {}
         for name, value in (values or {}).items():
-            for form in forms(value):
-                if len(form) >= SHORTEST:
-                    self._forms[form] = f"[{name}]"
-                    self._learn(_folded(form), f"[{name}]")
+            if len(value) < SHORTEST:
+                continue
+            for form in {*forms(value), *base64_of(value)}:
+                self._learn(form, f"[{name}]")
+            for line in lines_of(value):
+                if len(line) >= SHORTEST:
+                    for form in forms(line):
+                        self._learn(form, f"[{name}]", part=is_part(line))
 
-    def _learn(self, form: str, mark: str) -> None:
+    def _learn(self, written: str, mark: str, *, part: bool = False) -> None:
+        """One form; the pieces of a part of the value are among those of the value."""
+        self._forms[written] = mark
+        form = _folded(written)
         if len(form) < PIECE:  # longer ones are found by their pieces
             self._whole[form] = mark
-        for start in range(len(form) - PIECE + 1):
-            self._pieces[form[start : start + PIECE]] = mark
+        elif not part:
+            for start in range(len(form) - PIECE + 1):
+                self._pieces[form[start : start + PIECE]] = mark
         for size in range(SHORTEST, min(PIECE, len(form))):
             self._heads[form[:size]] = mark
             self._tails[form[-size:]] = mark
@@ -184,68 +182,3 @@ def _found(text: str, forms_: Mapping[str, str]) -> Iterator[Span]:
 def _folded(text: str) -> str:
     """In lower case as far as ASCII goes, where each character stays at its place."""
     return text.translate(_LOWER)
-
-
-def forms(value: str) -> set[str]:
-    """All ways in which the value is looked for."""
-    lines = [line.strip() for line in value.splitlines()]
-    found = {value, value.strip(), *(lines if len(lines) > 1 else ())}
-    found |= {written for text in found for written in _escaped(text)}
-    # A log line in JSON that quotes a line in JSON.
-    found |= {written for text in found for written in _json(text)}
-    return found | set(_base64(value))
-
-
-def _escaped(text: str) -> Iterator[str]:
-    for written in _json(text):
-        yield written
-        yield written.replace("/", "\\/")
-    for table in _HTML:
-        yield text.translate(table)
-    if not too_short(text):
-        yield text.encode("utf-8", "surrogatepass").hex()
-    yield repr(text)[1:-1]
-    yield ascii(text)[1:-1]
-    yield repr(text.encode("utf-8", "surrogatepass"))[2:-1]
-    for digits in ("02X", "02x"):
-        for kept in ("", "/", "!'()*", "/:@!$&'()*+,;="):
-            yield _percent(text, _UNRESERVED + kept, digits)
-        yield _percent(text, _UNRESERVED + " ", digits).replace(" ", "+")
-
-
-def _json(text: str) -> Iterator[str]:
-    """As writers of JSON have it: short escapes, long ones, those of log.py; and all in ASCII."""
-    for table in (_ESCAPES, _LONG_ESCAPES, _LOG_ESCAPES):
-        written = text.translate(table)
-        yield written
-        yield "".join(c if " " <= c <= "~" else "".join(_units(c)) for c in written)
-
-
-def _units(character: str) -> Iterable[str]:
-    """A character as JSON's escapes: one, or two beyond the first 65536."""
-    data = character.encode("utf-16-be", "surrogatepass")
-    return (f"\\u{data[i : i + 2].hex()}" for i in range(0, len(data), 2))
-
-
-def _percent(text: str, kept: str, digits: str) -> str:
-    return "".join(
-        c
-        if c.isascii() and (c.isalnum() or c in kept)
-        else "".join(f"%{byte:{digits}}" for byte in c.encode("utf-8", "surrogatepass"))
-        for c in text
-    )
-
-
-def _base64(value: str) -> Iterator[str]:
-    """The value's part of base64 texts that hold it at any place; fewer letters tell nothing."""
-    import binascii  # only those who have a secret need it
-
-    data = value.encode("utf-8", "surrogatepass")
-    if not SHORTEST <= len(data) <= MAX_BASE64:
-        return
-    for before in range(3):
-        text = binascii.b2a_base64(bytes(before) + data, newline=False).decode().rstrip("=")
-        whole = text[(before * 8 + 5) // 6 : (before + len(data)) * 8 // 6]
-        if len(whole) >= SHORTEST:
-            yield whole
-            yield whole.replace("+", "-").replace("/", "_")
