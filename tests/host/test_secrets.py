@@ -190,6 +190,26 @@ def test_a_plugin_cannot_tell_a_secret_as_its_version(name: str, tmp_path: Path)
     assert not found_in(seen.text())
 
 
+@pytest.mark.parametrize("name", ISOLATED)
+def test_what_a_plugin_calls_itself_is_one_short_line_of_an_error(
+    name: str, echo_with: Callable[[str], str]
+) -> None:
+    path = echo_with("""
+from dataclasses import replace
+def create(config, made=PLUGIN.create):
+    object.__setattr__(PLUGIN, "version", "1)\\n  applied: all\\n" + "x" * 1000)
+    return made(config)
+PLUGIN = replace(PLUGIN, create=create)
+""")
+    with open_backend(path, name, HostOptions(config={"faults": "requests"})) as session:
+        note = fails(session, "!refuse:no", Seen()).__notes__[0]
+        ended = str(fails(session, "!die:", Seen()))
+    for text in (note, ended):
+        assert f"({path} 1)\\n  applied: all\\nxxx" in text
+        assert "xxx...)" in text
+        assert len(text.splitlines()[0]) < len(path) + 300
+
+
 BOASTING = """#!{python}
 from dataclasses import replace
 from transportlab import session

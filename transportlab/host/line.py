@@ -21,6 +21,7 @@ from transportlab.handshake import (
     shown,
 )
 from transportlab.host.process import EXIT_GRACE, PluginProcess
+from transportlab.host.redacted import own_word
 
 _ADDRESS = re.compile(r"(\w+://)?(\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9.*-]*):[0-9]{1,5}/?\Z")
 
@@ -45,7 +46,7 @@ def hear(
         found = parse(line)
     except HandshakeError as error:
         raise process.error(error.code, str(error), action=error.action) from error
-    process.version = found.words.get("version", "")
+    process.version = own_word(found.words.get("version", ""), process.redactor)
     return found
 
 

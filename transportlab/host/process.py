@@ -76,6 +76,7 @@ class PluginProcess:
         self.name = name
         self.path = path or command[0]
         self.version = ""
+        self.redactor = redactor
         self._tail = Tail(name, on_log, redactor)
         self._drain: Drain | None = None
         self._exit: str | None = None

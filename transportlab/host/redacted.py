@@ -8,10 +8,15 @@ from transportlab.channel import Channel
 from transportlab.context import Cancellation
 from transportlab.errors import LabError, UsageError
 from transportlab.methods import Method
+from transportlab.quote import clean
 from transportlab.redact import SHORTEST, Redactor, too_short
 
 Q = TypeVar("Q")
 R = TypeVar("R")
+
+
+SHOWN = 200
+"""How many characters of what a plugin says of itself an error has."""
 
 
 def redactor_of(secrets: Mapping[str, str]) -> Redactor:
@@ -20,6 +25,12 @@ def redactor_of(secrets: Mapping[str, str]) -> Redactor:
         if too_short(value):
             raise UsageError(f"secret {name}: fewer than {SHORTEST} characters cannot be hidden")
     return Redactor(secrets)
+
+
+def own_word(text: str, redactor: Redactor) -> str:
+    """What a plugin says of itself, as errors show it: on one line, cut, without secrets."""
+    shown = clean(redactor.text(text[:SHOWN]))
+    return shown if len(text) <= SHOWN else shown + "..."
 
 
 @contextlib.contextmanager

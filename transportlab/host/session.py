@@ -37,7 +37,7 @@ from transportlab.host.launch import Launch
 from transportlab.host.negotiate import mismatch, read
 from transportlab.host.options import HostOptions
 from transportlab.host.process import EXIT_GRACE, PluginProcess
-from transportlab.host.redacted import RedactedChannel, hiding, redactor_of
+from transportlab.host.redacted import RedactedChannel, hiding, own_word, redactor_of
 from transportlab.host.supervised import SupervisedChannel
 from transportlab.host.trust import admit, resident
 from transportlab.registry import backend_names, load_backend, load_transport
@@ -134,7 +134,7 @@ class HostSession:
             if error.details.reason == "PROTOCOL_VERSION":
                 raise self._mismatch(read(error.details.expected)) from error
             raise
-        self._version = self.redactor.text(reply.plugin_version)
+        self._version = own_word(reply.plugin_version, self.redactor)
         if self.process is not None:
             self.process.version = self._version
         self._stack.callback(self._close_session)

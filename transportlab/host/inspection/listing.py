@@ -213,7 +213,6 @@ def _library(row: Row, options: HostOptions) -> Row:
             inherited=() if admitted.memory is None else (admitted.memory,),
         )
         undo.callback(process.stop, options.stop)
-        said = hear(process, options.handshake, options.cancellation)
-        version = said.words.get("version", "")
+        hear(process, options.handshake, options.cancellation)
     spoken = transport_names(EndpointKind.LIBRARY)
-    return replace(row, version=version, transports=tuple(spoken))
+    return replace(row, version=process.version, transports=tuple(spoken))

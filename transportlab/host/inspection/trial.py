@@ -8,6 +8,7 @@ from transportlab.channel import EndpointKind, Transport
 from transportlab.errors import Code, LabError, PluginError, RpcError
 from transportlab.host.inspection.findings import Check, Status, failed
 from transportlab.host.options import HostOptions
+from transportlab.host.redacted import own_word
 from transportlab.host.session import open_backend
 from transportlab.registry import load_transport, missing_libraries, transport_names
 
@@ -94,10 +95,11 @@ def _start(path: Path, way: Way, options: HostOptions) -> Trial:
     )
     try:
         with open_backend(str(path), way.transport.name, options) as session:
-            info = session.info
+            info, redactor = session.info, session.redactor
         able = ", ".join(info.capabilities)
         who = f"{info.plugin_name} {info.plugin_version}".strip()
-        trial.answer = f"{who}, protocol {info.protocol_version}, can {able}"
+        answer = f"{who}, protocol {info.protocol_version}, can {able}"
+        trial.answer = own_word(answer, redactor)
     except LabError as error:
         trial.error = error
         trial.answer = _in_short(error)
