@@ -1,5 +1,6 @@
 """Who may call a plugin on a socket: the host that started it, and nobody else (P-AUTH)."""
 
+import base64
 import http.client
 import json
 import os
@@ -8,6 +9,7 @@ import socket
 import stat
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,8 +22,8 @@ import pytest
 from transportlab import model
 from transportlab.channel import Channel, EndpointKind, SocketEndpoint
 from transportlab.context import Context
-from transportlab.errors import PluginError, RpcError, unauthenticated
-from transportlab.host import HostOptions, HostSession, open_backend
+from transportlab.errors import LabError, PluginError, RpcError, unauthenticated
+from transportlab.host import HostOptions, HostSession, LogRecord, open_backend
 from transportlab.host.peer import check_peer
 from transportlab.host.process import PluginProcess
 from transportlab.methods import APPLY, METHODS, OPEN_SESSION, READ, SERVICE, Method
@@ -99,6 +101,48 @@ def test_the_secret_is_in_no_argument_and_no_variable(transport: str) -> None:
             data = (process / file).read_bytes()
             assert b"python" in data or b"CRONIX_PLUGIN_SOCKET" in data
             assert secret not in data
+
+
+TELLS = {
+    "as noise": "echo $s",
+    "as its version": "echo CRONIX-PLUGIN-V1 $CRONIX_PLUGIN_SOCKET version=$s",
+    "as its endpoint": "echo CRONIX-PLUGIN-V1 $s",
+    "as its transport": "echo CRONIX-PLUGIN-V1 $CRONIX_PLUGIN_SOCKET transport=$s",
+    "as its reason": "echo no $s >&2; exit 3",
+    "in base64": "printf %s $s | base64 -w 0 >&2; exit 3",
+}
+
+
+@pytest.mark.parametrize("how", TELLS)
+def test_a_plugin_that_tells_the_secret_before_it_serves_is_not_repeated(
+    how: str, plugin: Make, refusal: Refusal, tmp_path: Path
+) -> None:
+    told = tmp_path / "told"
+    records: list[LogRecord] = []
+    path = plugin(f"read s; printf %s $s > {told}; {TELLS[how]}")
+    error = refusal(path, SOCKETS[0], on_log=records.append)
+    said = "".join(traceback.format_exception(error)) + repr(vars(error)) + repr(records)
+    assert "[launch secret]" in said
+    for written in (told.read_bytes(), base64.b64encode(told.read_bytes())[:80]):
+        assert len(written) >= 64
+        assert written.decode() not in said
+
+
+@pytest.mark.parametrize("transport", SOCKETS)
+def test_a_plugin_that_tells_the_secret_when_it_is_called_is_not_repeated(transport: str) -> None:
+    records: list[LogRecord] = []
+    options = HostOptions(config={"faults": "requests"}, on_log=records.append)
+    said = ""
+    with open_backend("echo", transport, options) as session:
+        secret = endpoint_of(session).secret
+        session.backend.read(model.ReadRequest(f"!log:told {secret}"), Context())
+        for fault in ("refuse", "panic", "die"):
+            with pytest.raises(LabError) as caught:
+                session.backend.read(model.ReadRequest(f"!{fault}:by {secret}"), Context())
+            assert "by [launch secret]" in str(caught.value)
+            said += "".join(traceback.format_exception(caught.value)) + repr(vars(caught.value))
+    assert "told [launch secret]" in [record.message for record in records]
+    assert secret not in said + repr(records)
 
 
 # ---- by hand, as a stranger might who knows the secret or does not

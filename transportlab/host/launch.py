@@ -8,7 +8,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from transportlab.channel import (
     Endpoint,
@@ -38,13 +38,17 @@ SHORT_PLACE = "/tmp"  # noqa: S108  # the directory that is made in it is privat
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """A program that is to be started: its backend's name, its file, and how it is reached."""
+    """A program that is to be started: its backend's name, its file, and how it is reached.
+
+    secret is that of this launch, as secret_for() makes it; no text has what the redactor hides.
+    """
 
     name: str
     plugin: Admitted
     transport: Transport
     codec: str
     options: HostOptions
+    secret: str = field(default="", repr=False)
     redactor: Redactor = NOTHING
 
     def start(self, undo: contextlib.ExitStack) -> tuple[PluginProcess, Endpoint]:
@@ -53,7 +57,7 @@ class Launch:
         Raises PluginError: E-FOLDER, E-START, E-EXITED, E-HANDSHAKE-..., E-TRANSPORT, E-ENDPOINT
         and E-ENDPOINT-..., E-CONNECT, E-PEER.
         """
-        socket = secret = ""
+        socket = ""
         environment = plugin_environment(os.environ, self.options.secrets.values())
         environment |= {ENV_TRANSPORT: self.transport.name, ENV_CODEC: self.codec}
         if self.transport.traits.endpoint is EndpointKind.SOCKET:
@@ -62,7 +66,7 @@ class Launch:
         undo.callback(process.stop, self.options.stop)
         self.options.phase("started", process.pid)
         if socket:
-            give_secret(process, secret := new_secret())
+            give_secret(process, self.secret)
             # While the plugin starts, so that no start takes longer for it.
             remove_abandoned(os.path.dirname(os.path.dirname(socket)))
         said = hear(process, self.options.handshake, self.options.cancellation)
@@ -72,7 +76,7 @@ class Launch:
             return process, StdioEndpoint(process.stdout, process.stdin)
         process.drain_stdout()
         check_peer(process, socket)
-        return process, SocketEndpoint(socket, secret)
+        return process, SocketEndpoint(socket, self.secret)
 
     def _process(self, environment: Mapping[str, str]) -> PluginProcess:
         """A program as it is; a library in a worker, which only this host's code goes into (-P)."""
@@ -91,6 +95,11 @@ class Launch:
             inherited=() if memory is None else (memory,),
             redactor=self.redactor,
         )
+
+
+def secret_for(transport: Transport) -> str:
+    """A new secret, where calls need one: on a socket (P-AUTH)."""
+    return new_secret() if transport.traits.endpoint is EndpointKind.SOCKET else ""
 
 
 def give_secret(process: PluginProcess, secret: str) -> None:

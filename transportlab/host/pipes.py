@@ -95,21 +95,21 @@ class Readers:
 
 
 class Tail:
-    """Lines out of bytes: the last are kept as texts, each is told to on_log as it comes."""
+    """Lines out of bytes: the last are kept, each is told to on_log as it comes."""
 
     def __init__(
         self, plugin: str, on_log: OnLog | None = None, redactor: Redactor = NOTHING
     ) -> None:
         self._plugin = plugin
-        self._lines: deque[str] = deque(maxlen=STDERR_LINES)
+        self._lines: deque[bytes] = deque(maxlen=STDERR_LINES)
         self._on_log = on_log
         self._redactor = redactor
         self._rest = bytearray()
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """The last ones."""
-        return tuple(self._lines)
+        """The last ones; made texts only now, since most lines are never asked for."""
+        return tuple(text_of(line, self._redactor) for line in tuple(self._lines))
 
     def take(self, data: bytes) -> None:
         """What comes next; b"" at the end."""
@@ -123,7 +123,7 @@ class Tail:
 
     def _keep(self, line: bytearray) -> None:
         said = bytes(line[: LINE_BYTES + 1])
-        self._lines.append(text_of(said, self._redactor))
+        self._lines.append(said)
         if self._on_log is not None:
             record = parse(self._plugin, said, self._redactor)
             with contextlib.suppress(Exception):  # one line's listener must not stop the reading

@@ -15,16 +15,22 @@ Q = TypeVar("Q")
 R = TypeVar("R")
 
 
+LAUNCH_SECRET = "launch secret"  # noqa: S105  # its name
+"""What stands in brackets for the secret of a launch: a plugin may tell that one as well."""
+
 SHOWN = 200
 """How many characters of what a plugin says of itself an error has."""
 
 
-def redactor_of(secrets: Mapping[str, str]) -> Redactor:
-    """The redactor of a session's secrets. Raises UsageError for one that cannot be hidden."""
+def redactor_of(secrets: Mapping[str, str], launch: str = "") -> Redactor:
+    """The redactor of a session's secrets, and of its launch's if there is one.
+
+    Raises UsageError for one that cannot be hidden.
+    """
     for name, value in secrets.items():
         if too_short(value):
             raise UsageError(f"secret {name}: fewer than {SHORTEST} characters cannot be hidden")
-    return Redactor(secrets)
+    return Redactor({LAUNCH_SECRET: launch, **secrets})
 
 
 def own_word(text: str, redactor: Redactor) -> str:
@@ -46,7 +52,7 @@ def hiding(redactor: Redactor) -> Iterator[None]:
 
 
 class RedactedChannel(Channel):
-    """Around a transport's own channel; for sessions that have secrets, as it costs a little."""
+    """Around a transport's own channel; for sessions that have secrets."""
 
     def __init__(self, channel: Channel, redactor: Redactor) -> None:
         self.inner = channel
@@ -61,8 +67,10 @@ class RedactedChannel(Channel):
         cancel: Cancellation | None = None,
     ) -> R:
         """As in Channel."""
-        with hiding(self._redactor):
+        try:  # not by hiding(), which takes 2 us more of every call
             return self.inner.unary(method, request, timeout=timeout, cancel=cancel)
+        except LabError as error:
+            raise self._redactor.error(error) from None
 
     def stream(
         self,

@@ -33,7 +33,7 @@ from transportlab.errors import (
 )
 from transportlab.handshake import HandshakeError
 from transportlab.host.discovery import LIBRARY_SUFFIX, find
-from transportlab.host.launch import Launch
+from transportlab.host.launch import Launch, secret_for
 from transportlab.host.negotiate import mismatch, read
 from transportlab.host.options import HostOptions
 from transportlab.host.process import EXIT_GRACE, PluginProcess
@@ -50,7 +50,8 @@ KILLED = "signal SIGKILL"
 class HostSession:
     """An open session. A context manager: leaving it stops the plugin, within its bounds.
 
-    redactor hides the secrets that options gave; replies, which are data, come as they are.
+    redactor hides the secrets that options gave, and that of the launch; replies, which are data,
+    come as they are.
     """
 
     def __init__(self, backend: str, transport: Transport, options: HostOptions) -> None:
@@ -58,7 +59,8 @@ class HostSession:
         self._owner = os.getpid()
         self._closing = threading.RLock()  # reentrant, for a signal's handler that closes it
         self._options = options
-        self.redactor = redactor_of(options.secrets)
+        self._secret = secret_for(transport)
+        self.redactor = redactor_of(options.secrets, self._secret)
         self._path = ""
         self._version = ""
         self._stack = contextlib.ExitStack()
@@ -104,7 +106,8 @@ class HostSession:
         admitted = admit(found.name, self._path, pins, self._stack, library=library)
         if kind is EndpointKind.LIBRARY:
             return LibraryEndpoint(resident(admitted))
-        launch = Launch(found.name, admitted, transport, codec, self._options, self.redactor)
+        secret, redactor = self._secret, self.redactor
+        launch = Launch(found.name, admitted, transport, codec, self._options, secret, redactor)
         self.process, endpoint = launch.start(self._stack)
         return endpoint
 

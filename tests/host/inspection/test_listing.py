@@ -239,6 +239,18 @@ def test_a_plugin_that_misbehaves_costs_its_own_row_only(here: Path) -> None:
 
 
 @pytest.mark.usefixtures("alone")
+def test_a_plugin_that_tells_the_secret_of_its_launch_is_not_repeated(
+    here: Path, tmp_path: Path
+) -> None:
+    told = tmp_path / "told"
+    put(here, "tells", f"#!/bin/sh\nread s && echo $s >> {told}\necho no $s >&2\nexit 3\n")
+    shown, secrets = repr(rows(here, start=True)), told.read_text().split()
+    assert "no [launch secret]" in shown
+    assert secrets
+    assert not [secret for secret in secrets if secret in shown]
+
+
+@pytest.mark.usefixtures("alone")
 def test_a_plugin_that_hangs_is_given_up_at_the_bound(here: Path) -> None:
     put(here, "hangs", "#!/bin/sh\nexec sleep 60\n")
     assert rows(here, start=True, handshake=0.2)["hangs"].code == "E-HANDSHAKE-TIMEOUT"

@@ -33,10 +33,11 @@ from transportlab.host.discovery import (
 )
 from transportlab.host.inspection.sums import left_out
 from transportlab.host.inspection.trial import HOPELESS, processes, ways
-from transportlab.host.launch import Launch
+from transportlab.host.launch import Launch, secret_for
 from transportlab.host.line import LOOK_SECONDS, hear
 from transportlab.host.options import HostOptions
 from transportlab.host.process import PluginProcess, plugin_environment
+from transportlab.host.redacted import hiding, redactor_of
 from transportlab.host.trust import admit, file_sum
 from transportlab.pin import PluginPin
 from transportlab.registry import transport_names
@@ -188,8 +189,13 @@ def _program(row: Row, options: HostOptions) -> Row:
         with ExitStack() as undo:
             try:
                 admitted = admit(row.name, row.path, options.pins, undo, library=False)
-                launch = Launch(row.name, admitted, way.transport, way.codec, options)
-                process, _ = launch.start(undo)
+                secret = secret_for(way.transport)
+                redactor = redactor_of({}, secret)
+                launch = Launch(
+                    row.name, admitted, way.transport, way.codec, options, secret, redactor
+                )
+                with hiding(redactor):
+                    process, _ = launch.start(undo)
                 spoken[way.transport.name] = str(way)
                 version = process.version
             except PluginError as error:
