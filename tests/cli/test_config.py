@@ -122,10 +122,14 @@ def test_what_is_printed_meanwhile_is_hidden(capsys: pytest.CaptureFixture[str])
     with Configuration({"path": "/x"}, {"token": "s3cr3t"}).hidden() as redactor:
         print("out s3cr3t /x")
         print("err s3cr3t /x", file=sys.stderr, flush=True)
+        sys.stderr.writelines(["lines s3cr3t\n"])
         assert not sys.stderr.isatty()
     assert redactor.text("s3cr3t") == "[token]"
     print("after s3cr3t")
-    assert capsys.readouterr() == ("out [token] /x\nafter s3cr3t\n", "err [token] /x\n")
+    assert capsys.readouterr() == (
+        "out [token] /x\nafter s3cr3t\n",
+        "err [token] /x\nlines [token]\n",
+    )
     before = sys.stderr
     with Configuration({"path": "/x"}).hidden() as redactor:
         assert sys.stderr is before

@@ -6,7 +6,7 @@ and whoever opens the session keeps it out of every text (P-SESSION-4).
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TextIO, cast
@@ -75,6 +75,10 @@ class _HidingStream:
     def write(self, text: str) -> int:
         self._stream.write(self._redactor.text(text))
         return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

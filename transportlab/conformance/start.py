@@ -16,6 +16,7 @@ from transportlab.host.discovery import find
 from transportlab.host.launch import give_secret
 from transportlab.host.line import hear
 from transportlab.host.process import PluginProcess, plugin_environment
+from transportlab.host.redacted import RedactedChannel
 from transportlab.sdk import ENV_CODEC, ENV_SOCKET, ENV_TRANSPORT
 from transportlab.secret import new_secret
 
@@ -60,7 +61,7 @@ class Program:
         elif isinstance(endpoint, SocketEndpoint):
             stranger = replace(endpoint, secret=secret)
             with self.transport.connect(stranger, codec=self.codec) as channel:
-                yield channel
+                yield RedactedChannel(channel, session.redactor)  # it may be told what is right
         else:
             raise ValueProblem("secret: there is no socket; the vector needs the trait endpoint")
 
