@@ -111,6 +111,19 @@ def test_a_long_tmpdir_does_not_make_the_socket_path_too_long(
     assert not folder.exists()
 
 
+@pytest.mark.parametrize("name", ["a b", "a#b", "a?b", "a%20b", "a,b", "a\nb", "a\udcffb"])
+@pytest.mark.parametrize("transport", SOCKETS)
+def test_a_tmpdir_that_neither_a_line_nor_a_uri_can_carry_is_not_used_for_a_socket(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, transport: str, name: str
+) -> None:
+    """The host of a "#" would call, with its secret, who listens at the path before it."""
+    (odd := tmp_path / name).mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(odd))
+    with open_backend("echo", transport) as session:
+        assert session.info.plugin_name == "echo"
+    assert not list(odd.iterdir())
+
+
 # ---- plugins that are lost on the way
 
 

@@ -6,6 +6,7 @@ has been done. Whether the program may run at all is decided before this.
 
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -32,8 +33,12 @@ from transportlab.secret import new_secret, secret_line
 MAX_SOCKET_PATH = 107
 """Bytes in sockaddr_un.sun_path on Linux, less the final NUL (P-HANDSHAKE-4)."""
 
+_PLAIN = re.compile(r"[A-Za-z0-9/._+-]+")
+"""What a socket's path may be made of: in the handshake line a space ends it, and gRPC writes it as
+a URI, in which "#", "?", "%" and "," lead to another path."""
+
 SHORT_PLACE = "/tmp"  # noqa: S108  # the directory that is made in it is private
-"""Where private directories are if TMPDIR is too long for a socket's path."""
+"""Where private directories are if TMPDIR is too long for a socket's path, or not plain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,5 +116,6 @@ def give_secret(process: PluginProcess, secret: str) -> None:
 def socket_path(undo: contextlib.ExitStack, name: str) -> str:
     """A path in a private directory (0700) that lives as long as the session (P-START-1)."""
     usual = os.path.join(usual_place(name), PREFIX + "x" * 8, "s")
-    place = None if len(os.fsencode(usual)) <= MAX_SOCKET_PATH else SHORT_PLACE
+    fits = len(usual) <= MAX_SOCKET_PATH and _PLAIN.fullmatch(usual)
+    place = None if fits else SHORT_PLACE
     return os.path.join(private_folder(undo, name, place), "s")
