@@ -59,8 +59,8 @@ class HostSession:
         self._owner = os.getpid()
         self._closing = threading.RLock()  # reentrant, for a signal's handler that closes it
         self._options = options
-        self._secret = secret_for(transport)
-        self.redactor = redactor_of(options.secrets, self._secret)
+        secret = secret_for(transport)
+        self.redactor = redactor_of(options.secrets, secret)
         self._path = ""
         self._version = ""
         self._stack = contextlib.ExitStack()
@@ -72,7 +72,7 @@ class HostSession:
             raise UsageError(f'transport {transport.name} has no codec "{codec}"; it has {carried}')
         with hiding(self.redactor), contextlib.ExitStack() as undo:
             undo.callback(self.close)
-            self.endpoint = self._endpoint(transport, codec)
+            self.endpoint = self._endpoint(transport, codec, secret)
             try:
                 channel = transport.connect(self.endpoint, codec=codec)
             except TransportError as error:
@@ -94,7 +94,7 @@ class HostSession:
     def _phase(self, name: str) -> None:
         self._options.phase(name, None if self.process is None else self.process.pid)
 
-    def _endpoint(self, transport: Transport, codec: str) -> Endpoint:
+    def _endpoint(self, transport: Transport, codec: str, secret: str) -> Endpoint:
         kind = transport.traits.endpoint
         if kind is EndpointKind.OBJECT:
             return self._object()
@@ -106,8 +106,9 @@ class HostSession:
         admitted = admit(found.name, self._path, pins, self._stack, library=library)
         if kind is EndpointKind.LIBRARY:
             return LibraryEndpoint(resident(admitted))
-        secret, redactor = self._secret, self.redactor
-        launch = Launch(found.name, admitted, transport, codec, self._options, secret, redactor)
+        launch = Launch(
+            found.name, admitted, transport, codec, self._options, secret, self.redactor
+        )
         self.process, endpoint = launch.start(self._stack)
         return endpoint
 
