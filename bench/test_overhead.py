@@ -62,7 +62,7 @@ def arms(session: HostSession, transport: str, codec: str, name: str) -> dict[st
     """The call by the library, by the library with the lab's codec, and by RemoteBackend."""
     method, request = methods.METHODS[name], REQUESTS[name]
     floor = import_module(f"transports.{transport}.floor")
-    channel, spoken = session.channel.inner, load_codec(codec)
+    channel, spoken = session.wire, load_codec(codec)
     operation = getattr(session.backend, method.attribute)
     pairs = {
         "library": spoken.alone(request, method.reply),

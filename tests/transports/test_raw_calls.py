@@ -25,7 +25,7 @@ def test_a_raw_call_has_the_channels_reply(transport: str, codec: str, form: str
         list(session.backend.apply(model.ApplyRequest(plan), Context()))
         request, spoken = model.ReadRequest("a"), load_codec(codec)
         pair = getattr(spoken, form)(request, model.ReadReply)
-        call = import_module(name).raw_call(session.channel.inner, methods.READ, request, pair)
+        call = import_module(name).raw_call(session.wire, methods.READ, request, pair)
         for _ in range(2):
             reply = call()
             assert [entry.job for entry in reply.entries] == ["j"]

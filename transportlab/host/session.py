@@ -51,7 +51,7 @@ class HostSession:
     """An open session. A context manager: leaving it stops the plugin, within its bounds.
 
     redactor hides the secrets that options gave, and that of the launch; replies, which are data,
-    come as they are.
+    come as they are. wire is the transport's own channel, which hides nothing.
     """
 
     def __init__(self, backend: str, transport: Transport, options: HostOptions) -> None:
@@ -74,7 +74,7 @@ class HostSession:
             undo.callback(self.close)
             self.endpoint = self._endpoint(transport, codec, secret)
             try:
-                channel = transport.connect(self.endpoint, codec=codec)
+                channel = self.wire = transport.connect(self.endpoint, codec=codec)
             except TransportError as error:
                 raise self._blame("E-CONNECT", error) from error
             self._phase("connected")
