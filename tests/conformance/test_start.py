@@ -1,4 +1,4 @@
-"""The program under test: what a stranger is told of its launch's secret is in no result."""
+"""The program under test: where it is started by hand, and what its strangers are told."""
 
 import sys
 from pathlib import Path
@@ -8,6 +8,7 @@ import pytest
 from transportlab import model
 from transportlab.channel import EndpointKind, SocketEndpoint
 from transportlab.conformance.start import Program
+from transportlab.conformance.vectors import Start
 from transportlab.errors import RpcError
 from transportlab.methods import READ
 from transportlab.registry import load_transport, transport_names
@@ -24,6 +25,17 @@ def tell(given, wanted):
 secret.check_secret = tell
 sdk.run(PLUGIN)
 """
+
+
+@pytest.mark.parametrize("name", transport_names(EndpointKind.SOCKET))
+def test_a_tmpdir_with_a_space_is_no_fault_of_a_plugin(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (odd := tmp_path / "a b").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(odd))
+    transport = load_transport(name)
+    said = Program("echo", transport, transport.traits.codecs[0], {}).start(Start())
+    assert (said["problem"], said["endpoint"]) == ("", "{place}/s")
 
 
 @pytest.mark.parametrize("name", transport_names(EndpointKind.SOCKET))

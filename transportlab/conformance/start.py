@@ -2,9 +2,8 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from transportlab.channel import Channel, EndpointKind, SocketEndpoint, Transport
@@ -13,7 +12,7 @@ from transportlab.conformance.vectors import Start
 from transportlab.errors import PluginError
 from transportlab.host import HostOptions, HostSession
 from transportlab.host.discovery import find
-from transportlab.host.launch import give_secret
+from transportlab.host.launch import give_secret, socket_path
 from transportlab.host.line import hear
 from transportlab.host.process import PluginProcess, plugin_environment
 from transportlab.host.redacted import RedactedChannel
@@ -65,14 +64,16 @@ class Program:
         else:
             raise ValueProblem("secret: there is no socket; the vector needs the trait endpoint")
 
-    def start(self, step: Start, folder: Path) -> dict[str, Any]:
+    def start(self, step: Start) -> dict[str, Any]:
         """Start the program, read its line, end its stdin; what comes back: vectors.Start."""
-        place = folder / "run"
-        place.mkdir(mode=0o700)
+        with ExitStack() as undo:
+            return self._start(step, socket_path(undo, "plugin"))
+
+    def _start(self, step: Start, socket: str) -> dict[str, Any]:
         environment = plugin_environment(os.environ, self.secrets.values())
         environment |= {ENV_TRANSPORT: self.transport.name, ENV_CODEC: self.codec}
         if self.transport.traits.endpoint is EndpointKind.SOCKET:
-            environment[ENV_SOCKET] = str(place / "s")
+            environment[ENV_SOCKET] = socket
         for name in step.without:
             environment.pop(name, None)
         path = str(find(self.plugin, library=False).path)
@@ -84,7 +85,7 @@ class Program:
         said: dict[str, Any] = {"problem": "", "endpoint": "", "words": {}}
         try:
             found = hear(process, HANDSHAKE_SECONDS)
-            endpoint = found.endpoint.replace(str(place), "{place}")
+            endpoint = found.endpoint.replace(os.path.dirname(socket), "{place}")
             said |= {"endpoint": endpoint, "words": dict(found.words)}
         except PluginError as error:
             said["problem"] = error.problem

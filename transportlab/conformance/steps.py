@@ -194,7 +194,7 @@ class Player:
 
     def start(self, step: Start) -> str:
         """The program once more, by hand."""
-        found = self._program.start(step, self._fixture.folder)
+        found = self._program.start(step)
         return mismatch(evaluate(step.expect, self.scope), found)
 
     def stop(self, step: Stop) -> str:
