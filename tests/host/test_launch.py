@@ -187,6 +187,26 @@ def test_a_listener_that_fails_is_no_quiet_exit(
     assert "cannot listen on" in error.stderr[-1]
 
 
+CROWDED = """
+import socket
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(os.environ["CRONIX_PLUGIN_SOCKET"])
+listener.listen(0)
+waiting = socket.socket(socket.AF_UNIX)
+waiting.connect(os.environ["CRONIX_PLUGIN_SOCKET"])
+print("CRONIX-PLUGIN-V1 " + os.environ["CRONIX_PLUGIN_SOCKET"], flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_listener_that_takes_no_connection_holds_nobody_up(
+    echo_with: Make, refusal: Refusal
+) -> None:
+    error = refusal(echo_with(CROWDED), SOCKETS[0])
+    assert error.code == "E-CONNECT"
+    assert "Resource temporarily unavailable" in error.problem
+
+
 @pytest.mark.parametrize("transport", PROCESS)
 def test_a_socket_or_pipe_where_nobody_answers_is_an_error(
     plugin: Make, refusal: Refusal, transport: str
