@@ -132,14 +132,7 @@ def operation(function: Callable[..., int | None]) -> Callable[..., None]:
                         typer.echo(f"note: {path} is hidden by an earlier directory", err=True)
                     jobs = desired_jobs(wanted)
                     run = Invocation(
-                        out,
-                        as_json,
-                        wanted,
-                        jobs,
-                        session.backend,
-                        timeout,
-                        session.redactor,
-                        cancellation,
+                        out, as_json, wanted, jobs, session.backend, timeout, redactor, cancellation
                     )
                     code = function(run, **own)
         except LabError as error:
