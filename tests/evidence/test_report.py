@@ -53,6 +53,10 @@ def test_every_figure_is_well_formed_and_shown_and_nothing_shown_is_missing(writ
         root = ET.parse(written / name).getroot()
         assert root.findall(".//{http://www.w3.org/2000/svg}path")
         assert not root.findall(".//{http://www.w3.org/2000/svg}text")  # fonts as paths
+        svg = (written / name).read_text()
+        referred = set(re.findall(r'["(]#([^")]+)[")]', svg))
+        assert referred <= {node.get("id") for node in root.iter()}
+        assert not [name for name in referred if re.fullmatch("[mp][0-9a-f]{10}", name)]
 
 
 def test_the_decider_shows_the_true_ratios(written: Path) -> None:
