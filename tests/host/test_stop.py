@@ -1,5 +1,6 @@
 """The end of a plugin: by itself, by its host, and without one."""
 
+import contextlib
 import errno
 import os
 import resource
@@ -17,7 +18,7 @@ import pytest
 from transportlab import model
 from transportlab.channel import EndpointKind
 from transportlab.context import Context
-from transportlab.errors import PluginError, RpcError
+from transportlab.errors import LabError, PluginError, RpcError
 from transportlab.host import HostOptions, HostSession, open_backend
 from transportlab.host.process import PluginProcess
 from transportlab.host.spawn import spawn
@@ -213,8 +214,9 @@ def test_a_host_without_threads_to_spare_leaves_no_plugin_running(
         finally:
             process.stop(0.4)
 
-    with pytest.raises(PluginError, match=r"E-START.*no room for it: can't start new thread"):
+    with pytest.raises(PluginError, match=r"E-START.*no room for it: can't start new thread") as no:
         begin()
+    assert "-v" in no.value.action  # a limit of memory leaves no room for a thread's stack
     assert not any(thread.is_alive() for thread in started)
     assert set(os.listdir("/proc/self/fd")) <= there
 
@@ -241,6 +243,40 @@ def test_whoever_closes_a_session_finds_its_plugin_stopped(transport: str) -> No
 
     with open_backend("echo", transport) as session, ThreadPoolExecutor(4) as pool:
         assert list(pool.map(close, [session] * 4)) == ["exit status 0"] * 4
+
+
+@pytest.mark.parametrize("how", ["closes the session", "returns after its close"])
+@pytest.mark.parametrize("transport", PROCESS)
+def test_of_a_session_whose_listener_is_busy_nothing_is_left_once_it_returns(
+    transport: str, how: str
+) -> None:
+    def descriptors() -> int:
+        return len(os.listdir("/proc/self/fd"))
+
+    opened, closed, told = (threading.Event() for _ in range(3))
+
+    def listen(_line: object) -> None:
+        if opened.wait(10) and not told.is_set():
+            told.set()
+            if how == "closes the session":
+                session.close()
+            else:
+                closed.wait(10)
+
+    with open_backend("echo", transport):  # what the first one brings for good
+        pass
+    before, threads = descriptors(), threading.active_count()
+    session = open_backend("echo", transport, HostOptions(on_log=listen))
+    opened.set()
+    with contextlib.suppress(LabError):
+        session.backend.read(model.ReadRequest("app"), Context(timeout=10))
+    assert told.wait(10)
+    session.close()
+    closed.set()
+    end = time.monotonic() + 10
+    while descriptors() > before or threading.active_count() > threads:
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("transport", PROCESS)

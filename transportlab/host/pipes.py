@@ -70,10 +70,14 @@ class Readers:
         if end is not None:
             end()
 
-    def join(self, seconds: float) -> None:
-        """Wait for the ends of the pipes, at most so long for each."""
+    def join(self, seconds: float | None) -> None:
+        """Wait for the ends of the pipes, at most so long for each, None for as long as it takes.
+
+        Not for the caller's own: whoever is told of a line may end the session from there.
+        """
         for thread in self._threads:
-            thread.join(seconds)
+            if thread is not threading.current_thread():
+                thread.join(seconds)
 
     def release(self, grace: float, seconds: float) -> bool:
         """Wait `grace` for the ends of the pipes, then let the threads go.

@@ -30,7 +30,7 @@ EXIT_GRACE = 0.5
 """How long a plugin whose pipe or connection has ended has to end, to be able to say how."""
 
 CROWDED = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)
-NO_ROOM = "raise the host's limits (ulimit -n, ulimit -u), or end other sessions"
+NO_ROOM = "raise the host's limits (ulimit -n, -u, -v), or end other sessions"
 
 KILL_SECONDS = 1.0
 """How long stop() waits at least for what it has killed: on a busy machine that takes its time."""
@@ -84,6 +84,7 @@ class PluginProcess:
         self._poll = select.poll()
         self._lock = threading.Lock()
         self._releasing = threading.Lock()
+        self._last: threading.Thread | None = None
         try:
             self._child = spawn(command, environment, file, inherited)  # lives until stop()
         except OSError as error:
@@ -253,13 +254,23 @@ class PluginProcess:
                 self._signal(signal.SIGKILL)
                 self.wait(max(seconds / 4, KILL_SECONDS))
         with self._releasing:
+            if self._release() or self._last is not None:
+                return
+            self._last = threading.Thread(target=self._release_last, name="release", daemon=True)
+            with contextlib.suppress(RuntimeError):  # no thread is to be had: they stay open
+                self._last.start()
+
+    def _release_last(self) -> None:
+        """Once the listener returns that a reader is busy with, or that has called stop()."""
+        self._readers.join(None)
+        with self._releasing:
             self._release()
 
-    def _release(self) -> None:
+    def _release(self) -> bool:
         """Close the pipes, unless a reader is busy with one: its number must stay its own."""
         watched = self._watch.stop()
         if not self._readers.release(READ_GRACE, READ_SECONDS):
-            return
+            return False
         if self._drain is not None:
             self._drain.close()
         for pipe in (self._child.stdout, self._child.stderr):
@@ -268,3 +279,4 @@ class PluginProcess:
         if watched and self._exit is not None and self._pidfd >= 0:
             os.close(self._pidfd)
             self._pidfd = -1
+        return True
