@@ -1,5 +1,6 @@
 """A shared file on a real file system: what a write keeps, what a failed one leaves, who waits."""
 
+import errno
 import os
 import resource
 import shutil
@@ -139,6 +140,20 @@ def test_a_full_disk_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert found == (Code.RESOURCE_EXHAUSTED, "NO_SPACE", str(path))
     assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["tab"]
+
+
+def test_a_file_that_is_a_mount_point_says_that_its_folder_is_to_be_mounted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "tab"
+    path.write_bytes(b"old")
+
+    def busy(*_: object, **_numbers: object) -> None:  # as rename(2) does; to mount takes root
+        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+
+    monkeypatch.setattr(os, "replace", busy)
+    assert refusal(path) == (Code.FAILED_PRECONDITION, "MOUNT_POINT", str(path))
     assert os.listdir(tmp_path) == ["tab"]
 
 

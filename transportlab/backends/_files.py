@@ -174,6 +174,8 @@ _PLACE = "check the path, then try again"
 _ROOM = "make room, then plan again"
 _RIGHTS = "give the plugin's user the rights it needs, or run it as another"
 
+_MOUNT = "a file that is a mount point cannot be replaced: mount its directory"
+
 _MEANINGS = {
     errno.ENOENT: (Code.NOT_FOUND, "NO_DIRECTORY", "create the directory, or correct the path"),
     errno.EACCES: (Code.PERMISSION_DENIED, "NO_PERMISSION", _RIGHTS),
@@ -182,6 +184,7 @@ _MEANINGS = {
     errno.ENOSPC: (Code.RESOURCE_EXHAUSTED, "NO_SPACE", _ROOM),
     errno.EDQUOT: (Code.RESOURCE_EXHAUSTED, "NO_SPACE", _ROOM),
     errno.EFBIG: (Code.RESOURCE_EXHAUSTED, "NO_SPACE", _ROOM),
+    errno.EBUSY: (Code.FAILED_PRECONDITION, "MOUNT_POINT", _MOUNT),
     errno.EISDIR: (Code.FAILED_PRECONDITION, "NOT_A_FILE", _PLACE),
     errno.ENODEV: (Code.FAILED_PRECONDITION, "NOT_A_FILE", _PLACE),
     errno.ENXIO: (Code.FAILED_PRECONDITION, "NOT_A_FILE", _PLACE),
