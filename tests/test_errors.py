@@ -60,6 +60,12 @@ def test_what_a_plugin_says_in_several_lines_passes_for_none_of_the_errors_own()
         assert line.startswith(("  | ", "  expected ", "  read again", "  lost"))
 
 
+def test_an_error_that_does_not_say_what_was_expected_does_not_say_nothing() -> None:
+    details = model.ErrorDetails(got="Read-only file system")
+    told = error_text(RpcError(Code.FAILED_PRECONDITION, "tab: refused", details))
+    assert told.splitlines()[1:] == ["  got Read-only file system"]
+
+
 def test_a_manifest_error_names_each_problem() -> None:
     problems = [errors.Problem("jobs/0", "bad"), errors.Problem("", "worse")]
     assert str(errors.ManifestError("m.json", problems)) == "m.json: jobs/0: bad\nm.json: worse"

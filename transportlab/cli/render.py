@@ -188,9 +188,11 @@ def error_text(error: LabError) -> str:
     lines = [str(error)]
     if isinstance(error, RpcError):
         lines, details = [marked(str(error))], error.details
-        if details.expected or details.got:
-            wanted, got = details.expected or "nothing", details.got or "nothing"
-            lines.append(f"  expected {marked(wanted)}, got {marked(got)}")
+        if details.expected:
+            got = marked(details.got or "nothing")
+            lines.append(f"  expected {marked(details.expected)}, got {got}")
+        elif details.got:  # nobody said what would be right, which need not be nothing
+            lines.append(f"  got {marked(details.got)}")
         if details.action:
             lines.append(f"  {marked(details.action)}")
     lines.extend(f"  {note}" for note in getattr(error, "__notes__", ()))
