@@ -107,11 +107,14 @@ def run_backend(name: str, version: str, make: Callable[[str], Backend]) -> None
         _serve(name, version, load_transport(transport), make, wire)
     except LabError as error:
         sys.exit(f"cronix-backend-{name}: {error}")
+    except Exception:  # a bug, or no thread to be had; the interpreter's own end waits for threads
+        sys.excepthook(*sys.exc_info())
+        _leave(host, 1)
     _leave(host)
 
 
-def _leave(host: int) -> NoReturn:
-    """Exit with status 0. Does not wait for threads: a call may never end (P-STOP-2).
+def _leave(host: int, status: int = 0) -> NoReturn:
+    """Exit with that status. Does not wait for threads: a call may never end (P-STOP-2).
 
     If the host has gone, nobody else ends what is left of this process's group (P-STOP-3).
     """
@@ -121,7 +124,7 @@ def _leave(host: int) -> NoReturn:
     atexit._run_exitfuncs()
     if _has_children() and os.getpgrp() == os.getpid() and _has_gone(host):
         os.killpg(0, signal.SIGKILL)
-    os._exit(0)
+    os._exit(status)
 
 
 def _has_children() -> bool:

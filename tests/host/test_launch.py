@@ -269,3 +269,16 @@ def test_an_error_from_open_session_leaves_nothing_running() -> None:
 def test_every_failure_is_a_lab_error() -> None:
     assert issubclass(PluginError, LabError)
     assert issubclass(UsageError, LabError)
+
+
+def test_a_plugin_that_fails_to_serve_ends_whatever_threads_it_has(
+    echo_with: Make, refusal: Refusal
+) -> None:
+    path = echo_with("""
+import threading
+threading.Thread(target=time.sleep, args=(60,)).start()
+sdk.load_transport = lambda _name: 1 / 0
+""")
+    error = refusal(path, "jsonrpc")
+    assert (error.code, error.exit) == ("E-EXITED", "exit status 1")
+    assert "ZeroDivisionError" in error.stderr[-1]
