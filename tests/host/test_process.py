@@ -15,6 +15,7 @@ import pytest
 from transportlab import model
 from transportlab.channel import EndpointKind
 from transportlab.context import Context
+from transportlab.errors import PluginError
 from transportlab.host import HostOptions, LogRecord, open_backend
 from transportlab.host.process import PluginProcess
 from transportlab.registry import transport_names
@@ -190,10 +191,33 @@ def test_asking_how_it_is_does_not_wait_for_who_waits_for_its_end() -> None:
 def test_a_status_that_the_host_cannot_get_is_not_made_up() -> None:
     before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     try:
-        process = PluginProcess("lost", ["/bin/sh", "-c", "exit 3"], os.environ)
+        process = PluginProcess("lost", ["/bin/sh", "-c", "read line; exit 3"], os.environ)
+        process.stdin.close()
         assert process.wait(30)
     finally:
         signal.signal(signal.SIGCHLD, before)
     process.stop(1.0)
     assert "SIGCHLD" in process.exit
     assert "status 0" not in process.exit
+
+
+def test_a_plugin_that_has_gone_before_it_is_looked_at_is_no_lack_of_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    look = os.pidfd_open
+
+    def late(pid: int) -> int:
+        while Path(f"/proc/{pid}").exists():
+            time.sleep(0.001)
+        return look(pid)
+
+    monkeypatch.setattr(os, "pidfd_open", late)
+    there = set(os.listdir("/proc/self/fd"))
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        with pytest.raises(PluginError, match=r"E-EXITED.*ended before its handshake") as caught:
+            PluginProcess("lost", ["/bin/sh", "-c", "exit 3"], os.environ)
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+    assert "SIGCHLD" in caught.value.exit
+    assert set(os.listdir("/proc/self/fd")) <= there

@@ -16,7 +16,7 @@ from io import FileIO
 
 from transportlab.errors import PluginError, SecondHandshake
 from transportlab.host.pipes import Drain, OnLog, Readers, Tail
-from transportlab.host.spawn import reap, spawn
+from transportlab.host.spawn import NO_STATUS, reap, spawn
 from transportlab.host.watch import Watch
 from transportlab.redact import NOTHING, Redactor
 
@@ -120,6 +120,9 @@ class PluginProcess:
             undo.pop_all()
 
     def _no_room(self, error: OSError) -> PluginError:
+        if isinstance(error, ProcessLookupError):  # nobody waited for it, and so it has gone
+            problem = "ended before its handshake"
+            return PluginError("E-EXITED", problem, self.name, self.path, exit=NO_STATUS)
         problem = f"the host has no room for it: {error.strerror}"
         return PluginError("E-START", problem, self.name, self.path, action=NO_ROOM)
 
