@@ -12,9 +12,10 @@ from transportlab.conformance.vectors import Start
 from transportlab.errors import PluginError
 from transportlab.host import HostOptions, HostSession
 from transportlab.host.discovery import find
+from transportlab.host.environment import plugin_environment
 from transportlab.host.launch import give_secret, socket_path
 from transportlab.host.line import hear
-from transportlab.host.process import PluginProcess, plugin_environment
+from transportlab.host.process import PluginProcess
 from transportlab.host.redacted import RedactedChannel
 from transportlab.sdk import ENV_CODEC, ENV_SOCKET, ENV_TRANSPORT
 from transportlab.secret import new_secret

@@ -20,11 +20,12 @@ from transportlab.channel import (
 )
 from transportlab.handshake import STDIO
 from transportlab.host.discovery import LIBRARY_SUFFIX
+from transportlab.host.environment import plugin_environment
 from transportlab.host.folders import PREFIX, private_folder, remove_abandoned, usual_place
 from transportlab.host.line import check, hear
 from transportlab.host.options import HostOptions
 from transportlab.host.peer import check_peer
-from transportlab.host.process import PluginProcess, plugin_environment
+from transportlab.host.process import PluginProcess
 from transportlab.host.trust import Admitted
 from transportlab.redact import NOTHING, Redactor
 from transportlab.sdk import ENV_CODEC, ENV_SOCKET, ENV_TRANSPORT

@@ -11,7 +11,7 @@ import select
 import shlex
 import signal
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from io import FileIO
 
 from transportlab.errors import PluginError, SecondHandshake
@@ -19,12 +19,6 @@ from transportlab.host.pipes import Drain, OnLog, Readers, Tail
 from transportlab.host.spawn import NO_STATUS, reap, spawn
 from transportlab.host.watch import Watch
 from transportlab.redact import NOTHING, Redactor
-
-ALLOWED = ("HOME", "LANG", "LOGNAME", "PATH", "SHELL", "TMPDIR", "TZ", "USER")
-"""What a plugin inherits of the host's environment, with LC_* and what ENV_ALLOW names."""
-
-ENV_ALLOW = "CRONIX_PLUGIN_ENV"
-"""Names, separated by commas, that the operator lets through as well."""
 
 EXIT_GRACE = 0.5
 """How long a plugin whose pipe or connection has ended has to end, to be able to say how."""
@@ -37,19 +31,6 @@ KILL_SECONDS = 1.0
 
 READ_GRACE, READ_SECONDS = 0.2, 1.0
 """How long stop() waits for the ends of the pipes, then for the threads that read them."""
-
-
-def plugin_environment(host: Mapping[str, str], secrets: Collection[str] = ()) -> dict[str, str]:
-    """The allow-listed part of the host's environment (P-START-2).
-
-    A variable that holds one of the secrets is left out, even if the operator has named it: a
-    plugin's environment can be read in /proc, and goes on to what the plugin starts (P-SESSION-4).
-    """
-    extra = [name.strip() for name in host.get(ENV_ALLOW, "").split(",")]
-    names = {*ALLOWED, *extra, *(name for name in host if name.startswith("LC_"))}
-    found = {name: host[name] for name in sorted(names) if name in host}
-    told = {name for name in found if any(s and s in found[name] for s in secrets)}
-    return {name: value for name, value in found.items() if name in ALLOWED or name not in told}
 
 
 class PluginProcess:

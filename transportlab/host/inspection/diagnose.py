@@ -15,11 +15,11 @@ from pathlib import Path
 from transportlab.channel import EndpointKind
 from transportlab.errors import PluginError, UsageError
 from transportlab.host.discovery import LIBRARY_SUFFIX, find, name_of
+from transportlab.host.environment import plugin_environment
 from transportlab.host.inspection.checks import FILE_CHECKS, examine
 from transportlab.host.inspection.findings import Check, Status, failed
 from transportlab.host.inspection.trial import STEPS, Trial, Way, processes, start_in, ways
 from transportlab.host.options import HostOptions
-from transportlab.host.process import plugin_environment
 from transportlab.host.trust import admit
 from transportlab.pin import PluginPin
 from transportlab.registry import load_transport, missing_libraries

@@ -31,12 +31,13 @@ from transportlab.host.discovery import (
     name_of,
     reason,
 )
+from transportlab.host.environment import plugin_environment
 from transportlab.host.inspection.sums import left_out
 from transportlab.host.inspection.trial import HOPELESS, processes, ways
 from transportlab.host.launch import Launch, secret_for
 from transportlab.host.line import LOOK_SECONDS, hear
 from transportlab.host.options import HostOptions
-from transportlab.host.process import PluginProcess, plugin_environment
+from transportlab.host.process import PluginProcess
 from transportlab.host.redacted import hiding, redactor_of
 from transportlab.host.trust import admit, file_sum
 from transportlab.pin import PluginPin
