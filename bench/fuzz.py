@@ -91,21 +91,31 @@ def by_atheris(target: str, seconds: float) -> Outcome:
     """A process of its own, since libFuzzer ends the one that it runs in."""
     begin = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="tl-fuzz-") as folder:
-        done = subprocess.run(
-            [sys.executable, "-m", "bench.fuzz", "--inside", target, folder, str(int(seconds))],
-            cwd=ROOT,
-            capture_output=True,
-            check=False,
-            timeout=seconds + MARGIN_SECONDS,
-        )
-        said = (done.stdout + done.stderr).decode("utf-8", "backslashreplace")
+        asked = ["--inside", target, folder, str(int(seconds))]
+        command = [sys.executable, "-m", "bench.fuzz", *asked]
+        status, said = _run(command, seconds + MARGIN_SECONDS)
         found = [path.read_bytes() for path in Path(folder).iterdir() if path.is_file()]
     counts = re.findall(r"stat::number_of_executed_units: (\d+)", said)
     finding = "".join(f"input: {data!r}\n" for data in found)
-    if finding or done.returncode or not counts:
-        finding += said[-3000:]
+    if finding or status or not counts:
+        finding += f"{status}\n{said[-3000:]}"
     taken = time.monotonic() - begin
     return Outcome(target, "atheris", int(counts[-1]) if counts else 0, taken, finding)
+
+
+def _run(command: list[str], seconds: float) -> tuple[str, str]:
+    """What is wrong with how it ended, empty if nothing is; and all that it said."""
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
+        try:
+            said, status = process.communicate(timeout=seconds)[0], ""
+        except subprocess.TimeoutExpired:
+            process.kill()
+            said, status = process.communicate()[0], f"no end within {seconds:.0f} s"
+    if not status and process.returncode:
+        status = f"exit status {process.returncode}"
+    return status, said.decode("utf-8", "backslashreplace")
 
 
 def inside(target: str, folder: str, seconds: str) -> None:

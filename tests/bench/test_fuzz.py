@@ -1,6 +1,7 @@
 """A short run of the fuzzing of all that a host reads from a plugin; and that it does find."""
 
 import importlib.util
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -50,3 +51,10 @@ def test_the_other_engine_finds_nothing_either() -> None:
     outcome = fuzz.by_atheris("handshake", 1)
     assert outcome.finding == ""
     assert outcome.executions > 0
+
+
+def test_an_engine_that_does_not_end_is_told_with_what_it_said() -> None:
+    code = "import time; print('at work', flush=True); time.sleep(60)"
+    status, said = fuzz._run([sys.executable, "-c", code], 3)
+    assert (status, said) == ("no end within 3 s", "at work\n")
+    assert fuzz._run([sys.executable, "-c", "exit(3)"], 30) == ("exit status 3", "")
