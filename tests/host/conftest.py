@@ -5,6 +5,7 @@ import hashlib
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ from transportlab.host.trust import Admitted, admit
 from transportlab.pin import PluginPin
 
 Make = Callable[[str], str]
+Unprivileged = Callable[[], contextlib.AbstractContextManager[None]]
+
+NOBODY = 65534
 
 
 @pytest.fixture
@@ -138,3 +142,34 @@ def said() -> Callable[..., bytes]:
             process.stop(2.0)
 
     return started
+
+
+@pytest.fixture
+def shared() -> Iterator[Path]:
+    """A folder that every user can reach, as tmp_path is not."""
+    folder = Path(tempfile.mkdtemp(prefix="tl-", dir="/tmp"))
+    folder.chmod(0o755)
+    yield folder
+    for path, names, _ in os.walk(folder):
+        for name in names:
+            if not (inner := Path(path, name)).is_symlink():
+                inner.chmod(0o755)  # before the walk goes in
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def unprivileged() -> Unprivileged:
+    """with unprivileged(): this process without root's rights, if it has them."""
+
+    @contextlib.contextmanager
+    def dropped() -> Iterator[None]:
+        root = os.geteuid() == 0
+        try:
+            if root:
+                os.seteuid(NOBODY)
+            yield
+        finally:
+            if root:
+                os.seteuid(0)
+
+    return dropped

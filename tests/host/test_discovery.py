@@ -1,12 +1,10 @@
 """Where plugins are found, and what is said of those that cannot be."""
 
 import os
-import shutil
 import socket
 import sysconfig
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -14,8 +12,8 @@ import pytest
 from transportlab.errors import PluginError
 from transportlab.host.discovery import directories, find
 
-NOBODY = 65534
 Places = tuple[Path, Path, dict[str, str]]
+Unprivileged = Callable[[], AbstractContextManager[None]]
 
 
 @pytest.fixture
@@ -41,32 +39,6 @@ def refusal(
         find(name, library=library, environment=environment)
     assert caught.value.action
     return caught.value
-
-
-@contextmanager
-def unprivileged() -> Iterator[None]:
-    """This process without root's rights, if it has them."""
-    root = os.geteuid() == 0
-    try:
-        if root:
-            os.seteuid(NOBODY)
-        yield
-    finally:
-        if root:
-            os.seteuid(0)
-
-
-@pytest.fixture
-def shared() -> Iterator[Path]:
-    """A folder that every user can reach, as tmp_path is not."""
-    folder = Path(tempfile.mkdtemp(prefix="tl-", dir="/tmp"))
-    folder.chmod(0o755)
-    yield folder
-    for path, names, _ in os.walk(folder):
-        for name in names:
-            if not (inner := Path(path, name)).is_symlink():
-                inner.chmod(0o755)  # before the walk goes in
-    shutil.rmtree(folder)
 
 
 def test_the_order_is_variable_home_system_and_the_labs_own(places: Places) -> None:
@@ -199,7 +171,7 @@ def test_a_first_match_without_the_execute_bit_ends_the_search(places: Places) -
     assert error.action == f"chmod +x {first / 'cronix-backend-demo'}"
 
 
-def test_a_library_that_cannot_be_read_is_told(shared: Path) -> None:
+def test_a_library_that_cannot_be_read_is_told(shared: Path, unprivileged: Unprivileged) -> None:
     path = put(shared, "cronix-backend-demo.so", 0o000)
     with unprivileged():
         error = refusal(str(path), library=True)
@@ -238,7 +210,9 @@ UNSEARCHABLE: dict[str, tuple[Callable[[Path], None], str]] = {
 
 
 @pytest.mark.parametrize("kind", UNSEARCHABLE)
-def test_a_directory_that_cannot_be_searched_ends_the_search(shared: Path, kind: str) -> None:
+def test_a_directory_that_cannot_be_searched_ends_the_search(
+    shared: Path, kind: str, unprivileged: Unprivileged
+) -> None:
     make, problem = UNSEARCHABLE[kind]
     place, later = shared / "own" / "plugins", shared / ".cronix" / "plugins"
     place.parent.mkdir()
@@ -251,7 +225,9 @@ def test_a_directory_that_cannot_be_searched_ends_the_search(shared: Path, kind:
     assert (error.code, error.path, error.got) == ("E-DIRECTORY", str(place), problem)
 
 
-def test_a_directory_behind_the_first_match_does_not_matter(shared: Path) -> None:
+def test_a_directory_behind_the_first_match_does_not_matter(
+    shared: Path, unprivileged: Unprivileged
+) -> None:
     first, later = shared / "plugins", shared / ".cronix" / "plugins"
     first.mkdir()
     later.parent.mkdir()
@@ -264,7 +240,9 @@ def test_a_directory_behind_the_first_match_does_not_matter(shared: Path) -> Non
         assert find("demo", library=False, environment=environment).path == wanted
 
 
-def test_a_path_through_a_closed_directory_is_told(shared: Path) -> None:
+def test_a_path_through_a_closed_directory_is_told(
+    shared: Path, unprivileged: Unprivileged
+) -> None:
     _closed(shared / "closed")
     with unprivileged():
         error = refusal(f"{shared}/closed/cronix-backend-demo")

@@ -1,11 +1,8 @@
 """Plugins that do not start, and what is found about them."""
 
-import os
 import shutil
 import subprocess
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,34 +14,6 @@ from transportlab.host.inspection.findings import Check, Status
 from transportlab.registry import transport_names
 
 STDIO = transport_names(EndpointKind.STDIO)[0]
-NOBODY = 65534
-
-
-@pytest.fixture
-def shared() -> Iterator[Path]:
-    """A folder that every user can reach, as tmp_path is not."""
-    folder = Path(tempfile.mkdtemp(prefix="tl-", dir="/tmp"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
-
-
-@pytest.fixture
-def unprivileged() -> Callable[[], AbstractContextManager[None]]:
-    """with unprivileged(): this process without root's rights, if it has them."""
-
-    @contextmanager
-    def dropped() -> Iterator[None]:
-        root = os.geteuid() == 0
-        try:
-            if root:
-                os.seteuid(NOBODY)
-            yield
-        finally:
-            if root:
-                os.seteuid(0)
-
-    return dropped
 
 
 @pytest.fixture
