@@ -36,10 +36,10 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m transportlab.contract --check
+	$(BIN)/python -m tools.generate --check
 
 derived: install
-	$(BIN)/python -m transportlab.contract
+	$(BIN)/python -m tools.generate
 
 install: $(READY) libraries archives
 

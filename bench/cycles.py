@@ -28,7 +28,7 @@ from bench.faults.leftovers import ENV_MARK, census, files, marked, settled
 from bench.faults.state import APP, NEW_JOBS, OLD_JOBS, States, desired
 from transportlab import model
 from transportlab.context import Context
-from transportlab.evidence.progress import progress
+from transportlab.evidence.run.progress import progress
 from transportlab.host import HostOptions, open_backend
 
 WARM_UP = 2

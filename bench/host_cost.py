@@ -22,11 +22,11 @@ from bench.paired import ONE, Sample, blocks, print_sample, ratio, shown, spread
 from transportlab import model
 from transportlab.channel import EndpointKind
 from transportlab.context import Context
-from transportlab.evidence.stats import Interval
+from transportlab.evidence.analysis.stats import Interval
 from transportlab.host import HostOptions, launch, open_backend, session
 from transportlab.host.discovery import find
 from transportlab.host.trust import Admitted, file_sum
-from transportlab.pin import PluginPin
+from transportlab.manifest.pin import PluginPin
 from transportlab.registry import transport_names
 
 BOUND = 1.05

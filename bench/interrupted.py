@@ -24,9 +24,9 @@ from bench.faults.columns import Column, columns
 from bench.faults.state import APP, blocks, desired
 from transportlab import model
 from transportlab.context import Context
-from transportlab.evidence.progress import progress
+from transportlab.evidence.run.progress import progress
 from transportlab.host import HostOptions, HostSession, open_backend
-from transportlab.host.applying import ApplyInterrupted, Reached, carry_out
+from transportlab.host.apply import ApplyInterrupted, Reached, carry_out
 
 JOBS = 256
 

@@ -19,9 +19,9 @@ from typing import Any
 from transportlab import model
 from transportlab.context import Context
 from transportlab.errors import LabError
-from transportlab.hashing import desired_jobs
 from transportlab.host import HostOptions, open_backend
-from transportlab.manifest import load_manifest
+from transportlab.manifest.document import load_manifest
+from transportlab.manifest.hashing import desired_jobs
 from transportlab.registry import load_transport, transport_names
 
 MANIFEST = Path(__file__).resolve().parents[1] / "spec" / "manifests" / "jobs-256x64.json"

@@ -1,9 +1,9 @@
 """What the benchmarks share with `transportlab evidence`: arms, sessions, efforts."""
 
-from transportlab.evidence.arms import Arm
-from transportlab.evidence.hosted import Run
-from transportlab.evidence.measure import Effort
-from transportlab.evidence.placement import UNPINNED, Placement
+from transportlab.evidence.run.placement import UNPINNED, Placement
+from transportlab.evidence.run.plan import Arm
+from transportlab.evidence.run.session import Run
+from transportlab.evidence.run.timing import Effort
 
 HERE = Placement(UNPINNED, None, None)
 """pytest runs in one process, wherever the scheduler puts it; evidence has the placements."""

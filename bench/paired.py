@@ -1,6 +1,6 @@
 """Arms measured in blocks: a process of its own for each sample, arms of a block in random order.
 
-What is compared is the ratio within a block; the interval is that of transportlab.evidence.stats.
+Compared is the ratio within a block; its interval is by transportlab.evidence.analysis.stats.
 """
 
 import json
@@ -12,8 +12,8 @@ from pathlib import Path
 from random import Random
 from statistics import quantiles
 
-from transportlab.evidence.progress import progress
-from transportlab.evidence.stats import Interval, ratio_interval, seed_of
+from transportlab.evidence.analysis.stats import Interval, ratio_interval, seed_of
+from transportlab.evidence.run.progress import progress
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -17,7 +17,7 @@ from statistics import median
 from sysconfig import get_path
 
 from transportlab.host.trust import admit, file_sum
-from transportlab.pin import PluginPin
+from transportlab.manifest.pin import PluginPin
 
 SECONDS = 0.5
 LARGE = 20_000_000

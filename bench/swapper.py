@@ -32,7 +32,7 @@ from transportlab.channel import EndpointKind
 from transportlab.errors import PluginError
 from transportlab.host import HostOptions, open_backend
 from transportlab.host.discovery import LIBRARY_SUFFIX, find
-from transportlab.pin import PluginPin
+from transportlab.manifest.pin import PluginPin
 from transportlab.registry import transport_names
 
 NAME = "swapped"

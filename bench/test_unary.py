@@ -3,7 +3,7 @@
 from typing import Any
 
 from bench.opened import run_of
-from transportlab.evidence.measure import timed
+from transportlab.evidence.run.timing import timed
 from transportlab.evidence.suites.unary import cases
 
 

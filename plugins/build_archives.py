@@ -46,7 +46,7 @@ run(PLUGIN)
 '''
 
 LEFT_OUT = {
-    "transportlab": ("cli/", "conformance/", "contract/", "evidence/", "host/", "codecs/json.py"),
+    "transportlab": ("cli/", "conformance/", "evidence/", "host/", "manifest/", "codecs/json.py"),
     "transports": tuple(f"{name}/" for name in ("direct", "ffi", "grpc", "jsonrpc")),
     "google/protobuf": ("compiler/", "pyext/", "testdata/", "util/"),
 }

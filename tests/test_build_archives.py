@@ -15,8 +15,8 @@ from transportlab import model
 from transportlab.context import Context
 from transportlab.errors import PluginError
 from transportlab.host import HostOptions, open_backend
-from transportlab.host.inspection.sums import left_out
-from transportlab.pin import PluginPin
+from transportlab.host.inspection.pin import left_out
+from transportlab.manifest.pin import PluginPin
 from transportlab.registry import load_transport, transport_names
 
 BUILDER = Path(__file__).resolve().parents[1] / "plugins" / "build_archives.py"

@@ -5,9 +5,8 @@ import time
 
 import pytest
 
-from transportlab.context import Cancellation, Context, PolledCancellation
+from transportlab.context import Cancellation, Context, InFlight, PolledCancellation
 from transportlab.errors import ChannelClosed, Code, RpcError
-from transportlab.inflight import InFlight
 
 
 def test_a_callback_runs_once_when_the_switch_is_thrown() -> None:

@@ -23,7 +23,14 @@ WIRE = {
     "http.server",
     "h11",
 }
-HOST_ONLY = {"typer", "rich", "cronsim", "transportlab.host", "transportlab.manifest", "zoneinfo"}
+HOST_ONLY = {
+    "typer",
+    "rich",
+    "cronsim",
+    "transportlab.host",
+    "transportlab.manifest.document",
+    "zoneinfo",
+}
 CODEC: dict[str, set[str]] = {"protobuf": {"google.protobuf"}, "json": {"msgspec"}}
 
 WRAPPER = """#!{python}

@@ -17,12 +17,12 @@ from transportlab.context import Context
 from transportlab.errors import MAX_CALLS, MAX_MESSAGE_BYTES, MAX_TEXT, Code, RpcError
 from transportlab.handshake import MAX_LINE
 from transportlab.host import HostOptions
-from transportlab.host.environment import ALLOWED, ENV_ALLOW
 from transportlab.host.launch import MAX_SOCKET_PATH
 from transportlab.host.logs import LINE_BYTES
+from transportlab.host.spawn import ALLOWED, ENV_ALLOW
 from transportlab.methods import METHODS, SERVICE
-from transportlab.sdk import ENV_CODEC, ENV_SOCKET, ENV_TRANSPORT, handshake_line
-from transportlab.session import PluginSession
+from transportlab.sdk.program import ENV_CODEC, ENV_SOCKET, ENV_TRANSPORT, handshake_line
+from transportlab.sdk.session import PluginSession
 from transports.ffi._abi import ffi
 from transports.http.wire import FRAMINGS, STATUSES
 from transports.jsonrpc.errors import from_wire, to_wire

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from transportlab.cli import options
-from transportlab.cli.interrupts import ENDING, EXIT_SIGNAL
+from transportlab.cli.process import ENDING, EXIT_SIGNAL
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "README.md").read_text()

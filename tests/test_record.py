@@ -17,11 +17,11 @@ from pathlib import Path
 
 import pytest
 
-from transportlab.cli.reading import COMMITTED
-from transportlab.conformance.load import load_vectors
-from transportlab.evidence.claims import Verdict, judge, load_claims
-from transportlab.evidence.compare import Measured
-from transportlab.evidence.evidence import merge
+from transportlab.cli.evidence import COMMITTED
+from transportlab.conformance.vectors import load_vectors
+from transportlab.evidence.analysis.claims import Verdict, judge, load_claims
+from transportlab.evidence.analysis.compare import Measured
+from transportlab.evidence.record import merge
 from transportlab.registry import load_transport, transport_names
 
 SPEC = Path(__file__).resolve().parents[1] / "spec"

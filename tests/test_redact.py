@@ -21,11 +21,21 @@ from transportlab.errors import (
     RpcError,
     TransportError,
 )
-from transportlab.forms import MAX_BASE64, forms, is_part, lines_of
 from transportlab.handshake import HandshakeError
-from transportlab.host.applying import ApplyInterrupted, Reached
+from transportlab.host.apply import ApplyInterrupted, Reached
 from transportlab.log import format_line
-from transportlab.redact import LONG, NOTHING, PIECE, SHORTEST, Redactor, too_short
+from transportlab.redact import (
+    LONG,
+    MAX_BASE64,
+    NOTHING,
+    PIECE,
+    SHORTEST,
+    Redactor,
+    forms,
+    is_part,
+    lines_of,
+    too_short,
+)
 
 VALUE = 'p@ss w/rd+"é\\n€=\U0001f600\tend?&%41'
 PEM = (

@@ -14,10 +14,10 @@ from transportlab import model
 from transportlab.backend import Backend
 from transportlab.codecs import load_codec
 from transportlab.context import Context
-from transportlab.hashing import desired_jobs
 from transportlab.host import HostOptions, open_backend
-from transportlab.manifest import Manifest, load_manifest
-from transportlab.pin import PluginPin
+from transportlab.manifest.document import Manifest, load_manifest
+from transportlab.manifest.hashing import desired_jobs
+from transportlab.manifest.pin import PluginPin
 
 SPEC = Path(__file__).resolve().parents[1] / "spec"
 MANIFESTS = ("one-job", "dozen", "several-schedules", "awkward-text")

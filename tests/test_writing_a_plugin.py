@@ -16,11 +16,11 @@ from transportlab import model
 from transportlab.channel import EndpointKind
 from transportlab.context import Context
 from transportlab.errors import Code, RpcError
-from transportlab.hashing import desired_jobs
 from transportlab.host import HostOptions, open_backend
-from transportlab.manifest import load_manifest
+from transportlab.manifest.document import load_manifest
+from transportlab.manifest.hashing import desired_jobs
 from transportlab.registry import transport_names
-from transportlab.sdk import ENV_TRANSPORT
+from transportlab.sdk.program import ENV_TRANSPORT
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "docs" / "writing-a-plugin.md").read_text()

@@ -10,7 +10,7 @@ from bench.faults.catalogue import FAULTS, Fault, Point
 from bench.faults.columns import Column, chosen, columns
 from bench.faults.record import Cell, Record
 from bench.faults.table import is_late, is_left, is_lost, page, report_is_true, write_page
-from transportlab.evidence.progress import progress
+from transportlab.evidence.run.progress import progress
 
 RUNS_DEFAULT = 1
 """Of a fault at the stop, with the bounds that a host has unless it is told otherwise."""

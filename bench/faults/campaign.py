@@ -11,14 +11,14 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from bench.faults.actions import ENV_GROUP
 from bench.faults.catalogue import BOUNDS, Fault, control_limit
-from bench.faults.cell import Job, Met
 from bench.faults.columns import ROOT, Artifacts, Column, not_applicable
-from bench.faults.deeds import ENV_GROUP
 from bench.faults.disk import MemoryGroup, own_mounts
 from bench.faults.hosts import Host
 from bench.faults.leftovers import ENV_MARK, marked
 from bench.faults.state import States
+from bench.faults.trial import Job, Met
 
 
 class Campaign:

@@ -17,9 +17,9 @@ from pathlib import Path
 from signal import SIGKILL, Signals
 from typing import Any
 
-from bench.faults.cell import Job, Met
 from bench.faults.columns import ROOT
 from bench.faults.leftovers import marked
+from bench.faults.trial import Job, Met
 
 GRACE = 3.0
 """Seconds beyond every bound after which a host that says nothing counts as hung."""
@@ -39,7 +39,7 @@ class Host:
         self._job, self._mark = job, mark
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the process
         self._child = subprocess.Popen(
-            [*prefix, sys.executable, "-m", "bench.faults.cell"],
+            [*prefix, sys.executable, "-m", "bench.faults.trial"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,

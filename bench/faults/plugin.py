@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from bench.faults.deeds import (
+from bench.faults.actions import (
     ENV_FAULT,
     answer_garbage,
     close_wires,
@@ -29,7 +29,7 @@ from bench.faults.deeds import (
     take_memory,
 )
 from bench.faults.leftovers import BALLAST
-from transportlab import model, sdk
+from transportlab import model
 from transportlab.backend import Operations
 from transportlab.backends import crontab
 from transportlab.channel import EndpointKind
@@ -37,7 +37,8 @@ from transportlab.context import Context
 from transportlab.handshake import STDIO, write
 from transportlab.model import ApplyEventKind
 from transportlab.registry import load_transport
-from transportlab.session import PluginSession
+from transportlab.sdk import program as sdk
+from transportlab.sdk.session import PluginSession
 
 IN_READ: dict[str, Callable[[], object]] = {
     "panic": panic,

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.faults.catalogue import Fault
-from bench.faults.cell import Met
 from bench.faults.columns import Column, columns
-from transportlab.evidence import facts
+from bench.faults.trial import Met
+from transportlab.evidence.run import machine as facts
 
 FORMAT = 1
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from transportlab import model
 from transportlab.context import Context
-from transportlab.hashing import desired_jobs
 from transportlab.host import HostOptions, open_backend
-from transportlab.manifest import parse_manifest
+from transportlab.manifest.document import parse_manifest
+from transportlab.manifest.hashing import desired_jobs
 from transportlab.registry import load_transport, transport_names
 
 FOREIGN = Path(__file__).resolve().parents[2] / "spec" / "crontabs" / "personal"

@@ -1,7 +1,7 @@
 """Each carriage's raw echo, by payload: what a transport is held against.
 
 A transport's floor stands in its folder, transports/<name>/floor.py; those that need the operating
-system alone in transportlab/rawecho.py.
+system alone in transportlab/floor.py.
 """
 
 from importlib import import_module
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from transportlab import rawecho
+from transportlab import floor as rawecho
 from transportlab.errors import LabError
 from transportlab.evidence.suites.carriage import floor_call
 from transportlab.registry import transport_names

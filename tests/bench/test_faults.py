@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from bench.faults import state, table
+from bench.faults.actions import ENV_GROUP
 from bench.faults.campaign import Campaign
 from bench.faults.catalogue import BRIEF, FAULTS, Fault, Point, control_limit, fault
-from bench.faults.cell import Job, Met, converge, meet
 from bench.faults.columns import Artifacts, Column, chosen, columns, not_applicable
-from bench.faults.deeds import ENV_GROUP
 from bench.faults.disk import MemoryGroup
 from bench.faults.leftovers import ENV_MARK, census, clear, settled
+from bench.faults.trial import Job, Met, converge, meet
 from transportlab.registry import load_transport
 
 HANG_GUARD = 20.0

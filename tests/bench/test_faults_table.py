@@ -10,10 +10,10 @@ import pytest
 from bench.faults import state, table
 from bench.faults.__main__ import tell_bad
 from bench.faults.catalogue import CALL, FAULTS, MARGIN
-from bench.faults.cell import Met
 from bench.faults.columns import ROOT, columns
 from bench.faults.record import Record
-from transportlab.host.applying import Reached
+from bench.faults.trial import Met
+from transportlab.host.apply import Reached
 
 
 def cell(name: str, column: str, *runs: Met, not_run: str = "") -> dict[str, Any]:

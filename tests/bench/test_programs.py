@@ -13,7 +13,7 @@ from bench.faults.columns import columns
 from bench.host_cost import PINNED, WITH, WITHOUT, cold_start
 from bench.interrupted import Ending, apply
 from bench.worker_cost import LIBRARY, arms
-from transportlab.host.applying import Reached
+from transportlab.host.apply import Reached
 
 HANG_GUARD = 60.0
 ROOT = Path(__file__).resolve().parents[2]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from transportlab.cli.interrupts import ENDING, STOP_SECONDS, Interrupts
+from transportlab.cli.process import ENDING, STOP_SECONDS, Interrupts
 
 HANG_GUARD = 30.0
 

@@ -6,10 +6,9 @@ from typing import get_args
 
 import msgspec
 
-from transportlab.conformance.match import OPERATORS
+from transportlab.conformance.patterns import GENERATORS, OPERATORS
 from transportlab.conformance.result import Status
 from transportlab.conformance.runner import run_matrix
-from transportlab.conformance.values import GENERATORS
 from transportlab.conformance.vectors import FEATURES, Step, Vector
 
 DOC = (Path(__file__).resolve().parents[2] / "docs/conformance.md").read_text()

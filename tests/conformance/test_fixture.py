@@ -3,8 +3,7 @@
 import pytest
 
 from transportlab.conformance.fixture import FOREIGN, Fixture, foreign_digest
-from transportlab.conformance.load import load_vectors
-from transportlab.conformance.vectors import Content, Vector
+from transportlab.conformance.vectors import Content, Vector, load_vectors
 
 OWNED = b"0 3 * * * cronix trigger web.a\n# cronix:owned app=web job=a hash=a1 idx=0\n"
 

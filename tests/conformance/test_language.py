@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from transportlab.conformance.match import mismatch, shown
-from transportlab.conformance.values import ValueProblem, evaluate
+from transportlab.conformance.patterns import ValueProblem, evaluate, mismatch, shown
 
 SCOPE = {"plan": {"ops": [{"job": "a"}]}, "config": {"path": "p"}}
 

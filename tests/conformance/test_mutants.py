@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from transportlab.conformance.load import load_vectors, select
 from transportlab.conformance.result import Report, Status
 from transportlab.conformance.runner import Options, Subject, run_matrix
+from transportlab.conformance.vectors import load_vectors, select
 
 MUTANT = Path(__file__).parent / "mutants" / "mutant.py"
 

@@ -5,7 +5,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from transportlab.conformance.load import default_folder, load_vectors
+from transportlab.conformance.vectors import default_folder, load_vectors
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -16,6 +16,6 @@ def test_the_wheel_holds_the_vectors_where_the_loader_looks(tmp_path: Path) -> N
     [wheel] = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "installed")
-    installed = tmp_path / "installed/transportlab/conformance/load.py"
+    installed = tmp_path / "installed/transportlab/conformance/vectors.py"
     assert load_vectors(default_folder(installed)) == load_vectors()
     assert default_folder(installed) != default_folder()

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from transportlab.cli import app
 from transportlab.conformance import report as text
-from transportlab.conformance.oracle import disagreements
+from transportlab.conformance.report import clean, write_junit
 from transportlab.conformance.result import (
     ArmResult,
     Failure,
@@ -19,8 +19,8 @@ from transportlab.conformance.result import (
     Status,
     ladder,
 )
+from transportlab.conformance.runner import disagreements
 from transportlab.conformance.vectors import Vector
-from transportlab.conformance.writers import clean, write_junit
 
 Make = Callable[..., Vector]
 READ = {"do": "call", "method": "Read", "request": {"app": "web"}}

@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 
 from transportlab.channel import EndpointKind
-from transportlab.conformance.load import load_vectors, select
 from transportlab.conformance.result import ArmResult, Outcome, Status
 from transportlab.conformance.runner import Options, Subject, run_matrix
-from transportlab.conformance.vectors import Vector
+from transportlab.conformance.vectors import Vector, load_vectors, select
 from transportlab.errors import UsageError
 from transportlab.registry import load_transport, transport_names
 

@@ -9,9 +9,16 @@ from typing import Any
 import jsonschema
 import pytest
 
-from transportlab.conformance.load import default_folder, load_vectors, select
-from transportlab.conformance.vectors import GROUPS, LEVELS, Have, Together
-from transportlab.contract.vectors import derive
+from tools.generate.vectors import derive
+from transportlab.conformance.vectors import (
+    GROUPS,
+    LEVELS,
+    Have,
+    Together,
+    default_folder,
+    load_vectors,
+    select,
+)
 from transportlab.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[2]

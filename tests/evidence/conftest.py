@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from transportlab.evidence.report import write
+from transportlab.evidence.report.document import write
 
 TRUE = {
     "grpc-protobuf": 1.0,

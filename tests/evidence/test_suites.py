@@ -9,13 +9,16 @@ import pytest
 
 from transportlab import model
 from transportlab.context import Context
-from transportlab.evidence import control, processes
-from transportlab.evidence.arms import CONTROL_ARM, Arm, transport_arms
-from transportlab.evidence.conform import conformance
-from transportlab.evidence.hosted import Run
-from transportlab.evidence.measure import Effort
-from transportlab.evidence.placement import UNPINNED, Placement
-from transportlab.evidence.processes import MeasureError, run_job
+from transportlab.evidence.run import subprocess as processes
+from transportlab.evidence.run import timing as control
+from transportlab.evidence.run.conformance import conformance
+from transportlab.evidence.run.placement import UNPINNED, Placement
+from transportlab.evidence.run.plan import CONTROL_ARM, Arm, transport_arms
+from transportlab.evidence.run.session import Run
+from transportlab.evidence.run.subprocess import MeasureError, run_job
+from transportlab.evidence.run.timing import Effort
+from transportlab.evidence.run.worker import Job
+from transportlab.evidence.run.workload import SIZES, app, fill, jobs, messages
 from transportlab.evidence.suites import (
     SUITES,
     carriage,
@@ -27,8 +30,6 @@ from transportlab.evidence.suites import (
     stream,
     unary,
 )
-from transportlab.evidence.worker import Job
-from transportlab.evidence.workload import SIZES, app, fill, jobs, messages
 from transportlab.registry import load_transport
 
 HERE = Placement(UNPINNED, None, None)
@@ -220,7 +221,7 @@ def test_a_process_that_did_not_run_where_it_should_is_no_sample() -> None:
 
 
 def test_the_conformance_of_arms_is_as_the_file_wants_it() -> None:
-    from transportlab.conformance.load import load_vectors
+    from transportlab.conformance.vectors import load_vectors
 
     vectors = [v for v in load_vectors() if v.id.startswith("read")][:2]
     found = conformance([a for a in transport_arms()[0] if a.usual], vectors)

@@ -16,7 +16,7 @@ from transportlab.errors import PluginError
 from transportlab.host import HostOptions, open_backend
 from transportlab.host.process import PluginProcess
 from transportlab.host.trust import Admitted, admit
-from transportlab.pin import PluginPin
+from transportlab.manifest.pin import PluginPin
 
 Make = Callable[[str], str]
 Unprivileged = Callable[[], contextlib.AbstractContextManager[None]]

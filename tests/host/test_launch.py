@@ -14,7 +14,7 @@ from transportlab.channel import EndpointKind
 from transportlab.context import Context
 from transportlab.errors import LabError, PluginError, RpcError, UsageError
 from transportlab.host import HostOptions, LogRecord, open_backend
-from transportlab.host.environment import plugin_environment
+from transportlab.host.spawn import plugin_environment
 from transportlab.registry import load_transport, transport_names
 
 KINDS = {name: load_transport(name).traits.endpoint for name in transport_names()}

@@ -7,7 +7,7 @@ import pytest
 
 from transportlab.channel import EndpointKind
 from transportlab.errors import PluginError
-from transportlab.host.negotiate import mismatch, read
+from transportlab.host.handshake import mismatch, read
 from transportlab.registry import transport_names
 
 PROCESS = transport_names(EndpointKind.SOCKET, EndpointKind.STDIO)
@@ -16,10 +16,10 @@ Make = Callable[[str], str]
 Refusal = Callable[..., PluginError]
 
 OF_THE_PLUGIN = """
-import transportlab.session
+import transportlab.sdk.session
 from dataclasses import replace
 PLUGIN = replace(PLUGIN, version="1.4.0")
-transportlab.session.PROTOCOL_VERSIONS = {versions}
+transportlab.sdk.session.PROTOCOL_VERSIONS = {versions}
 """
 
 

@@ -18,10 +18,10 @@ import pytest
 from transportlab.channel import EndpointKind
 from transportlab.errors import PluginError
 from transportlab.host import HostOptions, open_backend, sealed, spawn
-from transportlab.host.folders import PREFIX
+from transportlab.host.rundir import PREFIX
 from transportlab.host.sealed import transfer
 from transportlab.host.trust import Admitted, admit, file_sum, resident
-from transportlab.pin import PluginPin
+from transportlab.manifest.pin import PluginPin
 from transportlab.registry import transport_names
 
 STDIO = transport_names(EndpointKind.STDIO)[0]
@@ -109,7 +109,7 @@ import contextlib, os, sys, tempfile
 from transportlab.errors import PluginError
 from transportlab.host import sealed
 from transportlab.host.trust import admit, file_sum
-from transportlab.pin import PluginPin
+from transportlab.manifest.pin import PluginPin
 place, path = sys.argv[1:]
 tempfile.tempdir = place
 pins = {"demo": PluginPin((file_sum("demo", path),))}
@@ -190,7 +190,7 @@ def test_a_library_that_is_loaded_again_takes_no_descriptor_more(
 ABANDON = """
 import contextlib, os, signal, sys, tempfile
 from transportlab.host.trust import admit, file_sum
-from transportlab.pin import PluginPin
+from transportlab.manifest.pin import PluginPin
 tempfile.tempdir, path = sys.argv[1:]
 undo = contextlib.ExitStack()
 print(admit("demo", path, {"demo": PluginPin((file_sum("demo", path),))}, undo, library=False).file)

@@ -20,15 +20,15 @@ import grpc
 import pytest
 
 from transportlab import model
+from transportlab.auth import new_secret
 from transportlab.channel import Channel, EndpointKind, SocketEndpoint
 from transportlab.context import Context
 from transportlab.errors import LabError, PluginError, RpcError, unauthenticated
 from transportlab.host import HostOptions, HostSession, LogRecord, open_backend
-from transportlab.host.peer import check_peer
+from transportlab.host.launch import check_peer
 from transportlab.host.process import PluginProcess
 from transportlab.methods import APPLY, METHODS, OPEN_SESSION, READ, SERVICE, Method
 from transportlab.registry import load_transport, transport_names
-from transportlab.secret import new_secret
 
 TRANSPORTS = {name: load_transport(name) for name in transport_names()}
 SOCKETS = [n for n, t in TRANSPORTS.items() if t.traits.endpoint is EndpointKind.SOCKET]

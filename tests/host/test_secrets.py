@@ -21,7 +21,7 @@ from transportlab import model
 from transportlab.context import Context
 from transportlab.errors import Code, LabError, PluginError, RpcError, UsageError
 from transportlab.host import HostOptions, HostSession, LogRecord, open_backend
-from transportlab.host.environment import plugin_environment
+from transportlab.host.spawn import plugin_environment
 from transportlab.registry import load_transport, transport_names
 
 SECRET = 'Vt9"Kq/7\\wZ é-2f81c0de'

@@ -20,9 +20,9 @@ from transportlab.channel import EndpointKind
 from transportlab.context import Context
 from transportlab.errors import LabError, PluginError, RpcError
 from transportlab.host import HostOptions, HostSession, open_backend
+from transportlab.host.pipes import Watch
 from transportlab.host.process import PluginProcess
 from transportlab.host.spawn import spawn
-from transportlab.host.watch import Watch
 from transportlab.registry import transport_names
 
 HANG_GUARD = 30.0

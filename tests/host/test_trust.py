@@ -14,9 +14,9 @@ from transportlab.context import Context
 from transportlab.errors import PluginError
 from transportlab.host import HostOptions, open_backend
 from transportlab.host.discovery import find
-from transportlab.host.inspection.pinning import sums
+from transportlab.host.inspection.pin import sums
 from transportlab.host.trust import Admitted, admit, resident
-from transportlab.pin import PluginPin
+from transportlab.manifest.pin import PluginPin
 from transportlab.registry import load_transport, transport_names
 from transportlab.remote import RemoteBackend
 

@@ -13,7 +13,7 @@ from transportlab.context import Context
 from transportlab.errors import Code, PluginError, RpcError, UsageError
 from transportlab.host import HostOptions, HostSession, open_backend
 from transportlab.registry import transport_names
-from transportlab.worker import library_transport, main
+from transportlab.sdk.library_worker import library_transport, main
 
 LIBRARY = Path(get_path("scripts"), "cronix-backend-echo.so")
 PROCESS = transport_names(EndpointKind.SOCKET, EndpointKind.STDIO)
@@ -84,7 +84,7 @@ def test_a_worker_ends_although_a_call_does_not() -> None:
 
 
 def test_started_by_hand_it_says_how_it_is_used() -> None:
-    command = [sys.executable, "-P", "-m", "transportlab.worker"]
+    command = [sys.executable, "-P", "-m", "transportlab.sdk.library_worker"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "LIBRARY" in done.stderr

@@ -14,9 +14,8 @@ import pytest
 from transportlab.channel import EndpointKind
 from transportlab.errors import PluginError
 from transportlab.host import HostOptions, open_backend
-from transportlab.host.trust import file_sum
-from transportlab.host.writers import ACL, find_other_writer
-from transportlab.pin import PluginPin
+from transportlab.host.trust import ACL, file_sum, find_other_writer
+from transportlab.manifest.pin import PluginPin
 from transportlab.registry import transport_names
 
 STDIO = transport_names(EndpointKind.STDIO)[0]

@@ -25,7 +25,7 @@ from transportlab.errors import (
     TransportError,
 )
 from transportlab.registry import load_backend, load_transport
-from transportlab.session import PluginSession
+from transportlab.sdk.session import PluginSession
 from transports.grpc.wire import CODEC_KEY, OPTIONS, STATUS_KEY
 
 GRPC = load_transport("grpc")

@@ -21,7 +21,7 @@ from transportlab.methods import APPLY, READ
 from transportlab.model import ApplyEvent, ApplyRequest, Entry, PlanReply, ReadReply, ReadRequest
 from transportlab.registry import load_backend, load_transport
 from transportlab.remote import RemoteBackend
-from transportlab.session import PluginSession
+from transportlab.sdk.session import PluginSession
 
 Serve = Callable[[str, Backend, str], Callable[[], None]]
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from transportlab import model
+from transportlab.auth import new_secret, secret_line
 from transportlab.channel import EndpointKind, SocketEndpoint
 from transportlab.context import Context
 from transportlab.model import ReadReply, ReadRequest
 from transportlab.registry import load_transport
 from transportlab.remote import RemoteBackend
-from transportlab.secret import new_secret, secret_line
 
 HTTP = load_transport("http")
 HANG_GUARD = 30.0

@@ -13,7 +13,7 @@ from transportlab.codecs import load_codec
 from transportlab.errors import MAX_MESSAGE_BYTES
 from transportlab.model import ReadReply, ReadRequest
 from transportlab.registry import load_backend
-from transportlab.session import PluginSession
+from transportlab.sdk.session import PluginSession
 
 Serve = Callable[[str, Backend, str], Callable[[], None]]
 

@@ -28,7 +28,7 @@ from transportlab.model import (
 )
 from transportlab.registry import load_backend, load_transport
 from transportlab.remote import RemoteBackend
-from transportlab.session import PluginSession
+from transportlab.sdk.session import PluginSession
 
 HANG_GUARD = 60.0
 ECHO = Path(get_path("scripts"), "cronix-backend-echo")

@@ -18,14 +18,14 @@ from transportlab.cli.config import (
     configuration,
 )
 from transportlab.cli.operations import app
-from transportlab.cli.options import EXIT_ERROR, EXIT_USAGE
+from transportlab.cli.process import EXIT_ERROR, EXIT_USAGE
 from transportlab.errors import UsageError
 from transportlab.quote import clean
 
 if TYPE_CHECKING:
     # Read when the command runs: other commands need not wait for it.
+    from transportlab.conformance.report import JsonLines
     from transportlab.conformance.runner import Options, Subject
-    from transportlab.conformance.writers import JsonLines
 
 Names = list[str] | None
 
@@ -75,10 +75,9 @@ def conformance(  # noqa: PLR0913, PLR0917  # one parameter an option
 
     Exits with 0 if nothing failed, 1 if something did, 2 for a wrong option or no vector.
     """
-    from transportlab.conformance.load import load_vectors, select
-    from transportlab.conformance.report import summary
+    from transportlab.conformance.report import summary, write_junit
     from transportlab.conformance.runner import run_matrix
-    from transportlab.conformance.writers import write_junit
+    from transportlab.conformance.vectors import load_vectors, select
 
     try:
         config = configuration(backend_config, backend_config_file, backend_config_env)
@@ -155,7 +154,7 @@ def _replay(plugin: str | None, given: Mapping[str, list[str] | None]) -> list[s
 
 @contextlib.contextmanager
 def _json_lines(path: Path | None, vectors: int) -> "Iterator[JsonLines | None]":
-    from transportlab.conformance.writers import JsonLines
+    from transportlab.conformance.report import JsonLines
 
     if path is None:
         yield None

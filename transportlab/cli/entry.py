@@ -8,8 +8,8 @@ import os
 import signal
 import sys
 
-from transportlab.cli.interrupts import EXIT_SIGNAL, interrupts
 from transportlab.cli.operations import app
+from transportlab.cli.process import EXIT_SIGNAL, interrupts
 
 
 def main() -> None:

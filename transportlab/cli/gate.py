@@ -12,9 +12,8 @@ from transportlab.cli.config import (
     ConfigOption,
     configuration,
 )
-from transportlab.cli.guard import guarded
 from transportlab.cli.operations import app
-from transportlab.cli.options import EXIT_USAGE
+from transportlab.cli.process import EXIT_USAGE, guarded
 from transportlab.errors import UsageError
 
 if TYPE_CHECKING:  # numpy takes a tenth of a second, which no other command should wait for
@@ -93,7 +92,7 @@ def _file(path: Path) -> str:
 
 def _judge(job: "Job", band: Path | None, json: Path | None, junit: Path | None) -> int:
     from transportlab.evidence.gate import output
-    from transportlab.evidence.gate.band import differences, load
+    from transportlab.evidence.gate.decide import differences, load
     from transportlab.evidence.gate.run import run
 
     if band:
@@ -111,8 +110,7 @@ def _judge(job: "Job", band: Path | None, json: Path | None, junit: Path | None)
 
 def _write_band(job: "Job", path: Path) -> int:
     """Write it only if every transport could be read: a band is what later runs are judged by."""
-    from transportlab.evidence.gate.band import make, save
-    from transportlab.evidence.gate.decide import MIN_PAIRS
+    from transportlab.evidence.gate.decide import MIN_PAIRS, make, save
     from transportlab.evidence.gate.run import EXIT_INCONCLUSIVE, readings
 
     found = readings(job)

@@ -18,7 +18,7 @@ from transportlab.cli.options import (
 )
 from transportlab.codecs import load_codec
 from transportlab.errors import UsageError
-from transportlab.host.applying import carry_out
+from transportlab.host.apply import carry_out
 from transportlab.registry import load_transport, missing_libraries, transport_names
 
 app = typer.Typer(

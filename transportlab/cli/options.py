@@ -17,14 +17,13 @@ from transportlab.cli.config import (
     ConfigOption,
     configuration,
 )
-from transportlab.cli.interrupts import interrupts
-from transportlab.cli.stdout import private_stdout
+from transportlab.cli.process import EXIT_ERROR, EXIT_USAGE, interrupts, private_stdout
 from transportlab.codecs import load_codec
 from transportlab.context import Cancellation, Context
 from transportlab.errors import Code, LabError, RpcError, UsageError
-from transportlab.hashing import desired_jobs
 from transportlab.host import HostOptions, LogRecord, open_backend
-from transportlab.manifest import Manifest, load_manifest
+from transportlab.manifest.document import Manifest, load_manifest
+from transportlab.manifest.hashing import desired_jobs
 from transportlab.model import DesiredJob
 from transportlab.quote import clean, clean_json
 from transportlab.redact import NOTHING, Redactor
@@ -32,8 +31,6 @@ from transportlab.registry import load_transport
 
 M = TypeVar("M")
 
-EXIT_ERROR = 1
-EXIT_USAGE = 2
 EXIT_DRIFT = 5
 EXIT_DIVERGED = 6
 EXIT_NOT_FOUND = 7

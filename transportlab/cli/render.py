@@ -14,7 +14,7 @@ from rich.text import Text
 
 from transportlab import model
 from transportlab.errors import LabError, PluginError, RpcError, marked
-from transportlab.host.applying import ApplyInterrupted, Reached
+from transportlab.host.apply import ApplyInterrupted, Reached
 from transportlab.host.logs import LogRecord
 from transportlab.quote import clean, clean_json
 

@@ -8,8 +8,8 @@ from rich.text import Text
 
 from transportlab.host.inspection.diagnose import Diagnosis
 from transportlab.host.inspection.findings import Check, Status
-from transportlab.host.inspection.listing import Listing, Row
-from transportlab.host.inspection.sums import in_words
+from transportlab.host.inspection.list import Listing, Row
+from transportlab.host.inspection.pin import in_words
 from transportlab.quote import clean
 
 _COLOURS = {Status.OK: "green", Status.FAILED: "red", Status.NOT_REACHED: "dim"}

@@ -9,11 +9,10 @@ import msgspec
 
 from transportlab import __version__, model
 from transportlab.backend import PROTOCOL_VERSIONS
-from transportlab.conformance.fixture import Fixture
+from transportlab.conformance.fixture import Fixture, Program
+from transportlab.conformance.patterns import ValueProblem
 from transportlab.conformance.result import Failure, Outcome, Status
-from transportlab.conformance.start import Program
 from transportlab.conformance.steps import Player
-from transportlab.conformance.values import ValueProblem
 from transportlab.conformance.vectors import Step, Vector
 from transportlab.errors import LabError, UsageError
 from transportlab.host import HostSession

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import UNSET
 
-from transportlab.conformance.match import mismatch, shown
+from transportlab.conformance.patterns import mismatch, shown
 from transportlab.conformance.vectors import Alternative, Expect
 
 LOST = "a lost connection"

@@ -1,7 +1,7 @@
-"""Runs vectors over arms: each vector in a fresh plugin, bounded in time, reported as it ends.
+"""The differential oracle: one vector over several arms must give equal replies.
 
-An arm is a transport with a codec. Which vectors an arm can run is told by the transport's traits
-and the plugin's capabilities, never by a name.
+The arm without a wire says what the backend answers. An arm that differs from it has a binding that
+is wrong; where both fail, the backend is. Which of two is right nobody needs to know for that.
 """
 
 import importlib.util
@@ -9,21 +9,77 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stderr
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import StringIO
 
 from transportlab.channel import EndpointKind, Transport
 from transportlab.conformance.attempt import Attempt
-from transportlab.conformance.fixture import Fixture
-from transportlab.conformance.load import load_vectors
-from transportlab.conformance.oracle import disagreements
-from transportlab.conformance.result import ArmResult, Failure, Outcome, Report, Status
-from transportlab.conformance.start import Program
-from transportlab.conformance.vectors import FEATURES, Call, Have, Together, Vector
+from transportlab.conformance.fixture import Fixture, Program
+from transportlab.conformance.patterns import mismatch
+from transportlab.conformance.result import (
+    ArmResult,
+    Disagreement,
+    Failure,
+    Outcome,
+    Report,
+    Status,
+)
+from transportlab.conformance.vectors import FEATURES, Call, Have, Together, Vector, load_vectors
 from transportlab.errors import LabError, PluginError, UsageError
 from transportlab.host.discovery import LIBRARY_SUFFIX, find
 from transportlab.redact import Redactor
 from transportlab.registry import load_transport, transport_names
+
+
+def disagreements(arms: Sequence[ArmResult]) -> tuple[Disagreement, ...]:
+    """Where passing arms differ; as a side effect each failure gets its blame."""
+    base = next((arm for arm in arms if not arm.wire), None)
+    if base is None:
+        return ()
+    known = {outcome.vector.id: outcome for outcome in base.outcomes}
+    found: list[Disagreement] = []
+    for arm in arms:
+        if arm is not base:
+            found += _of_arm(arm, known)
+    for outcome in base.outcomes:
+        _blame(outcome, outcome)
+    return tuple(found)
+
+
+def _of_arm(arm: ArmResult, known: Mapping[str, Outcome]) -> list[Disagreement]:
+    found = []
+    for outcome in arm.outcomes:
+        base = known[outcome.vector.id]
+        _blame(outcome, base)
+        if outcome.status is base.status is Status.PASS:
+            problem = mismatch({"$is": list(base.transcript)}, list(outcome.transcript))
+            if problem:
+                where = _first(base.transcript, outcome.transcript)
+                found.append(Disagreement(outcome.vector, arm.transport, arm.codec, where))
+    return found
+
+
+def _first(wanted: Sequence[object], got: Sequence[object]) -> str:
+    """The first reply that differs: the list as a whole would be too long to read."""
+    for number, (left, right) in enumerate(zip(wanted, got, strict=False), 1):
+        if problem := mismatch({"$is": left}, right, f"reply {number}"):
+            return problem
+    return f"{len(wanted)} replies without a wire, {len(got)} here"
+
+
+def _blame(outcome: Outcome, base: Outcome) -> None:
+    if outcome.failure is None:
+        return
+    if base.status is Status.PASS:
+        outcome.failure = replace(outcome.failure, blame="binding")
+    elif base.status is Status.FAIL:
+        outcome.failure = replace(outcome.failure, blame="backend")
+
+
+# Runs vectors over arms: each vector in a fresh plugin, bounded in time, reported as it ends.
+#
+# An arm is a transport with a codec. Which vectors an arm can run is told by the transport's
+# traits and the plugin's capabilities, never by a name.
 
 KILL_SECONDS = 12.0
 """How long a vector that is past its time may take to let go once its plugin has been ended."""

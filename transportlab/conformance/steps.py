@@ -17,10 +17,8 @@ from msgspec import UNSET
 
 from transportlab import model
 from transportlab.conformance.ending import LOST, Ending, judge, neutral, tally
-from transportlab.conformance.fixture import Fixture
-from transportlab.conformance.match import mismatch, shown
-from transportlab.conformance.start import Program
-from transportlab.conformance.values import CONFIG, ValueProblem, evaluate
+from transportlab.conformance.fixture import Fixture, Program
+from transportlab.conformance.patterns import CONFIG, ValueProblem, evaluate, mismatch, shown
 from transportlab.conformance.vectors import (
     Call,
     Edit,

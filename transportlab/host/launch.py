@@ -7,10 +7,13 @@ has been done. Whether the program may run at all is decided before this.
 import contextlib
 import os
 import re
+import socket
+import struct
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from transportlab.auth import new_secret, secret_line
 from transportlab.channel import (
     Endpoint,
     EndpointKind,
@@ -20,16 +23,14 @@ from transportlab.channel import (
 )
 from transportlab.handshake import STDIO
 from transportlab.host.discovery import LIBRARY_SUFFIX
-from transportlab.host.environment import plugin_environment
-from transportlab.host.folders import PREFIX, private_folder, remove_abandoned, usual_place
-from transportlab.host.line import check, hear
+from transportlab.host.handshake import check, hear
 from transportlab.host.options import HostOptions
-from transportlab.host.peer import check_peer
-from transportlab.host.process import PluginProcess
+from transportlab.host.process import EXIT_GRACE, PluginProcess
+from transportlab.host.rundir import PREFIX, private_folder, remove_abandoned, usual_place
+from transportlab.host.spawn import plugin_environment
 from transportlab.host.trust import Admitted
 from transportlab.redact import NOTHING, Redactor
-from transportlab.sdk import ENV_CODEC, ENV_SOCKET, ENV_TRANSPORT
-from transportlab.secret import new_secret, secret_line
+from transportlab.sdk.program import ENV_CODEC, ENV_SOCKET, ENV_TRANSPORT
 
 MAX_SOCKET_PATH = 107
 """Bytes in sockaddr_un.sun_path on Linux, less the final NUL (P-HANDSHAKE-4)."""
@@ -89,7 +90,7 @@ class Launch:
         path, file, memory = self.plugin.path, self.plugin.file, self.plugin.memory
         command = [path]
         if path.endswith(LIBRARY_SUFFIX):
-            command = [sys.executable, "-P", "-m", "transportlab.worker", path, file]
+            command = [sys.executable, "-P", "-m", "transportlab.sdk.library_worker", path, file]
             file = ""
         return PluginProcess(
             self.name,
@@ -120,3 +121,48 @@ def socket_path(undo: contextlib.ExitStack, name: str) -> str:
     fits = len(usual) <= MAX_SOCKET_PATH and _PLAIN.fullmatch(usual)
     place = None if fits else SHORT_PLACE
     return os.path.join(private_folder(undo, name, place), "s")
+
+
+# Who listens at a plugin's socket, as the kernel tells it (P-AUTH-3).
+
+_CREDENTIALS = struct.Struct("3i")
+"""struct ucred of Linux: process, user, group."""
+
+
+def check_peer(process: PluginProcess, path: str) -> None:
+    """Raise PluginError unless the listener at path is of this very user.
+
+    The kernel keeps the credentials of the moment in which the socket began to listen. Where the
+    platform has no way to ask, the private directory is all there is.
+    """
+    if not hasattr(socket, "SO_PEERCRED"):
+        return
+    try:
+        probe = socket.socket(socket.AF_UNIX)
+    except OSError as error:
+        raise process.error(
+            "E-CONNECT",
+            f"the host has no room for a connection: {error.strerror}",
+            action="raise the host's limits (ulimit -n), or end other sessions",
+        ) from error
+    with probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(path)
+        except OSError as error:
+            process.wait(EXIT_GRACE)
+            raise process.error(
+                "E-CONNECT",
+                f"cannot connect to {path}: {error.strerror}",
+                action="a plugin writes its handshake line once it listens, not before",
+            ) from error
+        told = probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    pid, user, _ = _CREDENTIALS.unpack(told)
+    if user != os.geteuid():
+        raise process.error(
+            "E-PEER",
+            f"another user's process ({pid}) listens at {path}",
+            expected=f"user {os.geteuid()}",
+            got=f"user {user}",
+            action="the plugin must listen as the user that started it: look who owns that process",
+        )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from transportlab.context import Cancellation
 from transportlab.host.pipes import OnLog
-from transportlab.pin import PluginPin
+from transportlab.manifest.pin import PluginPin
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 from io import FileIO
 
 from transportlab.errors import PluginError, SecondHandshake
-from transportlab.host.pipes import Drain, OnLog, Readers, Tail
+from transportlab.host.pipes import Drain, OnLog, Readers, Tail, Watch
 from transportlab.host.spawn import NO_STATUS, reap, spawn
-from transportlab.host.watch import Watch
 from transportlab.redact import NOTHING, Redactor
 
 EXIT_GRACE = 0.5

@@ -11,7 +11,7 @@ import fcntl
 import os
 
 from transportlab.errors import PluginError
-from transportlab.host.folders import private_folder, remove_abandoned, usual_place
+from transportlab.host.rundir import private_folder, remove_abandoned, usual_place
 
 CHUNK = 1 << 18
 """Bytes that are read, written and hashed at a time."""

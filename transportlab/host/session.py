@@ -32,17 +32,22 @@ from transportlab.errors import (
     UsageError,
 )
 from transportlab.handshake import HandshakeError
+from transportlab.host.channel import (
+    RedactedChannel,
+    SupervisedChannel,
+    hiding,
+    own_word,
+    redactor_of,
+)
 from transportlab.host.discovery import LIBRARY_SUFFIX, find
+from transportlab.host.handshake import mismatch, read
 from transportlab.host.launch import Launch, secret_for
-from transportlab.host.negotiate import mismatch, read
 from transportlab.host.options import HostOptions
 from transportlab.host.process import EXIT_GRACE, PluginProcess
-from transportlab.host.redacted import RedactedChannel, hiding, own_word, redactor_of
-from transportlab.host.supervised import SupervisedChannel
 from transportlab.host.trust import admit, resident
 from transportlab.registry import backend_names, load_backend, load_transport
 from transportlab.remote import RemoteBackend
-from transportlab.session import PluginSession
+from transportlab.sdk.session import PluginSession
 
 KILLED = "signal SIGKILL"
 

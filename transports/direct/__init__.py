@@ -16,10 +16,9 @@ from transportlab.channel import (
     Traits,
     Transport,
 )
-from transportlab.context import Cancellation, Context
+from transportlab.context import Cancellation, Context, InFlight
 from transportlab.dispatch import Dispatcher
 from transportlab.errors import ChannelClosed, LabError, RpcError, UsageError
-from transportlab.inflight import InFlight
 from transportlab.methods import Method
 
 Q = TypeVar("Q")

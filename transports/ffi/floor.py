@@ -13,8 +13,8 @@ from typing import Any
 from cffi import FFI
 
 from transportlab.codecs import Pair
+from transportlab.floor import Echo, Started
 from transportlab.methods import AnyMethod
-from transportlab.rawecho import Echo, Started
 from transports.ffi._abi import ffi
 from transports.ffi.build import compiler
 from transports.ffi.calls import Struct

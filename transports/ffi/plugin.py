@@ -22,8 +22,8 @@ from transportlab.dispatch import Dispatcher, as_rpc_error
 from transportlab.errors import MAX_MESSAGE_BYTES, Code, RpcError, message_too_large
 from transportlab.log import Log
 from transportlab.methods import METHODS, AnyMethod, find_method
-from transportlab.sdk import handshake_line
-from transportlab.session import PluginSession
+from transportlab.sdk.program import handshake_line
+from transportlab.sdk.session import PluginSession
 from transports.ffi.wire import ABI_VERSION, CODECS, END, ENDPOINT, OK
 
 INTERRUPTED = -2

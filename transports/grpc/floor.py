@@ -13,8 +13,8 @@ from typing import Any
 import grpc
 
 from transportlab.codecs import Pair
+from transportlab.floor import Echo, Started, socket_child
 from transportlab.methods import AnyMethod
-from transportlab.rawecho import Echo, Started, socket_child
 from transports.grpc.client import GrpcChannel
 from transports.grpc.wire import OPTIONS
 

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 import grpc
 
+from transportlab.auth import check_secret
 from transportlab.backend import Backend
 from transportlab.channel import Lifecycle, SocketEndpoint
 from transportlab.codecs import Codec, DecodeError, load_codec
@@ -22,7 +23,6 @@ from transportlab.errors import (
     unknown_method,
 )
 from transportlab.methods import METHODS, AnyMethod
-from transportlab.secret import check_secret
 from transports.grpc.wire import CODEC_KEY, OPTIONS, SECRET_KEY, STATUS_KEY
 
 _STATUS = {code.value[0]: code for code in grpc.StatusCode}

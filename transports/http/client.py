@@ -11,7 +11,7 @@ import httpx
 
 from transportlab.channel import Channel, SocketEndpoint
 from transportlab.codecs import load_codec
-from transportlab.context import Cancellation
+from transportlab.context import Cancellation, InFlight
 from transportlab.errors import (
     MAX_MESSAGE_BYTES,
     ChannelClosed,
@@ -20,7 +20,6 @@ from transportlab.errors import (
     RpcError,
     cancelled,
 )
-from transportlab.inflight import InFlight
 from transportlab.methods import Method
 from transportlab.model import Status
 from transports.http.network import Call, Network, connect

@@ -17,8 +17,8 @@ from http.server import BaseHTTPRequestHandler
 import httpx
 
 from transportlab.codecs import Pair
+from transportlab.floor import Echo, Started, socket_child
 from transportlab.methods import AnyMethod
-from transportlab.rawecho import Echo, Started, socket_child
 from transports.http.client import HttpChannel
 
 

@@ -5,13 +5,13 @@ from contextlib import closing
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING
 
+from transportlab.auth import check_secret
 from transportlab.codecs import Codec, DecodeError
 from transportlab.context import Cancellation, Context, PolledCancellation
 from transportlab.dispatch import as_rpc_error
 from transportlab.errors import Code, RpcError, invalid_argument, unknown_method
 from transportlab.methods import METHODS, SERVICE, AnyMethod
 from transportlab.model import ErrorDetails
-from transportlab.secret import check_secret
 from transports.http.requests import (
     Refused,
     body_length,

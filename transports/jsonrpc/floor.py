@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from transportlab.codecs import Pair
+from transportlab.floor import pipe_echo
 from transportlab.methods import AnyMethod
-from transportlab.rawecho import pipe_echo
 from transports.jsonrpc.client import JsonRpcChannel
 from transports.jsonrpc.messages import reply_decoder
 

@@ -11,16 +11,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from transportlab import model, reconcile, sdk
+from transportlab import model
+from transportlab.auth import SecretError, check_secret, read_secret
 from transportlab.backend import Operations, Plugin
 from transportlab.backends import crontab, echo
-from transportlab.backends._apply import ApplyRun
 from transportlab.backends.crontab import lines
 from transportlab.channel import SocketEndpoint
 from transportlab.context import Context
 from transportlab.errors import LabError, RpcError
-from transportlab.secret import SecretError, check_secret, read_secret
-from transportlab.session import PluginSession
+from transportlab.sdk import program as sdk
+from transportlab.sdk.session import PluginSession
+from transportlab.store import reconcile
+from transportlab.store.apply import ApplyRun
 from transports.http import handler
 
 

@@ -13,7 +13,7 @@ from transportlab.host.inspection.checks import FILE_CHECKS, examine
 from transportlab.host.inspection.elf import parse_file
 from transportlab.host.inspection.findings import Check, Status
 from transportlab.host.inspection.libraries import needs
-from transportlab.worker import library_transport
+from transportlab.sdk.library_worker import library_transport
 
 PYTHON = Path(sys.executable).resolve()
 LIBRARY = library_transport().name

@@ -14,9 +14,9 @@ from transportlab.errors import UsageError
 from transportlab.host import HostOptions
 from transportlab.host.inspection.diagnose import CHECKS, Diagnosis, diagnose
 from transportlab.host.inspection.findings import Check, Status
-from transportlab.pin import PluginPin
+from transportlab.manifest.pin import PluginPin
 from transportlab.registry import load_transport, transport_names
-from transportlab.worker import library_transport
+from transportlab.sdk.library_worker import library_transport
 
 PYTHON = Path(sys.executable).resolve()
 PROCESS = transport_names(EndpointKind.SOCKET, EndpointKind.STDIO)

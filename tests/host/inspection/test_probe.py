@@ -9,7 +9,7 @@ import pytest
 
 
 def probe(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-P", "-m", "transportlab.host.inspection.probe", *arguments]
+    command = [sys.executable, "-P", "-m", "transportlab.host.inspection.start", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 

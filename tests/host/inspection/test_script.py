@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from transportlab.host.inspection.files import HEAD
-from transportlab.host.inspection.findings import Check, Refuted, Status
+from transportlab.host.inspection.findings import HEAD, Check, Refuted, Status
 from transportlab.host.inspection.script import (
     MAX_INTERPRETERS,
     FirstLine,

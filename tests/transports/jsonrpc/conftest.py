@@ -14,7 +14,7 @@ from transportlab.channel import Channel, StdioEndpoint
 from transportlab.methods import READ
 from transportlab.model import ReadRequest
 from transportlab.registry import load_backend, load_transport
-from transportlab.session import PluginSession
+from transportlab.sdk.session import PluginSession
 
 HANG_GUARD = 30.0
 

@@ -17,7 +17,7 @@ from transportlab.errors import (
     ConnectionLost,
 )
 from transportlab.registry import load_backend, load_transport
-from transportlab.session import PluginSession
+from transportlab.sdk.session import PluginSession
 from transports.jsonrpc.framing import MAX_LINE_BYTES
 
 HANG_GUARD = 30.0

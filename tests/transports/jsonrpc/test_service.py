@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from transportlab.registry import load_backend
-from transportlab.session import PluginSession
+from transportlab.sdk.session import PluginSession
 from transports.jsonrpc.service import Delivery, Service
 
 

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 
 from transportlab import __version__
 from transportlab.backend import ConfigKey, Operations, Plugin
-from transportlab.backends._files import SharedFile
-from transportlab.backends._operations import StoreOperations
 from transportlab.backends.crontab.store import CrontabStore
 from transportlab.errors import invalid_argument
+from transportlab.store.file import SharedFile
+from transportlab.store.operations import StoreOperations
 
 DEFAULT_BINARY = "cronix"
 

@@ -14,7 +14,7 @@ from transportlab.backends.crontab import lines
 from transportlab.backends.crontab.lines import Item, Malformed, Owned
 from transportlab.backends.crontab.translate import is_live
 from transportlab.model import Entry, MalformedMarker
-from transportlab.reconcile import Snapshot, is_name, order
+from transportlab.store.reconcile import Snapshot, is_name, order
 
 NOTE = b"# cronix:line-end (the line above had none)"
 

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from transportlab.model import Entry
-from transportlab.reconcile import MAX_SCHEDULES, is_hash, is_name
+from transportlab.store.reconcile import MAX_SCHEDULES, is_hash, is_name
 
 MARK = b"# cronix:owned"
 FORM = "# cronix:owned app=<app> job=<job> hash=<hex> idx=<n>"

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from transportlab.backends._files import LockedFile, SharedFile
 from transportlab.backends.crontab.document import Document
 from transportlab.backends.crontab.translate import EXPRESSIBLE, translate
 from transportlab.context import Context
 from transportlab.errors import Code, RpcError, invalid_argument
 from transportlab.model import DesiredJob, Entry, ErrorDetails
-from transportlab.reconcile import Snapshot
+from transportlab.store.file import LockedFile, SharedFile
+from transportlab.store.reconcile import Snapshot
 
 Known = tuple[bytes, Document]
 

@@ -21,7 +21,7 @@ from transportlab.channel import EndpointKind
 from transportlab.errors import PluginError
 from transportlab.evidence.gate.decide import Batch
 from transportlab.host import HostOptions, open_backend
-from transportlab.host.environment import plugin_environment
+from transportlab.host.spawn import plugin_environment
 from transportlab.redact import Redactor
 from transportlab.registry import load_transport
 

@@ -19,8 +19,16 @@ from pathlib import Path
 from transportlab.channel import EndpointKind
 from transportlab.errors import LabError, UsageError
 from transportlab.evidence.gate import measure
-from transportlab.evidence.gate.band import Band, Entry
-from transportlab.evidence.gate.decide import MIN_PAIRS, Batch, Finding, Reading, findings, read
+from transportlab.evidence.gate.decide import (
+    MIN_PAIRS,
+    Band,
+    Batch,
+    Entry,
+    Finding,
+    Reading,
+    findings,
+    read,
+)
 from transportlab.host.discovery import LIBRARY_SUFFIX
 from transportlab.registry import load_transport, transport_names
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from transportlab import model
 from transportlab.context import Context
-from transportlab.evidence.arms import Arm
-from transportlab.evidence.hosted import Opened, Run
-from transportlab.evidence.measure import Effort, Sample, many, timed
+from transportlab.evidence.run.plan import Arm
+from transportlab.evidence.run.session import Opened, Run
+from transportlab.evidence.run.timing import Effort, Sample, many, timed
 
 QUESTION = "What do bytes cost on their way there and back, by the transport and by its floor?"
 UNIT = "s"

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from functools import partial
 
 from transportlab.codecs import load_codec
-from transportlab.evidence.hosted import Run
-from transportlab.evidence.measure import Effort, Sample, many, timed
-from transportlab.evidence.workload import messages
+from transportlab.evidence.run.session import Run
+from transportlab.evidence.run.timing import Effort, Sample, many, timed
+from transportlab.evidence.run.workload import messages
 
 QUESTION = "What does it cost to make bytes of a message, and a message of bytes?"
 UNIT = "s"

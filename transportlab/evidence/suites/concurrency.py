@@ -12,9 +12,9 @@ from itertools import count
 
 from transportlab import model
 from transportlab.context import Context
-from transportlab.evidence.hosted import Opened, Run
-from transportlab.evidence.measure import PER_SECOND, Sample, many, one
-from transportlab.evidence.workload import MIDDLE, app, fill
+from transportlab.evidence.run.session import Opened, Run
+from transportlab.evidence.run.timing import PER_SECOND, Sample, many, one
+from transportlab.evidence.run.workload import MIDDLE, app, fill
 
 QUESTION = "How many calls a second with several in flight, and how long is the tail at a rate?"
 UNIT = "1/s"

@@ -8,14 +8,21 @@ imports what the plugin imports, and exits.
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from transportlab import model
+from transportlab.channel import EndpointKind
 from transportlab.context import Context
-from transportlab.evidence.hosted import Run
-from transportlab.evidence.measure import BYTES, Sample, one, resident
-from transportlab.evidence.placement import Placement
+from transportlab.evidence.run.placement import Placement
+from transportlab.evidence.run.plan import Arm
+from transportlab.evidence.run.session import Run
+from transportlab.evidence.run.timing import BYTES, Sample, one, resident
+from transportlab.host import HostOptions, LogRecord, open_backend
+from transportlab.host.discovery import find
+from transportlab.registry import load_transport
 
 QUESTION = "How long from the start of a plugin to its first answer, and to its end?"
 UNIT = "s"
@@ -93,3 +100,33 @@ def spawn(command: Sequence[str], placement: Placement) -> float:
         if process.wait() != 0:
             raise RuntimeError(f"exit status {process.returncode}")
     return time.monotonic() - begin
+
+
+# What the plugin of an arm imports, asked of the interpreter, for the control of imports alone.
+
+_PREFIX = "import time:"
+_COLUMNS = 3
+
+
+def plugin_modules(arm: Arm, backend: str = "echo") -> tuple[str, ...]:
+    """Names in the order in which they were done, until a Read; none where there is no process."""
+    kind = load_transport(arm.transport).traits.endpoint
+    if kind not in {EndpointKind.SOCKET, EndpointKind.STDIO}:
+        return ()
+    program = find(backend, library=False).path.read_text().partition("\n")[2]
+    records: list[LogRecord] = []
+    with tempfile.TemporaryDirectory(prefix="tl-") as folder:
+        told = Path(folder, f"cronix-backend-{backend}")
+        told.write_text(f"#!{sys.executable} -Ximporttime\n{program}")
+        told.chmod(0o755)
+        options = HostOptions(codec=arm.codec, on_log=records.append)
+        with open_backend(str(told), arm.transport, options) as session:
+            session.backend.read(model.ReadRequest("bench"), Context())
+    return module_names([record.message for record in records])
+
+
+def module_names(lines: list[str]) -> tuple[str, ...]:
+    """The names in the output of -X importtime; other lines of stderr may stand between."""
+    columns = [line.split("|") for line in lines if line.startswith(_PREFIX)]
+    names = (parts[-1].strip() for parts in columns if len(parts) == _COLUMNS)
+    return tuple(name for name in names if name != "imported package")

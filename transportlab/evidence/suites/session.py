@@ -11,10 +11,10 @@ from pathlib import Path
 
 from transportlab import model
 from transportlab.context import Context
-from transportlab.evidence.hosted import Run
-from transportlab.evidence.measure import Sample, one
-from transportlab.hashing import desired_jobs
-from transportlab.manifest import load_manifest
+from transportlab.evidence.run.session import Run
+from transportlab.evidence.run.timing import Sample, one
+from transportlab.manifest.document import load_manifest
+from transportlab.manifest.hashing import desired_jobs
 
 QUESTION = "How long does an operator wait for a whole apply?"
 UNIT = "s"

@@ -4,8 +4,8 @@ import time
 
 from transportlab import model
 from transportlab.context import Context
-from transportlab.evidence.hosted import Opened, Run
-from transportlab.evidence.measure import BYTES, PER_SECOND, Sample, many, one, resident
+from transportlab.evidence.run.session import Opened, Run
+from transportlab.evidence.run.timing import BYTES, PER_SECOND, Sample, many, one, resident
 
 QUESTION = "How soon does a stream begin, how fast does it run, what does a slow reader cost?"
 UNIT = "s"

@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable
 
 from transportlab.context import Context
-from transportlab.evidence.hosted import Opened, Run
-from transportlab.evidence.measure import Sample, cpu_seconds, many, one, timed
-from transportlab.evidence.workload import MIDDLE, SIZES, fill, requests
+from transportlab.evidence.run.session import Opened, Run
+from transportlab.evidence.run.timing import Sample, cpu_seconds, many, one, timed
+from transportlab.evidence.run.workload import MIDDLE, SIZES, fill, requests
 
 QUESTION = "How long does one call take, by RPC and by number of jobs?"
 UNIT = "s"

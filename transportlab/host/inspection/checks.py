@@ -16,8 +16,15 @@ from transportlab.host.inspection.elf import (
     ElfError,
     parse_file,
 )
-from transportlab.host.inspection.files import MARK, head, strange, unusable
-from transportlab.host.inspection.findings import Check, Refuted, Status
+from transportlab.host.inspection.findings import (
+    MARK,
+    Check,
+    Refuted,
+    Status,
+    head,
+    strange,
+    unusable,
+)
 from transportlab.host.inspection.libraries import needs
 from transportlab.host.inspection.script import resolve
 

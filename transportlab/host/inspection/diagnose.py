@@ -15,15 +15,15 @@ from pathlib import Path
 from transportlab.channel import EndpointKind
 from transportlab.errors import PluginError, UsageError
 from transportlab.host.discovery import LIBRARY_SUFFIX, find, name_of
-from transportlab.host.environment import plugin_environment
 from transportlab.host.inspection.checks import FILE_CHECKS, examine
 from transportlab.host.inspection.findings import Check, Status, failed
-from transportlab.host.inspection.trial import STEPS, Trial, Way, processes, start_in, ways
+from transportlab.host.inspection.start import STEPS, Trial, Way, processes, start_in, ways
 from transportlab.host.options import HostOptions
+from transportlab.host.spawn import plugin_environment
 from transportlab.host.trust import admit
-from transportlab.pin import PluginPin
+from transportlab.manifest.pin import PluginPin
 from transportlab.registry import load_transport, missing_libraries
-from transportlab.worker import library_transport
+from transportlab.sdk.library_worker import library_transport
 
 CHECKS = ("file", "permission", "trust", *FILE_CHECKS, *STEPS.values())
 """All checks, in their order."""

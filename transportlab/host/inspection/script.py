@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from transportlab.host.inspection.elf import MAGIC
-from transportlab.host.inspection.files import HEAD, MARK, head, strange, unusable
-from transportlab.host.inspection.findings import Refuted
+from transportlab.host.inspection.findings import HEAD, MARK, Refuted, head, strange, unusable
 
 MAX_INTERPRETERS = 5
 """Scripts in a row that the kernel follows (depth in exec_binprm, fs/exec.c)."""

@@ -1,0 +1,98 @@
+"""Facts of the machine: what is there, what is not visible, and what must not be told."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from transportlab.evidence.run import machine as facts
+
+
+def test_facts_do_not_change_while_nothing_does() -> None:
+    assert facts.facts() == facts.facts()
+
+
+def test_facts_are_json_and_name_what_figures_depend_on() -> None:
+    found = json.loads(json.dumps(facts.facts()))
+    assert found["python"]["version"] == ".".join(map(str, sys.version_info[:3]))
+    assert found["versions"]["msgspec"]
+    assert found["topology"]["available"]
+    assert found["cpu"]["architecture"]
+
+
+def test_what_the_machine_does_not_show_is_not_visible(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(facts, "CPU", tmp_path)
+    found = facts.facts()
+    for name in ("governor", "turbo", "cpuidle_driver"):
+        assert found[name] == "not visible"
+    assert found["mitigations"] == {}
+    assert facts.read(tmp_path / "none") == "not visible"
+
+
+def test_turbo_is_told_as_the_driver_shows_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "intel_pstate").mkdir()
+    (tmp_path / "intel_pstate" / "no_turbo").write_text("1\n")
+    monkeypatch.setattr(facts, "CPU", tmp_path)
+    assert facts.facts()["turbo"] == "no_turbo=1"
+
+
+def test_a_library_that_is_not_there_has_no_backend(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(_: str) -> None:
+        raise ImportError
+
+    monkeypatch.setattr(facts, "import_module", absent)
+    assert facts.facts()["protobuf_backend"] == "not installed"
+
+
+def test_the_source_digest_changes_with_code_and_with_nothing_else(tmp_path: Path) -> None:
+    code = tmp_path / "transportlab" / "a.py"
+    code.parent.mkdir()
+    code.write_text("x = 1\n")
+    before = facts.source_digest(tmp_path)
+    (tmp_path / "README.md").write_text("new")
+    (code.parent / "__pycache__").mkdir()
+    (code.parent / "__pycache__" / "a.pyc").write_text("x")
+    assert facts.source_digest(tmp_path) == before
+    code.write_text("x = 2\n")
+    assert facts.source_digest(tmp_path) != before
+
+
+def test_commit_and_dirty_are_those_of_the_checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def git(*arguments: str) -> None:
+        who = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
+        subprocess.run(["git", *who, *arguments], cwd=tmp_path, check=True, capture_output=True)
+
+    monkeypatch.setattr(facts, "ROOT", tmp_path)
+    assert facts.commit() == ("unknown", True)
+    git("init")
+    git("commit", "--allow-empty", "-m", "first")
+    head, dirty = facts.commit()
+    assert len(head) == 40
+    assert not dirty
+    (tmp_path / "new").write_text("")
+    assert facts.commit() == (head, True)
+
+
+def test_places_of_this_machine_are_taken_out_of_reasons() -> None:
+    text = f"{facts.ROOT}/x {tempfile.gettempdir()}/y {Path.home()}/z {sys.prefix}/bin"
+    found = facts.without_places(text)
+    assert "$ROOT/x" in found
+    assert "$TMP/y" in found
+    for place in (str(facts.ROOT), sys.prefix, tempfile.gettempdir()):
+        assert place not in found
+
+
+def test_load_is_told_or_not_visible(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert facts.load()["load1"] >= 0
+    monkeypatch.setattr(facts, "read", lambda _: "not visible")
+    found = facts.load()
+    assert (found["steal"], found["pressure_cpu"]) == ("not visible", "not visible")

@@ -1,0 +1,125 @@
+"""The dataclasses, backend.proto, METHODS and the derived files say the same thing."""
+
+from dataclasses import fields, is_dataclass
+from enum import EnumMeta
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, get_args, get_origin, get_type_hints
+
+import pytest
+from google.protobuf.descriptor import FieldDescriptor
+
+from tools.generate import __main__ as command
+from tools.generate.__main__ import stale
+from tools.generate.protobuf import enums, messages, proto_prefix
+from transportlab import model
+from transportlab.backend import Backend
+from transportlab.codecs._pb import backend_pb2
+from transportlab.methods import METHODS, SERVICE
+
+SCALARS = {
+    FieldDescriptor.TYPE_STRING: str,
+    FieldDescriptor.TYPE_INT32: int,
+    FieldDescriptor.TYPE_BOOL: bool,
+}
+
+
+def shape(field: Any) -> tuple[Any, str]:
+    """A proto field as its element type and its shape, in the words of the dataclasses."""
+    if field.type == FieldDescriptor.TYPE_MESSAGE and field.message_type.GetOptions().map_entry:
+        value = field.message_type.fields_by_name["value"]
+        return SCALARS[value.type], "map"
+    if field.type == FieldDescriptor.TYPE_MESSAGE:
+        element: Any = getattr(model, field.message_type.name)
+    elif field.type == FieldDescriptor.TYPE_ENUM:
+        element = getattr(model, field.enum_type.name)
+    else:
+        element = SCALARS[field.type]
+    if field.is_repeated:
+        return element, "repeated"
+    return element, "optional" if _optional(field) else "plain"
+
+
+def _optional(field: Any) -> bool:
+    return any(oneof.name == f"_{field.name}" for oneof in field.containing_type.oneofs)
+
+
+def hint_shape(hint: Any) -> tuple[Any, str]:
+    """A dataclass field's hint as its element type and its shape."""
+    origin, args = get_origin(hint), get_args(hint)
+    if origin is tuple:
+        return args[0], "repeated"
+    if origin is UnionType or NoneType in args:
+        return next(a for a in args if a is not NoneType), "optional"
+    return (args[1], "map") if args else (hint, "plain")
+
+
+@pytest.mark.parametrize("kind", messages(), ids=lambda kind: kind.__name__)
+def test_dataclass_and_proto_agree_field_by_field(kind: type) -> None:
+    descriptor = backend_pb2.DESCRIPTOR.message_types_by_name[kind.__name__]
+    proto = {field.name: shape(field) for field in descriptor.fields}
+    hints = {name: hint_shape(hint) for name, hint in get_type_hints(kind).items()}
+    # Presence of a submessage is part of protobuf itself, so `optional` may be left out there.
+    for name, (element, form) in hints.items():
+        if form == "optional" and is_dataclass(element):
+            hints[name] = (element, "plain")
+    assert list(proto.items()) == list(hints.items())
+
+
+def test_every_proto_message_has_its_dataclass() -> None:
+    assert set(backend_pb2.DESCRIPTOR.message_types_by_name) == {k.__name__ for k in messages()}
+
+
+@pytest.mark.parametrize("enum", enums(), ids=lambda enum: enum.__name__)
+def test_enum_and_proto_have_the_same_members(enum: EnumMeta) -> None:
+    descriptor = backend_pb2.DESCRIPTOR.enum_types_by_name[enum.__name__]
+    names = [value.name for value in descriptor.values]
+    assert names[0] == f"{proto_prefix(enum)}UNSPECIFIED"
+    assert names[1:] == [proto_prefix(enum) + member for member in enum.__members__]
+
+
+def test_every_proto_enum_has_its_enum() -> None:
+    assert set(backend_pb2.DESCRIPTOR.enum_types_by_name) == {e.__name__ for e in enums()}
+
+
+def test_defaults_are_protobufs_so_that_absent_means_the_same_on_every_codec() -> None:
+    zeros = {str: "", int: 0, bool: False}
+    for kind in messages():
+        for field, hint in zip(fields(kind), get_type_hints(kind).values(), strict=True):
+            if hint in zeros:
+                assert field.default == zeros[hint], f"{kind.__name__}.{field.name}"
+
+
+def test_methods_are_those_of_the_service() -> None:
+    service = backend_pb2.DESCRIPTOR.services_by_name["Backend"]
+    assert service.full_name == SERVICE
+    proto = [
+        (m.name, m.input_type.name, m.output_type.name, m.server_streaming) for m in service.methods
+    ]
+    ours = [(m.name, m.request.__name__, m.reply.__name__, m.streams) for m in METHODS.values()]
+    assert ours == proto
+
+
+def test_methods_are_those_of_the_backend_protocol() -> None:
+    for method in METHODS.values():
+        hints = get_type_hints(getattr(Backend, method.attribute))
+        reply = hints["return"]
+        assert hints["request"] is method.request
+        assert (get_args(reply)[0] if method.streams else reply) is method.reply
+
+
+def test_derived_files_are_current() -> None:
+    assert not stale(), "run `python -m tools.generate`"
+
+
+def test_the_command_names_what_is_stale_and_writes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = Path("derived.txt")
+    monkeypatch.setattr(command, "DERIVERS", (lambda: {file: b"wanted"},))
+    monkeypatch.setattr("tools.generate.protobuf.ROOT", tmp_path)
+    assert command.main(["--check"]) == 1
+    assert capsys.readouterr().out == "stale: derived.txt\n"
+    assert command.main([]) == 0
+    assert (tmp_path / file).read_bytes() == b"wanted"
+    assert command.main(["--check"]) == 0

@@ -1,0 +1,43 @@
+"""JSON Schemas of the contract's messages, for the documents that describe a transport.
+
+msgspec derives them from the dataclasses; what it cannot know is added here: that an integer is
+int32 (P-CODEC-2), and that a docstring's indentation is not part of its text.
+"""
+
+from inspect import cleandoc
+from typing import Any
+
+import msgspec
+
+from tools.generate.protobuf import messages
+from transportlab.codecs import INT32_MAX, INT32_MIN
+
+REF = "#/components/schemas/{name}"
+"""Where OpenRPC and OpenAPI keep the schemas of a document."""
+
+
+def components() -> dict[str, Any]:
+    """The schema of every message and enum by its name; references are of the form REF."""
+    _, schemas = msgspec.json.schema_components(messages(), ref_template=REF)
+    for schema in schemas.values():
+        _complete(schema)
+    return dict(sorted(schemas.items()))
+
+
+def reference(kind: type) -> dict[str, str]:
+    """A schema that points to the component of that message."""
+    return {"$ref": REF.format(name=kind.__name__)}
+
+
+def _complete(schema: dict[str, Any]) -> None:
+    if "description" in schema:
+        schema["description"] = cleandoc(schema["description"])
+    if not schema.get("required", True):
+        del schema["required"]
+    if schema.get("type") == "integer":
+        schema |= {"format": "int32", "minimum": INT32_MIN, "maximum": INT32_MAX}
+    for inner in (*schema.get("properties", {}).values(), *schema.get("anyOf", ())):
+        _complete(inner)
+    for member in ("items", "additionalProperties"):
+        if isinstance(schema.get(member), dict):
+            _complete(schema[member])

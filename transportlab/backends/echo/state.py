@@ -1,0 +1,121 @@
+"""Echo's entries in a JSON file, replaced whole on every change.
+
+    {"version": 1, "entries": [{"app", "job", "index", "hash", "schedule", "command"}, ...]}
+
+An entry with an empty hash is unmarked. The file is read anew for each call, so that processes
+which share it see each other.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from transportlab.context import Context
+from transportlab.errors import Code, RpcError
+from transportlab.model import Entry, ErrorDetails
+from transportlab.store.file import LockedFile, SharedFile
+from transportlab.store.reconcile import MAX_SCHEDULES, content, is_hash, is_name
+
+VERSION = 1
+
+_MEMBERS = ("app", "job", "index", "hash", "schedule", "command")
+
+
+class StateFile:
+    """As in Keeper."""
+
+    def __init__(self, path: str) -> None:
+        self._file = SharedFile(path, "state")
+
+    def load(self) -> tuple[Entry, ...]:
+        """As in Keeper. Raises FAILED_PRECONDITION for a file that is no such state."""
+        return self._parse(self._file.read())
+
+    @contextmanager
+    def sole(self, context: Context) -> Iterator["LockedState"]:
+        """As in Keeper."""
+        with self._file.locked(context) as file:
+            yield LockedState(file, self._parse(file.read()))
+
+    def _parse(self, data: bytes | None) -> tuple[Entry, ...]:
+        if data is None:
+            return ()
+        try:
+            return parse(data)
+        except ValueError as error:
+            raise RpcError(
+                Code.FAILED_PRECONDITION,
+                f"{self._file.path}: {error}",
+                ErrorDetails(
+                    "STATE_UNREADABLE",
+                    path=self._file.path,
+                    expected=f"a state of version {VERSION}",
+                    got=str(error),
+                    action="correct the file, or move it away to start anew",
+                ),
+            ) from error
+
+
+class LockedState:
+    """As in LockedKeeper."""
+
+    def __init__(self, file: LockedFile, entries: tuple[Entry, ...]) -> None:
+        self._file = file
+        self.entries = entries
+
+    def save(self, entries: tuple[Entry, ...]) -> None:
+        """As in LockedKeeper."""
+        self._file.write(render(entries))
+        self.entries = entries
+
+
+def render(entries: tuple[Entry, ...]) -> bytes:
+    """The file's bytes: one entry a line, for people who look at it."""
+    lines = [json.dumps(dict(zip(_MEMBERS, content(entry), strict=True))) for entry in entries]
+    body = ",\n  ".join(lines)
+    return f'{{"version": {VERSION}, "entries": [\n  {body}\n]}}\n'.encode()
+
+
+def parse(data: bytes) -> tuple[Entry, ...]:
+    """The entries in the file's bytes; ValueError with what is wrong and where."""
+    try:
+        state = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"not valid JSON: {error}") from error
+    if not isinstance(state, dict) or state.keys() != {"version", "entries"}:
+        raise ValueError('not an object of "version" and "entries"')
+    if (version := json.dumps(state["version"])) != str(VERSION):
+        raise ValueError(f"unknown version {version}")
+    if not isinstance(state["entries"], list):
+        raise ValueError("entries: not an array")
+    return tuple(_entry(value, f"entries/{i}") for i, value in enumerate(state["entries"]))
+
+
+def _entry(value: object, path: str) -> Entry:
+    if not isinstance(value, dict) or value.keys() != set(_MEMBERS):
+        raise ValueError(f"{path}: not an object of {', '.join(_MEMBERS)}")
+    index = value["index"]
+    if type(index) is not int or not 0 <= index < MAX_SCHEDULES:
+        raise ValueError(f"{path}/index: not an integer from 0 to {MAX_SCHEDULES - 1}")
+    for member in ("app", "job"):
+        if not is_name(_text(value, member, path)):
+            raise ValueError(f"{path}/{member}: not a name")
+    if (digest := _text(value, "hash", path)) and not is_hash(digest):
+        raise ValueError(f"{path}/hash: not a hash")
+    schedule, command = _text(value, "schedule", path), _text(value, "command", path)
+    return Entry(value["app"], value["job"], index, digest, schedule, command)
+
+
+def _text(value: dict[str, object], member: str, path: str) -> str:
+    text = value[member]
+    if not isinstance(text, str) or not _is_unicode(text):
+        raise ValueError(f"{path}/{member}: not a text")
+    return text
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

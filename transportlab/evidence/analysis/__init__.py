@@ -1,0 +1,1 @@
+"""What samples say: ratios with their intervals, and verdicts on claims."""

@@ -1,0 +1,160 @@
+"""Claims: each measured sentence of the record with its predicate, and what evidence says of it.
+
+spec/claims.json holds them. A claim is about one ratio and one bound: the numerator arm over the
+denominator arm, for a suite, case, metric and placement. The verdict comes from the interval, never
+from the ratio alone:
+
+    not measured   no block has both sides
+    inconclusive   too few blocks for an interval; or the interval straddles the bound; or ratio
+                   and bound both lie where two copies of one arm differ (the A/A noise)
+    holds          the whole interval is on the claim's side of the bound
+    contradicted   the whole interval is on the other side
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from transportlab.evidence.analysis.compare import Comparison, Measured, Side
+from transportlab.evidence.record import EvidenceError
+
+SPEC = Path(__file__).resolve().parents[3] / "spec"
+CLAIMS = SPEC / "claims.json"
+
+
+class Verdict(StrEnum):
+    """What evidence says of a claim."""
+
+    HOLDS = "holds"
+    CONTRADICTED = "contradicted"
+    INCONCLUSIVE = "inconclusive"
+    NOT_MEASURED = "not measured"
+
+
+class Claim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One measured sentence. The denominator has the same case and metric unless it says others.
+
+    tolerance: the factor by which a reproduction's ratio may differ and count as reproduced.
+    """
+
+    id: str
+    sentence: str
+    suite: str
+    placement: str
+    case: str
+    metric: str
+    numerator: str
+    denominator: str
+    comparison: Literal["<", ">"]
+    bound: float
+    denominator_case: str = ""
+    denominator_metric: str = ""
+    tolerance: float = 1.5
+
+    @property
+    def sides(self) -> tuple[Side, Side]:
+        """Numerator and denominator."""
+        under_case = self.denominator_case or self.case
+        under_metric = self.denominator_metric or self.metric
+        return (
+            Side(self.numerator, self.case, self.metric),
+            Side(self.denominator, under_case, under_metric),
+        )
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """A claim, its verdict, and the comparison that it rests on."""
+
+    claim: Claim
+    verdict: Verdict
+    found: Comparison | None
+
+
+def load_claims(path: Path = CLAIMS) -> list[Claim]:
+    """The claims of a file in its order; EvidenceError if it is not one."""
+    try:
+        claims = msgspec.json.decode(path.read_bytes(), type=list[Claim])
+    except OSError as error:
+        raise EvidenceError(f"{path}: cannot be read: {error.strerror}") from error
+    except msgspec.DecodeError as error:
+        raise EvidenceError(f"{path}: not a file of claims: {error}") from error
+    seen: set[str] = set()
+    for claim in claims:
+        problem = _problem(claim, seen)
+        if problem:
+            raise EvidenceError(f"{path}: {claim.id}: {problem}")
+        seen.add(claim.id)
+    return claims
+
+
+def _problem(claim: Claim, seen: set[str]) -> str:
+    if not claim.id.startswith("C-"):
+        return "an id begins with C-"
+    if claim.id in seen:
+        return "the id is there twice"
+    if claim.bound <= 0 or claim.tolerance < 1:
+        return "bound is above 0 and tolerance at least 1"
+    return ""
+
+
+def judge(claims: Sequence[Claim], measured: Measured) -> list[Judged]:
+    """Every claim with its verdict, in the order of the claims."""
+    found = [measured.compare(claim.suite, claim.placement, *claim.sides) for claim in claims]
+    return [
+        Judged(claim, verdict(claim, one), one) for claim, one in zip(claims, found, strict=True)
+    ]
+
+
+def verdict(claim: Claim, found: Comparison | None) -> Verdict:
+    """See the module."""
+    if found is None:
+        return Verdict.NOT_MEASURED
+    interval, noise = found.interval, found.noise
+    if noise is not None and found.within_noise and 1 / noise <= claim.bound <= noise:
+        return Verdict.INCONCLUSIVE
+    if interval.low <= claim.bound <= interval.high:
+        return Verdict.INCONCLUSIVE
+    below = interval.high < claim.bound
+    return Verdict.HOLDS if below == (claim.comparison == "<") else Verdict.CONTRADICTED
+
+
+# A reproduction: the verdicts of one's own run beside those of the committed evidence.
+#
+# Ratios are compared, never seconds, with the tolerance that each claim states beforehand:
+#
+#     reproduced      the same verdict, and the own interval lies within the committed interval
+# widened by the tolerance     other size      the same verdict, but the own interval lies wholly
+# outside of that     opposite        holds in one, contradicted in the other     inconclusive
+# one of the two straddles its bound or is within noise, or the own interval
+# reaches over the edge of the tolerance     not measured    one of the two does not have it
+
+
+class Outcome(StrEnum):
+    """How a claim fared in a reproduction."""
+
+    REPRODUCED = "reproduced"
+    OTHER_SIZE = "other size"
+    OPPOSITE = "opposite"
+    INCONCLUSIVE = "inconclusive"
+    NOT_MEASURED = "not measured"
+
+
+def outcome(own: Judged, committed: Judged) -> Outcome:
+    """One claim, judged on both sides; see the module."""
+    verdicts = {own.verdict, committed.verdict}
+    if own.found is None or committed.found is None:
+        return Outcome.NOT_MEASURED
+    if Verdict.INCONCLUSIVE in verdicts:
+        return Outcome.INCONCLUSIVE
+    if len(verdicts) > 1:
+        return Outcome.OPPOSITE
+    factor, mine, theirs = own.claim.tolerance, own.found.interval, committed.found.interval
+    low, high = theirs.low / factor, theirs.high * factor
+    if low <= mine.low and mine.high <= high:
+        return Outcome.REPRODUCED
+    if mine.high < low or mine.low > high:
+        return Outcome.OTHER_SIZE
+    return Outcome.INCONCLUSIVE

@@ -1,0 +1,1 @@
+"""REPORT.md and its figures, from evidence files."""

@@ -1,0 +1,191 @@
+"""What a figure depends on beside the code: the machine, the interpreter, the versions.
+
+"not visible" stands for what the machine does not show, as a virtual one often does not. Nothing
+here names a user, a host or a place in the file system. Facts do not change while a run goes on;
+what does is in load().
+"""
+
+import gc
+import hashlib
+import os
+import platform
+import re
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from importlib import import_module, metadata
+from pathlib import Path
+from typing import Any
+
+from transportlab.evidence.run.placement import available_cpus, core_of
+
+HIDDEN = "not visible"
+
+ROOT = Path(__file__).resolve().parents[3]
+CPU = Path("/sys/devices/system/cpu")
+
+
+def facts() -> dict[str, Any]:
+    """Everything that must agree where results are put together."""
+    return {
+        "cpu": _cpu(),
+        "topology": _topology(),
+        "hypervisor": _hypervisor(),
+        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "cgroup_cpu_max": _cgroup("cpu.max"),
+        "governor": read(CPU / "cpu0/cpufreq/scaling_governor"),
+        "turbo": _turbo(),
+        "cpuidle_driver": read(CPU / "cpuidle/current_driver"),
+        "clock_source": read("/sys/devices/system/clocksource/clocksource0/current_clocksource"),
+        "clock_resolution_s": time.get_clock_info("perf_counter").resolution,
+        "mitigations": _mitigations(),
+        "kernel": f"{platform.system()} {platform.release()}",
+        "libc": " ".join(platform.libc_ver()) or HIDDEN,
+        "python": _python(),
+        "protobuf_backend": _protobuf_backend(),
+        "versions": versions(),
+        "source_sha256": source_digest(),
+    }
+
+
+def read(path: Path | str) -> str:
+    """The text of a file of the kernel, or HIDDEN."""
+    try:
+        return Path(path).read_text(errors="replace").strip() or HIDDEN
+    except OSError:
+        return HIDDEN
+
+
+def _cpuinfo(name: str) -> str:
+    match = re.search(rf"^{name}\s*:\s*(.*)$", read("/proc/cpuinfo"), re.MULTILINE)
+    return match[1] if match else HIDDEN
+
+
+def _cpu() -> dict[str, Any]:
+    caches = sorted(CPU.glob("cpu0/cache/index*"))
+    return {
+        "model": _cpuinfo("model name"),
+        "architecture": platform.machine(),
+        "microcode": _cpuinfo("microcode"),
+        "caches": {
+            f"L{read(cache / 'level')} {read(cache / 'type')}": read(cache / "size")
+            for cache in caches
+        },
+    }
+
+
+def _topology() -> dict[str, Any]:
+    return {
+        "online": read(CPU / "online"),
+        "available": list(available_cpus()),
+        "siblings": {str(cpu): core_of(cpu) for cpu in available_cpus()},
+        "smt": read(CPU / "smt/active"),
+    }
+
+
+def _hypervisor() -> dict[str, Any]:
+    return {
+        "virtual": "hypervisor" in _cpuinfo("flags").split(),
+        "type": read("/sys/hypervisor/type"),
+        "vendor": read("/sys/class/dmi/id/sys_vendor"),
+        "product": read("/sys/class/dmi/id/product_name"),
+    }
+
+
+def _cgroup(name: str) -> str:
+    """A limit of this process's cgroup (version 2), or of what a container shows as the root."""
+    lines = read("/proc/self/cgroup").splitlines()
+    own = next((line[3:].lstrip("/") for line in lines if line.startswith("0::")), "")
+    for place in (Path("/sys/fs/cgroup", own, name), Path("/sys/fs/cgroup", name)):
+        if place.is_file():
+            return read(place)
+    return HIDDEN
+
+
+def _turbo() -> str:
+    disabled = read(CPU / "intel_pstate/no_turbo")
+    return read(CPU / "cpufreq/boost") if disabled == HIDDEN else f"no_turbo={disabled}"
+
+
+def _mitigations() -> dict[str, str]:
+    return {path.name: read(path) for path in sorted((CPU / "vulnerabilities").glob("*"))}
+
+
+def _python() -> dict[str, Any]:
+    options = sysconfig.get_config_var("CONFIG_ARGS") or ""
+    return {
+        "version": platform.python_version(),
+        "implementation": platform.python_implementation(),
+        "build": " ".join(platform.python_build()),
+        "compiler": platform.python_compiler(),
+        "optimized": "--enable-optimizations" in options,
+        "lto": "--with-lto" in options,
+        "shared": bool(sysconfig.get_config_var("Py_ENABLE_SHARED")),
+        "hash_seed": os.environ.get("PYTHONHASHSEED", "random"),
+        "gc": {"enabled": gc.isenabled(), "threshold": list(gc.get_threshold())},
+        "writes_bytecode": not sys.dont_write_bytecode,
+    }
+
+
+def _protobuf_backend() -> str:
+    try:
+        implementation = import_module("google.protobuf.internal.api_implementation")
+    except ImportError:
+        return "not installed"
+    return str(implementation.Type())
+
+
+def versions() -> dict[str, str]:
+    """Every distribution that is installed, with its version."""
+    found = {d.metadata["Name"].lower(): d.version for d in metadata.distributions()}
+    return dict(sorted(found.items()))
+
+
+def source_digest(root: Path = ROOT) -> str:
+    """SHA-256 over the code that is measured: names and bytes of its files."""
+    digest = hashlib.sha256()
+    folders = ("transportlab", "transports")
+    for path in sorted(p for folder in folders for p in (root / folder).rglob("*.*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            digest.update(f"{path.relative_to(root)}\0{path.stat().st_size}\0".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def commit() -> tuple[str, bool]:
+    """The commit of the checkout and whether anything in it differs; ("unknown", True) outside."""
+    try:
+        head = _git("rev-parse", "HEAD")
+        return head, bool(_git("status", "--porcelain"))
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown", True
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", "-C", str(ROOT), *arguments]  # git as the user's PATH has it
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def load() -> dict[str, Any]:
+    """What the machine does beside: load1, seconds stolen since its start, CPU pressure in %."""
+    fields = read("/proc/stat").partition("\n")[0].split()
+    steal = int(fields[8]) / os.sysconf("SC_CLK_TCK") if len(fields) > 8 else HIDDEN  # noqa: PLR2004  # proc(5)
+    pressure = re.search(r"some avg10=([\d.]+)", read("/proc/pressure/cpu"))
+    return {
+        "load1": round(os.getloadavg()[0], 2),
+        "steal": steal,
+        "pressure_cpu": float(pressure[1]) if pressure else HIDDEN,
+    }
+
+
+def without_places(text: str) -> str:
+    """The text without the machine's own paths, for the reasons that an evidence file gives."""
+    places = {"ROOT": str(ROOT), "PREFIX": sys.prefix, "BASE": sys.base_prefix}
+    places |= {"TMP": tempfile.gettempdir(), "HOME": str(Path.home())}
+    for name, place in sorted(places.items(), key=lambda item: -len(item[1])):
+        if place != "/":
+            text = text.replace(place, f"${name}")
+    return text

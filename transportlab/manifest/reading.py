@@ -1,0 +1,201 @@
+"""Readers: what a document's values must be, said as data; every departure is found, with its path.
+
+A reader takes a JSON value, its path and a Report, and returns what the value stands for. Where
+the value is wrong it adds a problem and returns None, so that reading goes on and one pass finds
+them all; what is built of such values is thrown away. Problems are in document order, those of an
+object as a whole before those of its members.
+"""
+
+import json
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from transportlab.errors import Problem
+from transportlab.manifest.strict_json import Number, join
+from transportlab.quote import SHOWN, nearest, quote
+
+
+@dataclass(slots=True)
+class Report:
+    """The problems found so far, and the paths at which unique names were first seen."""
+
+    problems: list[Problem] = field(default_factory=list)
+    seen: dict[str, str] = field(default_factory=dict)
+
+    def add(self, path: str, message: str) -> None:
+        """One problem more, at the end."""
+        self.problems.append(Problem(path, message))
+
+
+Reader = Callable[[object, str, Report], Any]
+Finder = Callable[[str], str | None]
+CrossCheck = Callable[[Mapping[str, Any]], str | None]
+
+
+def show(value: object) -> str:
+    """A JSON value as messages name it: arrays and objects by their kind only."""
+    match value:
+        case str():
+            return quote(value)
+        case Number():
+            return value.text if len(value.text) <= SHOWN else f"{value.text[:SHOWN]}..."
+        case list():
+            return "an array"
+        case dict():
+            return "an object"
+        case _:
+            return json.dumps(value)
+
+
+def _expect(path: str, report: Report, expected: str, value: object) -> None:
+    report.add(path, f"expected {expected}, got {show(value)}")
+
+
+def text(find_problem: Finder | None = None, convert: Callable[[str], str] = str) -> Reader:
+    """A string in which find_problem finds none; returned as convert makes it."""
+
+    def read(value: object, path: str, report: Report) -> str | None:
+        if not isinstance(value, str):
+            _expect(path, report, "a string", value)
+        elif find_problem is not None and (problem := find_problem(value)) is not None:
+            report.add(path, problem)
+        else:
+            return convert(value)
+        return None
+
+    return read
+
+
+def matching(matches: Callable[[str], object], expected: str) -> Finder:
+    """A finder for text(): the string must make matches true."""
+    return lambda value: None if matches(value) else f"expected {expected}, got {quote(value)}"
+
+
+def unique(reader: Reader, what: str) -> Reader:
+    """A string that no other value read with this report has."""
+
+    def read(value: object, path: str, report: Report) -> Any:
+        if isinstance(value, str):
+            first = report.seen.setdefault(value, path)
+            if first != path:
+                name = quote(value)
+                report.add(path, f"expected each {what} once, got {name} also at {first}")
+        return reader(value, path, report)
+
+    return read
+
+
+def integer(low: int, high: int) -> Reader:
+    """An integer from low to high, both included; 60.0 and true are none."""
+    expected = f"an integer from {low} to {high}" if low != high else f"{low}"
+
+    def read(value: object, path: str, report: Report) -> int | None:
+        if type(value) is int and low <= value <= high:  # true is an instance of int
+            return value
+        _expect(path, report, expected, value)
+        return None
+
+    return read
+
+
+def word(words: Collection[str], convert: Callable[[str], str] = str) -> Reader:
+    """One of the words, returned as convert makes it."""
+    expected = f"one of {', '.join(words)}"
+
+    def read(value: object, path: str, report: Report) -> str | None:
+        if isinstance(value, str) and value in words:
+            return convert(value)
+        _expect(path, report, expected, value)
+        return None
+
+    return read
+
+
+def array(item: Reader, low: int, high: int) -> Reader:
+    """An array of low to high items, returned as a tuple. Items past high are counted, not read."""
+
+    def read(value: object, path: str, report: Report) -> tuple[Any, ...] | None:
+        expected = f"an array of {low} to {high} items"
+        if not isinstance(value, list):
+            _expect(path, report, expected, value)
+            return None
+        if not low <= len(value) <= high:
+            report.add(path, f"expected {expected}, got {len(value)}")
+        return tuple(
+            [item(element, join(path, i), report) for i, element in enumerate(value[:high])]
+        )
+
+    return read
+
+
+def one_or_several(item: Reader, high: int) -> Reader:
+    """One item, or an array of 1 to high; returned as a tuple in either case."""
+    several = array(item, 1, high)
+
+    def read(value: object, path: str, report: Report) -> Any:
+        return (
+            several(value, path, report)
+            if isinstance(value, list)
+            else (item(value, path, report),)
+        )
+
+    return read
+
+
+def mapping(name: Finder, item: Reader) -> Reader:
+    """An object with members of one kind, returned as a dict sorted by name."""
+
+    def read(value: object, path: str, report: Report) -> dict[str, Any] | None:
+        if not isinstance(value, dict):
+            _expect(path, report, "an object", value)
+            return None
+        found = {}
+        for key, element in value.items():
+            if (problem := name(key)) is not None:
+                report.add(join(path, key), problem)
+            found[key] = item(element, join(path, key), report)
+        return dict(sorted(found.items()))
+
+    return read
+
+
+def record(
+    build: Callable[..., Any],
+    members: Mapping[str, Reader],
+    *,
+    required: Collection[str] = (),
+    check: CrossCheck | None = None,
+) -> Reader:
+    """An object of these members and no other, returned as build(**members found) makes it.
+
+    check sees the members as they were read, and returns what is wrong with them together.
+    """
+
+    def read(value: object, path: str, report: Report) -> Any:
+        if not isinstance(value, dict):
+            _expect(path, report, "an object", value)
+            return None
+        mark = len(report.problems)
+        found = {}
+        for name, element in value.items():
+            if name in members:
+                found[name] = members[name](element, join(path, name), report)
+            else:
+                report.add(join(path, name), _unknown(name, members))
+        absent = [name for name in required if name not in value]
+        own = [
+            Problem(join(path, name), f'expected a member "{name}", got none') for name in absent
+        ]
+        if check is not None and (problem := check(found)) is not None:
+            own.append(Problem(path, problem))
+        report.problems[mark:mark] = own
+        return None if report.problems else build(**found)
+
+    return read
+
+
+def _unknown(name: str, members: Iterable[str]) -> str:
+    near = nearest(name, members)
+    hint = f'did you mean "{near}"?' if near else f"expected one of {', '.join(members)}"
+    return f"unknown member {quote(name)}; {hint}"

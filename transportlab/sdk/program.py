@@ -1,0 +1,191 @@
+"""What a plugin's program does around its backend: run(PLUGIN), and nothing else.
+
+The host says by environment which transport it wants; stdout carries the one handshake line and
+then belongs to the transport, so it is moved away from everything that prints before any of the
+backend's code runs (P-HANDSHAKE-6). The end of stdin means that the host is gone (P-STOP-2).
+"""
+
+import atexit
+import contextlib
+import os
+import select
+import signal
+import sys
+from collections.abc import Callable
+from io import FileIO
+from types import FrameType
+from typing import NoReturn
+
+from transportlab import handshake
+from transportlab.auth import SecretError, read_secret
+from transportlab.backend import Backend, Plugin
+from transportlab.channel import (
+    Endpoint,
+    EndpointKind,
+    SocketEndpoint,
+    StdioEndpoint,
+    Transport,
+)
+from transportlab.errors import LabError
+from transportlab.registry import load_transport
+from transportlab.sdk.session import PluginSession
+
+ENV_TRANSPORT = "CRONIX_PLUGIN_TRANSPORT"
+ENV_CODEC = "CRONIX_PLUGIN_CODEC"
+ENV_SOCKET = "CRONIX_PLUGIN_SOCKET"
+
+DYING_SECONDS = 0.2
+"""How long a plugin that leaves children behind waits to see whether its host is dying."""
+
+
+class ProcessLife:
+    """The life of a plugin process: from its handshake line to the end of stdin or SIGTERM."""
+
+    def __init__(self, line: str, stdout: FileIO, stdin: int | None) -> None:
+        self._line = line
+        self._stdout = stdout
+        self._stdin = stdin
+        self._woken, self._waker = os.pipe()
+
+    def ready(self) -> None:
+        """Write the handshake line."""
+        self._stdout.write(f"{self._line}\n".encode())
+        self._stdout.flush()
+
+    def wait(self) -> None:
+        """Return at stop(), or when stdin ends; what comes on stdin before is thrown away."""
+        poll = select.poll()
+        poll.register(self._woken, select.POLLIN)
+        if self._stdin is not None:
+            poll.register(self._stdin, select.POLLIN)
+        while True:
+            ready = [fd for fd, _ in poll.poll()]
+            if self._woken in ready or not os.read(ready[0], 65536):
+                return
+
+    def stop(self) -> None:
+        """Make wait() return; safe in a signal handler."""
+        os.write(self._waker, b"x")
+
+
+def claim_stdout() -> FileIO:
+    """The real stdout for the caller alone; whoever else writes to fd 1 now writes to stderr."""
+    sys.stdout.flush()
+    private = os.dup(1)
+    os.dup2(2, 1)
+    return FileIO(private, "wb")
+
+
+def handshake_line(plugin: Plugin, transport: str, codec: str, endpoint: str) -> str:
+    """The one line by which a plugin reports itself, without its line end (P-HANDSHAKE-1)."""
+    return _line(plugin.name, plugin.version, transport, codec, endpoint)
+
+
+def _line(name: str, version: str, transport: str, codec: str, endpoint: str) -> str:
+    who = {"name": name} | ({"version": version} if version else {})
+    return handshake.write(endpoint, transport=transport, codec=codec, **who)
+
+
+def run(plugin: Plugin) -> None:
+    """Serve the plugin to the host that started this process, then exit. Does not return."""
+    run_backend(plugin.name, plugin.version, lambda _codec: PluginSession(plugin))
+
+
+def run_backend(name: str, version: str, make: Callable[[str], Backend]) -> None:
+    """As run(), for the backend that make(codec) makes; version may not be known, and empty."""
+    try:
+        transport = os.environ[ENV_TRANSPORT]
+    except KeyError:
+        who = " ".join(filter(None, (f"cronix-backend-{name}", version)))
+        sys.exit(
+            f"{who} is a plugin: a host starts it and sets"
+            f" {ENV_TRANSPORT}. Try: transportlab read --backend {name} --help"
+        )
+    host = os.getppid()
+    wire = claim_stdout()
+    try:
+        _serve(name, version, load_transport(transport), make, wire)
+    except LabError as error:
+        sys.exit(f"cronix-backend-{name}: {error}")
+    except Exception:  # a bug, or no thread to be had; the interpreter's own end waits for threads
+        sys.excepthook(*sys.exc_info())
+        _leave(host, 1)
+    _leave(host)
+
+
+def _leave(host: int, status: int = 0) -> NoReturn:
+    """Exit with that status. Does not wait for threads: a call may never end (P-STOP-2).
+
+    If the host has gone, nobody else ends what is left of this process's group (P-STOP-3).
+    """
+    with contextlib.suppress(OSError):  # nobody may read them any more
+        sys.stdout.flush()
+        sys.stderr.flush()
+    atexit._run_exitfuncs()
+    if _has_children() and os.getpgrp() == os.getpid() and _has_gone(host):
+        os.killpg(0, signal.SIGKILL)
+    os._exit(status)
+
+
+def _has_children() -> bool:
+    with contextlib.suppress(OSError):
+        for thread in os.listdir("/proc/self/task"):
+            with open(f"/proc/self/task/{thread}/children", "rb") as file:
+                if file.read():
+                    return True
+    return False
+
+
+def _has_gone(host: int) -> bool:
+    """Whether the host dies now or has died; its pipes close a moment before it is seen to."""
+    try:
+        watched = os.pidfd_open(host)
+    except ProcessLookupError:
+        return True
+    poll = select.poll()
+    poll.register(watched, select.POLLIN)
+    return bool(poll.poll(DYING_SECONDS * 1000))
+
+
+def _serve(
+    name: str, version: str, transport: Transport, make: Callable[[str], Backend], wire: FileIO
+) -> None:
+    codec = os.environ.get(ENV_CODEC) or transport.traits.codecs[0]
+    socket = os.environ.get(ENV_SOCKET, "")
+    endpoint: Endpoint
+    if transport.traits.endpoint is EndpointKind.STDIO:
+        endpoint = StdioEndpoint(FileIO(os.dup(0), "rb"), wire)
+        address, stdin = handshake.STDIO, None
+    else:
+        endpoint = _socket_endpoint(socket)
+        address, stdin = socket, 0
+    backend = make(codec)
+    life = ProcessLife(_line(name, version, transport.name, codec, address), wire, stdin)
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        life.stop()
+
+    signal.signal(signal.SIGTERM, on_signal)
+    signal.signal(signal.SIGINT, on_signal)
+    try:
+        transport.serve(backend, endpoint, codec=codec, life=life)
+    finally:
+        if stdin is not None:
+            _remove(socket)
+
+
+def _socket_endpoint(path: str) -> SocketEndpoint:
+    """The socket with the secret that the host writes to stdin; without it the host has gone."""
+    try:
+        return SocketEndpoint(path, read_secret(0))
+    except SecretError:
+        _remove(path)
+        raise
+
+
+def _remove(socket: str) -> None:
+    """Remove the socket and, should the host be gone, its private directory (P-STOP-4)."""
+    with contextlib.suppress(OSError):  # a server may have removed its socket itself
+        os.unlink(socket)
+    with contextlib.suppress(OSError):
+        os.rmdir(os.path.dirname(socket))

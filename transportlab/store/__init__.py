@@ -1,0 +1,1 @@
+"""What an author builds a backend on: a store of entries, and the seven operations over it."""

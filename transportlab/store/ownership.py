@@ -1,0 +1,160 @@
+"""Whose entries are: the verdicts of VerifyOwnership and the decision of Adopt, as pure functions.
+
+They rest on reconcile.py's Snapshot and leave all writing to the backend.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from transportlab import model
+from transportlab.model import AdoptOutcome, Difference, Entry, Verdict
+from transportlab.store.reconcile import (
+    Express,
+    Snapshot,
+    by_job,
+    check_app,
+    checked_express,
+    content,
+    desired_entries,
+    primaries,
+    same,
+)
+
+
+def verify(
+    request: model.VerifyOwnershipRequest, snapshot: Snapshot, express: Express
+) -> model.VerifyOwnershipReply:
+    """A verdict on each entry of the app, by job and index, foreign ones last (P-VERIFY)."""
+    wanted = desired_entries(request.app, request.jobs, express)
+    items: list[model.OwnershipItem] = []
+    for job, entries in by_job(snapshot.owned, request.app).items():
+        chosen = primaries(wanted.get(job, ()), entries)
+        for entry in entries:
+            copy = chosen[entry.index] is not entry
+            items.append(_verdict(entry, wanted.get(job), entry in snapshot.dead, copy))
+    items += [
+        model.OwnershipItem(Verdict.FOREIGN, entry, "it runs the job but carries no mark")
+        for entry in snapshot.candidates
+        if entry.app == request.app
+    ]
+    items.sort(key=lambda i: (i.entry.job, i.verdict is Verdict.FOREIGN, i.entry.index))
+    return model.VerifyOwnershipReply(tuple(items))
+
+
+def _verdict(
+    entry: Entry, wanted: tuple[Entry, ...] | None, dead: bool, copy: bool
+) -> model.OwnershipItem:
+    """The first that holds of: duplicate, tampered, abandoned, owned.
+
+    A hash other than the desired one is no tampering but drift: the job has changed since.
+    """
+    if copy:
+        reason = f"the mark of index {entry.index} is there more than once"
+        return model.OwnershipItem(Verdict.DUPLICATE, entry, reason)
+    if dead:
+        return model.OwnershipItem(Verdict.TAMPERED, entry, "the marked entry can never run")
+    if wanted is None:
+        return model.OwnershipItem(Verdict.ABANDONED, entry, "its job is not desired")
+    for desired in wanted:
+        if (desired.index, desired.hash) == (entry.index, entry.hash):
+            reason = _tampering(desired, entry)
+            verdict = Verdict.TAMPERED if reason else Verdict.OWNED
+            return model.OwnershipItem(verdict, entry, reason)
+    return model.OwnershipItem(Verdict.OWNED, entry)
+
+
+def _tampering(desired: Entry, entry: Entry) -> str:
+    if entry.schedule != desired.schedule:
+        return f'the hash stands for schedule "{desired.schedule}", not "{entry.schedule}"'
+    if entry.command != desired.command:
+        return f'the hash stands for command "{desired.command}", not "{entry.command}"'
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """What Adopt decided: marks are pairs of an unmarked entry and what it will be, marked."""
+
+    outcome: AdoptOutcome
+    differences: tuple[Difference, ...] = ()
+    owned: tuple[Entry, ...] = ()
+    marks: tuple[tuple[Entry, Entry], ...] = ()
+
+
+def adopt(request: model.AdoptRequest, snapshot: Snapshot, express: Express) -> Adoption:
+    """Decide whether the job's unmarked entries can be marked as they stand (P-ADOPT).
+
+    Each schedule needs an entry of its own with an equal schedule, and no entry may be left over.
+    """
+    check_app(request.app)
+    wanted = checked_express(express, request.app, request.job, "job")
+    job = request.job.job.name
+    owned = by_job(snapshot.owned, request.app).get(job, ())
+    candidates = by_job(snapshot.candidates, request.app).get(job, ())
+    if owned:
+        differences = (*_against_owned(wanted, owned), *map(_unasked, candidates))
+        outcome = AdoptOutcome.DIVERGED if differences else AdoptOutcome.ALREADY_MANAGED
+        return Adoption(outcome, differences, () if differences else owned)
+    if not candidates:
+        return Adoption(AdoptOutcome.NOT_FOUND)
+    marks, unmet, left = _match(wanted, candidates)
+    if unmet or left:
+        return Adoption(AdoptOutcome.DIVERGED, _against_candidates(unmet, left))
+    return Adoption(AdoptOutcome.ADOPTED, marks=tuple(marks))
+
+
+def _match(
+    wanted: Sequence[Entry], candidates: Sequence[Entry]
+) -> tuple[list[tuple[Entry, Entry]], list[Entry], list[Entry]]:
+    """Pairs of equal schedule, the desired entries that found none, the candidates left over."""
+    left = list(candidates)
+    marks: list[tuple[Entry, Entry]] = []
+    unmet: list[Entry] = []
+    for entry in wanted:
+        found = next(
+            (candidate for candidate in left if candidate.schedule == entry.schedule), None
+        )
+        if found is None:
+            unmet.append(entry)
+        else:
+            left.remove(found)
+            marks.append((found, entry))
+    return marks, unmet, left
+
+
+def _against_candidates(unmet: list[Entry], left: list[Entry]) -> tuple[Difference, ...]:
+    """What is unmet held against what is left over, in order: the likeliest meaning of an edit."""
+    differences = [
+        Difference(entry.index, entry.schedule, found.schedule, found.location)
+        for entry, found in zip(unmet, left, strict=False)
+    ]
+    differences += [Difference(e.index, e.schedule) for e in unmet[len(left) :]]
+    differences += [_unasked(entry) for entry in left[len(unmet) :]]
+    return tuple(differences)
+
+
+def _against_owned(wanted: Sequence[Entry], owned: Sequence[Entry]) -> list[Difference]:
+    if same(wanted, owned):
+        return []
+    chosen = primaries(wanted, owned)
+    differences = [
+        Difference(entry.index, _text(entry), _text(found) if found else "", _where(found))
+        for entry in wanted
+        if (found := chosen.get(entry.index)) is None or content(found) != content(entry)
+    ]
+    asked = {id(chosen[entry.index]) for entry in wanted if entry.index in chosen}
+    differences += [_unasked(entry) for entry in owned if id(entry) not in asked]
+    return differences
+
+
+def _unasked(entry: Entry) -> Difference:
+    return Difference(-1, got=_text(entry), location=entry.location)
+
+
+def _text(entry: Entry) -> str:
+    mark = f" (hash {entry.hash})" if entry.hash else ""
+    return f"{entry.schedule} {entry.command}{mark}" if mark else entry.schedule
+
+
+def _where(entry: Entry | None) -> str:
+    return entry.location if entry else ""
