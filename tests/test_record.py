@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from transportlab.cli.evidence import COMMITTED
 from transportlab.conformance.vectors import load_vectors
+from transportlab.data import RUNS
 from transportlab.evidence.analysis.claims import Verdict, judge, load_claims
 from transportlab.evidence.analysis.compare import Measured
 from transportlab.evidence.record import merge
@@ -96,7 +96,7 @@ def misquoted(
 
 def committed() -> dict[str, Verdict]:
     """The verdict of each claim on the committed evidence; none before there is any."""
-    files = sorted(COMMITTED.glob("*.json"))
+    files = sorted(RUNS.glob("*.json"))
     if not files:
         return {}
     return {one.claim.id: one.verdict for one in judge(load_claims(), Measured(merge(files)))}

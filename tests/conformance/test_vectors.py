@@ -15,7 +15,6 @@ from transportlab.conformance.vectors import (
     LEVELS,
     Have,
     Together,
-    default_folder,
     load_vectors,
     select,
 )
@@ -154,7 +153,3 @@ def test_vectors_are_selected_by_group_and_by_id() -> None:
 def test_a_selection_of_nothing_is_an_error(groups: list[str], ids: list[str], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         select(load_vectors(), groups, ids)
-
-
-def test_the_vectors_of_the_project_are_found() -> None:
-    assert default_folder() == ROOT / "spec" / "conformance"

@@ -16,6 +16,7 @@ from transportlab.cli.process import (
     guarded,
     interrupts,
 )
+from transportlab.data import RUNS
 from transportlab.errors import LabError, UsageError
 
 
@@ -61,8 +62,6 @@ if TYPE_CHECKING:  # numpy and matplotlib take a while, which no other command s
     from transportlab.evidence.analysis.claims import Judged
 
 OWN = Path("out/evidence.json")
-COMMITTED = Path(__file__).resolve().parents[2] / "evidence" / "runs"
-"""The evidence that REPORT.md is made of, by `make report`."""
 
 
 @app.command()
@@ -96,9 +95,9 @@ def reproduce(
         from transportlab.evidence.analysis.compare import Measured
         from transportlab.evidence.record import merge
 
-        theirs = against or sorted(COMMITTED.glob("*.json"))
+        theirs = against or sorted(RUNS.glob("*.json"))
         if not theirs:
-            raise UsageError(f"no committed evidence in {COMMITTED}; give --against")
+            raise UsageError(f"no committed evidence in {RUNS}; give --against")
         if not file.exists():
             raise UsageError(f"{file}: no such file; `transportlab evidence --out {file}` makes it")
         claims = load_claims()

@@ -15,6 +15,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from transportlab.backend import CAPABILITIES
 from transportlab.channel import Traits
+from transportlab.data import SPEC
 from transportlab.errors import UsageError
 
 GROUPS = (
@@ -210,19 +211,11 @@ class VectorFile(Struct, frozen=True, forbid_unknown_fields=True):
 # Reads the vectors of spec/conformance, holds them to what the types cannot say, and selects.
 
 
-def default_folder(module: Path = Path(__file__)) -> Path:
-    """Where the vectors are: beside this module once installed, else in the project's spec."""
-    here = module.resolve()
-    installed = here.parent / "spec"
-    return installed if installed.is_dir() else here.parents[2] / "spec" / "conformance"
-
-
-def load_vectors(folder: Path | None = None) -> tuple[Vector, ...]:
+def load_vectors(folder: Path = SPEC / "conformance") -> tuple[Vector, ...]:
     """All vectors of a folder, by group and in the order of their file.
 
     Raises UsageError with the file and the place for what is no vector or is there twice.
     """
-    folder = folder or default_folder()
     files = [_load_file(path) for path in sorted(folder.glob("*.json"))]
     if not files:
         raise UsageError(f"{folder}: no vectors there")

@@ -197,7 +197,7 @@ def test_reproduce_without_committed_evidence_asks_for_some(
 ) -> None:
     from transportlab.cli import evidence as reading
 
-    monkeypatch.setattr(reading, "COMMITTED", tmp_path / "nothing")
+    monkeypatch.setattr(reading, "RUNS", tmp_path / "nothing")
     result = reproduce(write_evidence())
     assert result.exit_code == 2
     assert "give --against" in result.output

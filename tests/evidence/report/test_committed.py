@@ -6,11 +6,11 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from transportlab.cli.evidence import COMMITTED
+from transportlab import data
 from transportlab.evidence.report.document import FIGURES, write
 
 ROOT = Path(__file__).resolve().parents[3]
-RUNS = sorted(COMMITTED.glob("*.json"))
+RUNS = sorted(data.RUNS.glob("*.json"))
 MEBIBYTE = 1 << 20
 
 

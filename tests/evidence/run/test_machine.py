@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from transportlab.data import ROOT
 from transportlab.evidence.run import machine as facts
 
 
@@ -64,6 +65,26 @@ def test_the_source_digest_changes_with_code_and_with_nothing_else(tmp_path: Pat
     assert facts.source_digest(tmp_path) != before
 
 
+def test_the_source_digest_of_a_wheel_leaves_out_the_data_that_comes_with_it(
+    tmp_path: Path,
+) -> None:
+    code = tmp_path / "transportlab" / "a.py"
+    code.parent.mkdir()
+    code.write_text("x = 1\n")
+    before = facts.source_digest(tmp_path)
+    (code.parent / "_data").mkdir()
+    (code.parent / "_data" / "claims.json").write_text("[]")
+    assert facts.source_digest(tmp_path) == before
+
+
+def test_a_repository_that_the_environment_is_in_is_not_the_projects_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subprocess.run(["git", "init"], cwd=tmp_path, check=True, capture_output=True)
+    monkeypatch.setattr(facts, "ROOT", tmp_path / "site-packages")
+    assert facts.commit() == ("unknown", True)
+
+
 def test_commit_and_dirty_are_those_of_the_checkout(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -83,11 +104,11 @@ def test_commit_and_dirty_are_those_of_the_checkout(
 
 
 def test_places_of_this_machine_are_taken_out_of_reasons() -> None:
-    text = f"{facts.ROOT}/x {tempfile.gettempdir()}/y {Path.home()}/z {sys.prefix}/bin"
+    text = f"{ROOT}/x {tempfile.gettempdir()}/y {Path.home()}/z {sys.prefix}/bin"
     found = facts.without_places(text)
     assert "$ROOT/x" in found
     assert "$TMP/y" in found
-    for place in (str(facts.ROOT), sys.prefix, tempfile.gettempdir()):
+    for place in (str(ROOT), sys.prefix, tempfile.gettempdir()):
         assert place not in found
 
 

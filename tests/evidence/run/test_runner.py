@@ -193,16 +193,6 @@ def test_with_one_cpu_split_is_not_run_and_says_why(
     assert why in run.store.document["not_run"]
 
 
-def test_without_the_sample_manifest_the_session_is_not_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(running, "MANIFEST", tmp_path / "none.json")
-    run = EvidenceRun(Options("smoke", tmp_path / "e.json", only=few_arms()))
-    assert "session" not in run.store.document["suites"]
-    left_out = [entry["what"] for entry in run.store.document["not_run"]]
-    assert left_out == [*absent(), "session", "carriage beyond 65536 bytes"]
-
-
 @pytest.mark.parametrize(
     ("options", "problem"),
     [

@@ -18,10 +18,10 @@ from typing import Literal
 
 import msgspec
 
+from transportlab.data import SPEC
 from transportlab.evidence.analysis.compare import Comparison, Measured, Side
 from transportlab.evidence.record import EvidenceError
 
-SPEC = Path(__file__).resolve().parents[3] / "spec"
 CLAIMS = SPEC / "claims.json"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from transportlab.evidence.analysis.claims import SPEC
+from transportlab.data import SPEC
 from transportlab.evidence.analysis.compare import Comparison, Measured, Side
 from transportlab.evidence.record import Arm, Evidence, EvidenceError
 

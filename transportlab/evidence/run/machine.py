@@ -19,11 +19,11 @@ from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
 
+from transportlab.data import INSTALLED, ROOT
 from transportlab.evidence.run.placement import available_cpus, core_of
 
 HIDDEN = "not visible"
 
-ROOT = Path(__file__).resolve().parents[3]
 CPU = Path("/sys/devices/system/cpu")
 
 
@@ -144,18 +144,26 @@ def versions() -> dict[str, str]:
 
 
 def source_digest(root: Path = ROOT) -> str:
-    """SHA-256 over the code that is measured: names and bytes of its files."""
+    """SHA-256 over the code that is measured: names and bytes of its files.
+
+    It is the same in a checkout and in the wheel that is made of it.
+    """
     digest = hashlib.sha256()
     folders = ("transportlab", "transports")
     for path in sorted(p for folder in folders for p in (root / folder).rglob("*.*")):
-        if path.is_file() and "__pycache__" not in path.parts:
+        if path.is_file() and not {"__pycache__", INSTALLED.name} & set(path.parts):
             digest.update(f"{path.relative_to(root)}\0{path.stat().st_size}\0".encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
 def commit() -> tuple[str, bool]:
-    """The commit of the checkout and whether anything in it differs; ("unknown", True) outside."""
+    """The commit of the checkout and whether anything in it differs; ("unknown", True) outside.
+
+    Outside of one git is not asked: it would tell of a repository that the environment is in.
+    """
+    if not (ROOT / ".git").exists():
+        return "unknown", True
     try:
         head = _git("rev-parse", "HEAD")
         return head, bool(_git("status", "--porcelain"))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from transportlab import model
 from transportlab.context import Context
+from transportlab.data import SPEC
 from transportlab.evidence.run.session import Run
 from transportlab.evidence.run.timing import Sample, one
 from transportlab.manifest.document import load_manifest
@@ -20,7 +21,7 @@ QUESTION = "How long does an operator wait for a whole apply?"
 UNIT = "s"
 
 CASE = "dozen"
-MANIFEST = Path(__file__).resolve().parents[3] / "spec" / "manifests" / "dozen.json"
+MANIFEST = SPEC / "manifests" / "dozen.json"
 
 FOREIGN = b"""\
 # m h dom mon dow command
