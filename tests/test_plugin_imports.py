@@ -75,6 +75,7 @@ def test_a_plugin_imports_only_what_its_transport_needs(
         name for name in found if name.split(".")[:2] in [["transports", o] for o in others]
     }
     assert not found & foreign(transport_name, codec_name), "imported without need"
+    assert f"transports.{transport_name}.derive" not in found
 
 
 def foreign(transport: str, codec: str) -> set[str]:

@@ -37,6 +37,14 @@ def load_transport(name: str) -> Transport:
     return transport
 
 
+def transport_module(transport: str, name: str) -> ModuleType | None:
+    """A module that a transport may have in its folder beside what each must have, or None.
+
+    `derive` is such a module: what is derived from the contract for this transport alone.
+    """
+    return _load(f"transports.{transport}", name)
+
+
 def missing_libraries(transport: Transport) -> list[str]:
     """The libraries that a transport needs and that are not installed here."""
     return [name for name in transport.traits.requires if not _installed(name)]

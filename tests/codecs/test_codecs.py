@@ -7,11 +7,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tools.generate.protobuf import messages
 from transportlab import model
 from transportlab.codecs import INT32_MAX, INT32_MIN, Codec, DecodeError, load_codec
 from transportlab.codecs._pb import backend_pb2
 from transportlab.codecs.json import CODEC as JSON
+from transportlab.codecs.schema import messages
 from transportlab.errors import MAX_MESSAGE_BYTES, Code, RpcError
 
 CODECS = [load_codec("json"), load_codec("protobuf")]

@@ -9,13 +9,15 @@ from typing import Any, get_args, get_origin, get_type_hints
 import pytest
 from google.protobuf.descriptor import FieldDescriptor
 
-from tools.generate import __main__ as command
-from tools.generate.__main__ import stale
-from tools.generate.protobuf import enums, messages, proto_prefix
+from tools.generate import ROOT
+from tools.generate.__main__ import derived, main, update
+from tools.generate.protobuf import proto_prefix
 from transportlab import model
 from transportlab.backend import Backend
 from transportlab.codecs._pb import backend_pb2
+from transportlab.codecs.schema import enums, messages
 from transportlab.methods import METHODS, SERVICE
+from transportlab.registry import transport_module, transport_names
 
 SCALARS = {
     FieldDescriptor.TYPE_STRING: str,
@@ -108,18 +110,31 @@ def test_methods_are_those_of_the_backend_protocol() -> None:
         assert (get_args(reply)[0] if method.streams else reply) is method.reply
 
 
-def test_derived_files_are_current() -> None:
-    assert not stale(), "run `python -m tools.generate`"
+def test_derived_files_are_current(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--check"]) == 0, f"run `python -m tools.generate`: {capsys.readouterr().out}"
 
 
-def test_the_command_names_what_is_stale_and_writes_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_what_is_derived_for_a_transport_is_found_in_its_folder() -> None:
+    with_one = {path.parent.name for path in ROOT.glob("transports/*/derive.py")}
+    assert with_one < set(transport_names())
+    for name in transport_names():
+        module = transport_module(name, "derive")
+        assert (module is not None) is (name in with_one)
+        if module is not None:
+            assert set(module.derive()) <= set(derived())
+
+
+def test_what_is_stale_is_named_and_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = Path("derived.txt")
-    monkeypatch.setattr(command, "DERIVERS", (lambda: {file: b"wanted"},))
-    monkeypatch.setattr("tools.generate.protobuf.ROOT", tmp_path)
-    assert command.main(["--check"]) == 1
+    file, other = Path("derived.txt"), Path("other.txt")
+    wanted = {file: b"wanted", other: b"current"}
+    (tmp_path / other).write_bytes(b"current")
+    (tmp_path / file).write_bytes(b"old")
+    assert not update(wanted, tmp_path, check=True)
+    assert (tmp_path / file).read_bytes() == b"old"
     assert capsys.readouterr().out == "stale: derived.txt\n"
-    assert command.main([]) == 0
+    assert not update(wanted, tmp_path, check=False)
     assert (tmp_path / file).read_bytes() == b"wanted"
-    assert command.main(["--check"]) == 0
+    assert capsys.readouterr().out == "written: derived.txt\n"
+    assert update(wanted, tmp_path, check=True)

@@ -6,10 +6,10 @@ import pytest
 import yaml
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from tools.generate.openapi import OUT, derive, document
-from tools.generate.protobuf import ROOT
+from tools.generate import ROOT
 from transportlab.errors import Code, RpcError
 from transportlab.methods import METHODS
+from transports.http.derive import OUT, derive, document
 from transports.http.wire import STATUSES, problem_document
 
 DOCUMENT = yaml.safe_load((ROOT / OUT).read_text())

@@ -1,40 +1,42 @@
-"""Writes or checks the derived files; see the package."""
+"""The command `python -m tools.generate`; see the package."""
 
 import sys
 from pathlib import Path
 
-from tools.generate import ffi, int32, openapi, openrpc, protobuf, samples, vectors
-
-DERIVERS = (
-    protobuf.derive,
-    int32.derive,
-    ffi.derive,
-    samples.derive,
-    openapi.derive,
-    openrpc.derive,
-    vectors.derive,
-)
+from tools.generate import ROOT, int32, protobuf, samples, vectors
+from transportlab.registry import transport_module, transport_names
 
 
-def stale() -> dict[Path, bytes]:
-    """The derived files that are missing or differ, with what they have to hold."""
-    wanted = {path: data for derive in DERIVERS for path, data in derive().items()}
-    root = protobuf.ROOT
-    return {
-        path: data
-        for path, data in wanted.items()
-        if not (root / path).is_file() or (root / path).read_bytes() != data
-    }
+def derived() -> dict[Path, bytes]:
+    """What each derived file must hold, by its path from the project's root."""
+    modules = [protobuf, int32, samples, vectors]
+    found = [transport_module(name, "derive") for name in transport_names()]
+    modules += [module for module in found if module is not None]
+    return {path: data for module in modules for path, data in module.derive().items()}
+
+
+def update(wanted: dict[Path, bytes], root: Path, *, check: bool) -> bool:
+    """Write those of the wanted files below root that are not current; check: only name them.
+
+    Returns whether all were current.
+    """
+    current = True
+    for path, data in wanted.items():
+        file = root / path
+        if file.is_file() and file.read_bytes() == data:
+            continue
+        current = False
+        print(f"{'stale' if check else 'written'}: {path}")
+        if not check:
+            file.write_bytes(data)
+    return current
 
 
 def main(arguments: list[str]) -> int:
-    """Write what is stale, or with --check only name it and return 1."""
-    found = stale()
-    for path, data in found.items():
-        print(("stale: " if "--check" in arguments else "written: ") + str(path))
-        if "--check" not in arguments:
-            (protobuf.ROOT / path).write_bytes(data)
-    return 1 if found and "--check" in arguments else 0
+    """Write the stale files, or with --check only name them; returns the exit status."""
+    check = "--check" in arguments
+    current = update(derived(), ROOT, check=check)
+    return 1 if check and not current else 0
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Derives the check that all integers of a message are int32 (P-CODEC-2), a function a message.
+"""Derives the check that all integers of a message are int32 (P-CODEC-2).
 
-The JSON codec runs it on each message that it writes or reads, and a JSON plugin would else read
-type hints when it starts.
+The JSON codec checks each message that it writes or reads. One generated function for each message
+saves a JSON plugin from reading type hints when it starts.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from tools.generate.protobuf import messages
+from transportlab.codecs.schema import messages
 
 OUT = Path("transportlab/codecs/_int32.py")
 
@@ -30,7 +30,7 @@ from transportlab import model
 
 
 def derive() -> dict[Path, bytes]:
-    """Path from the root of the project -> what the file has to hold."""
+    """What each file must hold, by its path from the project's root."""
     return {OUT: "".join(_module()).encode()}
 
 
@@ -46,7 +46,7 @@ def _module() -> Iterator[str]:
 
 
 def _terms(kind: type, place: str) -> Iterator[str]:
-    """The conditions on one message's members, those of messages that it always has inlined."""
+    """The conditions on one message's members; a member that is always there is inlined."""
     hints: Mapping[str, Any] = get_type_hints(kind)
     for name, hint in hints.items():
         where, args = f"{place}.{name}", get_args(hint)

@@ -1,8 +1,8 @@
-"""Derives the protobuf module and its stubs from backend.proto, and the conversion module.
+"""Derives the protobuf module and its stubs from backend.proto, and the conversions between both.
 
-The conversions are plain generated functions, one pair a message: several times faster than walking
-descriptors for each call, and no type hints are read when a plugin starts. They fill messages in
-place, which takes less than half of the time of building them from parts.
+A conversion is a plain generated function, one pair for each message. That is several times faster
+than walking descriptors in each call, and a plugin that starts reads no type hints. The functions
+fill messages in place, in less than half the time that building them from parts takes.
 """
 
 import subprocess
@@ -15,9 +15,9 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from transportlab import model
+from tools.generate import ROOT
+from transportlab.codecs.schema import enums, messages
 
-ROOT = Path(__file__).resolve().parents[2]
 PROTO = ROOT / "spec" / "plugin" / "backend.proto"
 OUT = Path("transportlab/codecs/_pb")
 
@@ -38,7 +38,7 @@ from transportlab.codecs._pb import backend_pb2 as pb
 
 
 def derive() -> dict[Path, bytes]:
-    """Path from the root of the project -> what the file has to hold."""
+    """What each file must hold, by its path from the project's root."""
     files = {OUT / "convert.py": "".join(_conversions()).encode()}
     with tempfile.TemporaryDirectory() as folder:
         command = ["-m", "grpc_tools.protoc", f"-I{PROTO.parent}", f"--python_out={folder}"]
@@ -47,16 +47,6 @@ def derive() -> dict[Path, bytes]:
         for path in sorted(Path(folder).iterdir()):
             files[OUT / path.name] = path.read_bytes()
     return files
-
-
-def messages() -> list[type]:
-    """The dataclasses of the contract, in the order of model.py."""
-    return [kind for kind in vars(model).values() if isinstance(kind, type) and is_dataclass(kind)]
-
-
-def enums() -> list[EnumMeta]:
-    """The enums of the contract, in the order of model.py."""
-    return [kind for kind in vars(model).values() if isinstance(kind, EnumMeta) and len(kind)]
 
 
 def proto_prefix(kind: type) -> str:

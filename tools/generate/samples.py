@@ -1,6 +1,6 @@
-"""Derives the two large sample manifests: all the jobs that there may be, with 1 and 64 schedules.
+"""Derives the two large sample manifests: as many jobs as allowed, with 1 and with 64 schedules.
 
-Nothing is drawn by lot: each member follows from the job's number, so the bytes never change.
+Nothing is random: each member follows from the job's number, so the bytes never change.
 """
 
 import json
@@ -19,7 +19,7 @@ MACROS = ("@hourly", "@daily", "@weekly", "@every 5m", "@every 6h", "@monthly")
 
 
 def derive() -> dict[Path, bytes]:
-    """Path from the root of the project -> what the file has to hold."""
+    """What each file must hold, by its path from the project's root."""
     jobs = [_job(number) | {"schedule": _single(number)} for number in range(MAX_JOBS)]
     full = [_job(number) | {"schedules": _many(number)} for number in range(MAX_JOBS)]
     return {
@@ -29,7 +29,7 @@ def derive() -> dict[Path, bytes]:
 
 
 def _document(app: str, jobs: list[dict[str, Any]]) -> bytes:
-    """One line a job: compact, and a change shows as the lines that it touches."""
+    """One job on each line, so that a change shows as the lines that it touches."""
     lines = ",\n".join(json.dumps(job, separators=(",", ":")) for job in jobs)
     return f'{{"version":1,"app":"{app}","jobs":[\n{lines}\n]}}\n'.encode()
 
@@ -56,14 +56,14 @@ def _job(number: int) -> dict[str, Any]:
 
 
 def _single(number: int) -> str:
-    """A macro for each eighth job, five fields for the others."""
+    """A macro for every eighth job, five fields for the others."""
     if number % 8 == 0:
         return MACROS[number // 8 % len(MACROS)]
     return f"{number * 7 % 60} {number % 24} * * {DAYS[number % len(DAYS)]}"
 
 
 def _many(number: int) -> list[str]:
-    """All different: twelve months with each of six sets of days are enough for 64."""
+    """64 different schedules: twelve months, each with up to six sets of days."""
     return [
         f"{(number + 11 * i) % 60} {(number + i) % 24} * {1 + i % 12} {DAYS[i // 12]}"
         for i in range(MAX_SCHEDULES)

@@ -1,4 +1,4 @@
-"""The JSON Schema of conformance vectors, derived from the types that the suite reads them by."""
+"""Derives the JSON Schema of conformance vectors from the types that the suite reads them into."""
 
 import json
 from inspect import cleandoc
@@ -13,7 +13,7 @@ TARGET = Path("spec/conformance.schema.json")
 
 
 def derive() -> dict[Path, bytes]:
-    """The schema's bytes by its path in the project."""
+    """What each file must hold, by its path from the project's root."""
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$comment": "Derived by `make derived` from transportlab/conformance/vectors.py.",
@@ -21,13 +21,13 @@ def derive() -> dict[Path, bytes]:
     }
     definitions = schema["$defs"]
     definitions["VectorFile"]["properties"]["group"]["enum"] = list(GROUPS)
-    del definitions["Vector"]["properties"]["group"]  # it stands at the top of the file
+    del definitions["Vector"]["properties"]["group"]  # given once for the whole file
     _clean(schema)
     return {TARGET: (json.dumps(schema, indent=2) + "\n").encode()}
 
 
 def _clean(value: Any) -> None:
-    """Take a docstring's indentation out of the descriptions."""
+    """Remove a docstring's indentation from the descriptions."""
     if isinstance(value, dict):
         if isinstance(value.get("description"), str):
             value["description"] = cleandoc(value["description"])

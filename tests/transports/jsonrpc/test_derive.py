@@ -5,11 +5,12 @@ import jsonschema
 import pytest
 from openrpc import OpenRPC
 
-from tools.generate.openrpc import OUT, derive, document
-from tools.generate.protobuf import ROOT, messages
+from tools.generate import ROOT
 from transportlab.codecs.json import CODEC
+from transportlab.codecs.schema import messages
 from transportlab.errors import Code, RpcError
 from transportlab.methods import METHODS
+from transports.jsonrpc.derive import OUT, derive, document
 from transports.jsonrpc.errors import to_wire
 from transports.jsonrpc.messages import cancel_line, request_line
 

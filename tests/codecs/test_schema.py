@@ -4,9 +4,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tools.generate.protobuf import enums, messages
-from tools.generate.schema import components, reference
 from transportlab.codecs.json import CODEC
+from transportlab.codecs.schema import components, enums, messages, reference
 from transportlab.model import Entry, OpenSessionRequest, ReadRequest, Retries
 
 SCHEMAS = components()

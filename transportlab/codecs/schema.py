@@ -1,23 +1,36 @@
 """JSON Schemas of the contract's messages, for the documents that describe a transport.
 
-msgspec derives them from the dataclasses; what it cannot know is added here: that an integer is
-int32 (P-CODEC-2), and that a docstring's indentation is not part of its text.
+msgspec derives them from the dataclasses. Added here is what msgspec cannot know: an integer is an
+int32 (P-CODEC-2), and a docstring's indentation is not part of its text. No plugin imports this
+module; a transport's derive.py does.
 """
 
+from dataclasses import is_dataclass
+from enum import EnumMeta
 from inspect import cleandoc
 from typing import Any
 
 import msgspec
 
-from tools.generate.protobuf import messages
+from transportlab import model
 from transportlab.codecs import INT32_MAX, INT32_MIN
 
 REF = "#/components/schemas/{name}"
 """Where OpenRPC and OpenAPI keep the schemas of a document."""
 
 
+def messages() -> list[type]:
+    """The contract's dataclasses, in the order of model.py."""
+    return [kind for kind in vars(model).values() if isinstance(kind, type) and is_dataclass(kind)]
+
+
+def enums() -> list[EnumMeta]:
+    """The contract's enums, in the order of model.py."""
+    return [kind for kind in vars(model).values() if isinstance(kind, EnumMeta) and len(kind)]
+
+
 def components() -> dict[str, Any]:
-    """The schema of every message and enum by its name; references are of the form REF."""
+    """The schema of every message and enum, by name; they refer to each other by REF."""
     _, schemas = msgspec.json.schema_components(messages(), ref_template=REF)
     for schema in schemas.values():
         _complete(schema)

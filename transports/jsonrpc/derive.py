@@ -1,7 +1,7 @@
-"""Derives the OpenRPC document of the JSON-RPC transport from the contract's tables.
+"""Derives this transport's OpenRPC document; for `python -m tools.generate` alone.
 
-OpenRPC describes what a server can be called with. What the plugin sends of its own accord, the
-events of a stream, has no place in it and stands in a member of its own, x-event.
+OpenRPC describes only what a server can be called with. It has no place for what the plugin sends
+by itself, the events of a stream: they are in an extra member, x-event.
 """
 
 import json
@@ -9,8 +9,8 @@ from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
-from tools.generate.schema import components, reference
 from transportlab.backend import PROTOCOL_VERSIONS, Backend
+from transportlab.codecs.schema import components, reference
 from transportlab.errors import MAX_CALLS, Code
 from transportlab.methods import METHODS, AnyMethod
 from transportlab.model import ErrorDetails
@@ -35,7 +35,7 @@ notification.
 
 
 def derive() -> dict[Path, bytes]:
-    """Path from the root of the project -> what the file has to hold."""
+    """What each file must hold, by its path from the project's root."""
     return {OUT: (json.dumps(document(), indent=2, ensure_ascii=False) + "\n").encode()}
 
 

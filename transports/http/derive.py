@@ -1,7 +1,7 @@
-"""Derives the OpenAPI document of the HTTP transport from the contract's tables.
+"""Derives this transport's OpenAPI document; for `python -m tools.generate` alone.
 
-It describes the JSON form; the protobuf form has the same paths and statuses, and backend.proto
-says what its bodies are.
+The document describes the JSON form. The protobuf form has the same paths and statuses, and
+backend.proto defines its bodies.
 """
 
 import json
@@ -11,9 +11,9 @@ from typing import Any
 
 import yaml
 
-from tools.generate.schema import components, reference
 from transportlab.auth import DIGITS
 from transportlab.backend import PROTOCOL_VERSIONS, Backend
+from transportlab.codecs.schema import components, reference
 from transportlab.errors import MAX_CALLS, MAX_MESSAGE_BYTES, Code
 from transportlab.methods import METHODS, SERVICE, AnyMethod
 from transportlab.model import ErrorDetails, Status
@@ -42,7 +42,7 @@ OF_THE_REQUEST = {
     431: "the headers are too long or too many",
     505: "not HTTP/1.1",
 }
-"""Statuses beside those of the codes: what is wrong with a request before it is a call."""
+"""Statuses beside those of the codes: a request that is refused before it becomes a call."""
 
 ABOUT = f"""
 The backend protocol over HTTP/1.1 on a private Unix socket; PROTOCOL.md says what it means. A call
@@ -62,10 +62,10 @@ By hand, with a plugin that serves on the socket s and whose host wrote $secret 
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes equal parts in full instead of referring to the first, and text by its lines."""
+    """Writes equal parts in full, not as references to the first, and text line by line."""
 
     def ignore_aliases(self, data: Any) -> bool:
-        """As in the base class."""
+        """Always true: write each part in full."""
         return True
 
     def text(self, text: str) -> yaml.ScalarNode:
@@ -78,7 +78,7 @@ _Dumper.add_representer(str, _Dumper.text)
 
 
 def derive() -> dict[Path, bytes]:
-    """Path from the root of the project -> what the file has to hold."""
+    """What each file must hold, by its path from the project's root."""
     options: dict[str, Any] = {"sort_keys": False, "allow_unicode": True, "width": 100}
     return {OUT: (HEAD + yaml.dump(document(), Dumper=_Dumper, **options)).encode()}
 
@@ -170,7 +170,7 @@ def _timeout() -> dict[str, Any]:
 
 
 def _errors() -> dict[int, str]:
-    """HTTP status -> the codes and the mistakes that it stands for, by status."""
+    """The codes and the mistakes that each HTTP status stands for, sorted by status."""
     texts: dict[int, list[str]] = {}
     for code, status in STATUSES.items():
         texts.setdefault(status, []).append(code.name)
