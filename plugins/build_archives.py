@@ -5,7 +5,7 @@
 Each is an archive of Python code (PEP 441) that its interpreter runs with -I and -S: nothing comes
 in from the environment, from site-packages or from beside the file, so there is only the archive,
 the interpreter and its standard library. It speaks HTTP with protobuf and nothing else, as that is
-what pure Python can do here (docs/host.md, "Trust", has the reasons). Built twice it is the same
+what pure Python can do here (docs/security.md has the reasons). Built twice it is the same
 file, byte for byte. DIRECTORY is share/cronix/plugins of this environment, unless it is given; a
 host looks there if CRONIX_PLUGIN_DIR says so.
 """

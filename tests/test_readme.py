@@ -1,10 +1,13 @@
-"""README.md's commands, executed, print what it shows; what it and its like name is there."""
+"""The documents' commands, executed, print what they show; what the documents name is there."""
 
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from shutil import which
+
+import pytest
 
 from transportlab.cli import options
 from transportlab.cli.process import ENDING, EXIT_SIGNAL
@@ -13,25 +16,51 @@ ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "README.md").read_text()
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.M | re.S)
 TABLE = re.compile(r"^```text\n(.*?)^```$", re.M | re.S)
-COMMAND = re.compile(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", re.M)
-LINK = re.compile(r"\]\(([^)]+)\)")
+COMMAND = re.compile(r"^\$ (.*(?<!\\)(?:\\\n.*(?<!\\))*)\n((?:(?!\$ ).*\n)*)", re.M)
+"""A command, which a backslash may continue on the next line, and what it prints."""
+
+RATIO = re.compile(r"^\| .*\(`([\w-]+)`\) \| (.*) \| (.*) \| (.*) \|$", re.M)
+LINK = re.compile(r"\]\((?!https?:)([^)]+)\)")
+HEADING = re.compile(r"^#+ (.+)$", re.M)
+DOCUMENTS = [
+    *ROOT.glob("*.md"),
+    *(path for folder in ("docs", "evidence", "spec") for path in ROOT.glob(f"{folder}/**/*.md")),
+]
+REPORT = (ROOT / "REPORT.md").read_text()
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
 PLACE = re.compile(r"^\| ((?:[\w.-]+/)[\w./-]*(?:, [\w./-]+)*) \|", re.M)
 ROW = re.compile(r"^\| (\d+(?:, \d+)*) \|", re.M)
+SHELLS = [shell for shell in ("sh", "bash", "zsh", "fish") if which(shell)]
 
 
-def test_each_command_prints_what_is_shown(tmp_path: Path) -> None:
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("name", ["README.md", "docs/operating-plugins.md"])
+def test_each_command_prints_what_is_shown_in_any_shell(
+    name: str, shell: str, tmp_path: Path
+) -> None:
     (tmp_path / "spec").symlink_to(ROOT / "spec")
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    commands = [found for block in BLOCK.findall(TEXT) for found in COMMAND.findall(block)]
-    assert len(commands) >= 6
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    path = f"{tmp_path}/.venv/bin{os.pathsep}{os.environ['PATH']}"
+    blocks = BLOCK.findall((ROOT / name).read_text())
+    commands = [found for block in blocks for found in COMMAND.findall(block)]
+    assert commands
     script = "".join(f"{command}\nprintf '\\0'\n" for command, _ in commands)
     done = subprocess.run(
-        ["sh", "-ec", script], cwd=tmp_path, env={**os.environ, "PATH": path},
+        [shell, "-c", script], cwd=tmp_path, env={**os.environ, "PATH": path},
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     printed = [[line.rstrip() for line in text.splitlines()] for text in done.stdout.split("\0")]
     assert printed == [*(shown.splitlines() for _, shown in commands), []]
+
+
+def test_each_ratio_is_that_of_the_report() -> None:
+    """The report's columns: arm, cold start, warm Read, Plan, whole apply, ..."""
+    shown = RATIO.findall(TEXT)
+    assert len(shown) == 3
+    for arm, *ratios in shown:
+        [row] = re.findall(rf"^\| {arm} \| (.*<br>.*) \|$", REPORT.split("\n## ")[1], re.M)
+        cells = [cell.split("<br>")[0] for cell in row.split(" | ")]
+        assert ratios == [cells[0], cells[1], cells[3]]
 
 
 def test_the_table_of_transports_is_what_the_command_prints() -> None:
@@ -64,9 +93,18 @@ def test_the_table_of_exit_codes_is_complete() -> None:
     assert sorted(shown) == sorted({0, *codes, *signals})
 
 
-def test_each_link_leads_to_a_file() -> None:
-    missing = [link for link in LINK.findall(TEXT) if not (ROOT / link).is_file()]
-    assert missing == []
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_each_link_leads_to_a_file_and_a_heading(document: Path) -> None:
+    for link in LINK.findall(document.read_text()):
+        name, _, anchor = link.partition("#")
+        target = document.parent / name if name else document
+        assert target.is_file(), link
+        assert not anchor or anchor in map(anchor_of, HEADING.findall(target.read_text())), link
+
+
+def anchor_of(heading: str) -> str:
+    """The anchor that GitHub gives a heading."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 
 def test_each_place_in_the_tables_of_places_is_there() -> None:

@@ -1,8 +1,8 @@
 """A campaign of faults: plugins that misbehave, each on every transport, and what the host does.
 
     python -m bench.faults [--runs 20] [--transport X] [--fault F] [--out evidence/faults.json]
-                           [--take FILE] [--write docs/host.md]
+                           [--take FILE] [--write evidence/faults.md]
 
-catalogue.py says which faults there are, plugin.py commits them, cell.py is a host that meets one
-of them, campaign.py runs the hosts, and table.py makes the table of docs/host.md of what they saw.
+catalogue.py says which faults there are, plugin.py commits them, trial.py is a host that meets one
+of them, campaign.py runs the hosts, and table.py makes the table of evidence/faults.md.
 """

@@ -1,4 +1,4 @@
-"""The table of docs/host.md: a pure function of a campaign's file.
+"""The table of evidence/faults.md: a pure function of a campaign's file.
 
 Seconds are the median and the worst of a cell's runs. What is not the same in all runs of a cell is
 shown with how often it was.

@@ -1,4 +1,4 @@
-"""The campaign's record, what it makes of a run, and the table in the docs."""
+"""The campaign's record, what it makes of a run, and the table that shows it."""
 
 import json
 from dataclasses import asdict
@@ -112,8 +112,8 @@ def test_a_page_without_the_marks_is_refused() -> None:
         table.page("text", document())
 
 
-def test_the_table_in_the_docs_is_that_of_the_evidence() -> None:
+def test_the_table_beside_the_evidence_is_made_of_it() -> None:
     evidence = json.loads((ROOT / "evidence" / "faults.json").read_text())
-    text = (ROOT / "docs" / "host.md").read_text()
+    text = (ROOT / "evidence" / "faults.md").read_text()
     assert table.page(text, evidence) == text
     assert {cell["fault"] for cell in evidence["cells"]} == {found.name for found in FAULTS}

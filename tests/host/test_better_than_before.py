@@ -1,4 +1,4 @@
-"""What plugin hosts have got wrong: docs/host.md has a row for each, and each row a real test."""
+"""Faults of other plugin hosts: each row of docs/how-the-host-works.md names a real test."""
 
 import ast
 import os
@@ -19,13 +19,13 @@ from transportlab.host import HostOptions, HostSession, open_backend
 from transportlab.registry import transport_names
 
 HERE = Path(__file__).parent
-DOCUMENT = (HERE.parents[1] / "docs" / "host.md").read_text()
+DOCUMENT = (HERE.parents[1] / "docs" / "how-the-host-works.md").read_text()
 PROCESS = transport_names(EndpointKind.SOCKET, EndpointKind.STDIO)
 HANG_GUARD = 30.0
 
 
 def rows() -> list[list[str]]:
-    section = DOCUMENT.split("\n## What plugin hosts have got wrong\n")[1].split("\n## ")[0]
+    section = DOCUMENT.split("\n## Faults that other plugin hosts have had\n")[1].split("\n## ")[0]
     cells = [[c.strip() for c in row.strip("|").split("|")] for row in section.splitlines()]
     return [row for row in cells if len(row) == 3][2:]
 

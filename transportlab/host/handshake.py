@@ -1,6 +1,6 @@
 """The handshake as the host hears it: one line within its bounds, and what stdout says after it.
 
-Each way to get it wrong has a code of its own, and its bytes in the error (docs/host.md).
+Each way to get it wrong has a code of its own, and its bytes in the error (docs/error-codes.md).
 """
 
 import os
