@@ -1,4 +1,5 @@
-# Two commands do everything from a clean checkout: `make evidence` and `make test`.
+# Two commands do everything from a clean checkout: `make evidence` and `make test`. What they need
+# they install first. `make test-all` is what a CI runs besides.
 # They need Python 3.11 or newer, make and a C compiler; without the compiler FFI is reported as not
 # run. PYTHON chooses the interpreter.
 
@@ -10,7 +11,7 @@ READY := $(VENV)/ready
 # Tests wait for processes much of their time, so two processors have room for one worker more.
 WORKERS ?= 3
 
-.PHONY: evidence report bench test check install derived libraries archives clean
+.PHONY: evidence report bench test test-all check install derived libraries archives clean
 
 # quick is for a look and made for less than four minutes; PROFILE=full, for the record, for 25.
 evidence: install
@@ -26,7 +27,12 @@ bench: install
 	$(BIN)/python -m pytest bench --benchmark-only --benchmark-json=out/benchmarks.json \
 	    --benchmark-columns=min,median,iqr,rounds --benchmark-sort=name
 
+# Before a commit: the checks, and every test that is not marked slow.
 test: install check
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow"
+
+# All tests, with their coverage.
+test-all: install check
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -n $(WORKERS)
 	$(BIN)/coverage combine -q

@@ -1,26 +1,77 @@
-"""What all tests share: the plugins' environment, and the proof that nothing is left behind."""
+"""What all tests share: patience, what is measured, and the proof that nothing is left behind."""
 
 import os
 import signal
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import fields
 from pathlib import Path
 from sysconfig import get_path
+from typing import Any
 
 import pytest
 from _pytest.mark import ParameterSet
 
 from transportlab.channel import EndpointKind
+from transportlab.conformance import fixture as conformance_fixture
+from transportlab.conformance import runner as conformance_runner
+from transportlab.host import HostOptions
 from transportlab.registry import load_transport, transport_names
+from transportlab.sdk.program import ENV_TRANSPORT
+
+PATIENCE = 60.0
+"""Seconds for a handshake, for OpenSession and for a vector where a test gives no bound of its own.
+
+The usual bounds of 5 and 10 s would let the load of the machine decide tests of something else.
+"""
 
 COVERAGE_NAMES = "COVERAGE_FILE,COVERAGE_PROCESS_CONFIG,COVERAGE_PROCESS_START"
+
+
+def pytest_configure() -> None:
+    """Widen the bounds before any test module is read: some make options when they are imported."""
+    _widen(HostOptions, handshake=PATIENCE, open=PATIENCE)
+    _widen(conformance_runner.Options, timeout=PATIENCE)
+    conformance_fixture.HANDSHAKE_SECONDS = PATIENCE
+
+
+def _widen(options: Any, **bounds: float) -> None:
+    """Give a dataclass of options other defaults."""
+    usual, names = options.__init__, [field.name for field in fields(options)]
+
+    def init(self: object, *arguments: object, **given: object) -> None:
+        usual(self, **(bounds | dict(zip(names, arguments, strict=False)) | given))
+
+    options.__init__ = init
 
 
 @pytest.fixture(autouse=True, scope="session")
 def _plugins_are_measured() -> None:
     """Let coverage's variables through to plugin processes, by the operator's own way."""
     os.environ["CRONIX_PLUGIN_ENV"] = COVERAGE_NAMES + ",PYTHONPATH,TL_TEST"
+
+
+class _Popen(subprocess.Popen[Any]):
+    """A process without coverage, unless it is a plugin.
+
+    Coverage makes the start of each process half as long again. What the other processes run is
+    shown by tests that run it in their own process.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        env = os.environ if options.get("env") is None else options["env"]
+        if ENV_TRANSPORT not in env:
+            env = {name: env[name] for name in env if not name.startswith("COVERAGE")}
+        super().__init__(*arguments, **(options | {"env": env}))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _other_processes_are_not_measured() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subprocess, "Popen", _Popen)
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -53,12 +104,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test that takes (transport, codec) runs over all of them."""
     if {"transport", "codec"} <= set(metafunc.fixturenames):
         metafunc.parametrize(("transport", "codec"), reachable())
-
-
-@pytest.fixture(scope="session")
-def unmeasured() -> dict[str, str]:
-    """The environment for a process that runs long and whose coverage others have shown already."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
 
 
 @pytest.fixture

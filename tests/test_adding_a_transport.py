@@ -1,5 +1,6 @@
 """docs/adding-a-transport.md, executed: a transport from outside passes the shared tests."""
 
+import os
 import re
 import subprocess
 import sys
@@ -13,7 +14,7 @@ BLOCK = re.compile(r"^File `(?P<path>[^`]+)`:\n\n```python\n(?P<text>.*?)^```$",
 
 
 @pytest.fixture(scope="module")
-def toy(tmp_path_factory: pytest.TempPathFactory, unmeasured: dict[str, str]) -> dict[str, str]:
+def toy(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The environment in which the transport of the document can be found."""
     folder = tmp_path_factory.mktemp("outside")
     blocks = {match["path"]: match["text"] for match in BLOCK.finditer(DOCUMENT.read_text())}
@@ -22,9 +23,10 @@ def toy(tmp_path_factory: pytest.TempPathFactory, unmeasured: dict[str, str]) ->
         file = folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
-    return {**unmeasured, "PYTHONPATH": str(folder)}
+    return {**os.environ, "PYTHONPATH": str(folder)}
 
 
+@pytest.mark.slow
 def test_the_documents_transport_passes_the_tests_of_every_transport(toy: dict[str, str]) -> None:
     shared = ["tests/test_spine.py", "tests/transports/every"]
     # The whole story with both codecs; the rest with one, as the codecs are not the toy's.

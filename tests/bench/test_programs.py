@@ -20,29 +20,25 @@ ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = [column.title for column in columns() if not column.library]
 
 
-def run(module: str, *arguments: str, unmeasured: dict[str, str]) -> str:
-    """What the program prints; these are not what coverage is about."""
+def run(module: str, *arguments: str) -> str:
+    """What the program prints."""
     done = subprocess.run(
         [sys.executable, "-m", f"bench.{module}", *arguments],
-        cwd=ROOT, env=unmeasured, capture_output=True, text=True, check=False,
+        cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
-def test_sessions_and_killed_hosts_leave_nothing(unmeasured: dict[str, str]) -> None:
+def test_sessions_and_killed_hosts_leave_nothing() -> None:
     title = PROGRAMS[0]
-    out = run(
-        "cycles", "--cycles", "1", "--kills", "1", "--transport", title, unmeasured=unmeasured
-    )
+    out = run("cycles", "--cycles", "1", "--kills", "1", "--transport", title)
     assert f"| {title} | nothing |" in out
     assert "after the next start: 0" in out
 
 
-def test_a_cold_start_is_measured_without_the_checks_and_with_a_pin(
-    unmeasured: dict[str, str],
-) -> None:
-    found = json.loads(run("host_cost", paired.ONE, PROGRAMS[0], WITHOUT, unmeasured=unmeasured))
+def test_a_cold_start_is_measured_without_the_checks_and_with_a_pin() -> None:
+    found = json.loads(run("host_cost", paired.ONE, PROGRAMS[0], WITHOUT))
     assert found["ready"] > 0
     assert found["checks"] == 0
     pinned = cold_start(PROGRAMS[-1], PINNED)
@@ -50,9 +46,9 @@ def test_a_cold_start_is_measured_without_the_checks_and_with_a_pin(
 
 
 @pytest.mark.skipif(not LIBRARY.exists(), reason="not run: the libraries were not built")
-def test_a_worker_is_measured_beside_the_program(unmeasured: dict[str, str]) -> None:
+def test_a_worker_is_measured_beside_the_program() -> None:
     worker = list(arms().values())[1]
-    found = json.loads(run("worker_cost", paired.ONE, *worker, unmeasured=unmeasured))
+    found = json.loads(run("worker_cost", paired.ONE, *worker))
     assert set(found) == {"cold start", "warm Read"}
 
 
