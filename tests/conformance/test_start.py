@@ -14,7 +14,8 @@ from transportlab.methods import READ
 from transportlab.registry import load_transport, transport_names
 
 TELLS = """#!{python}
-from transportlab import sdk, secret
+from transportlab import auth as secret
+from transportlab.sdk import program as sdk
 from transportlab.backends.echo import PLUGIN
 from transportlab.errors import Code, RpcError
 

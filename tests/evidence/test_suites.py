@@ -9,8 +9,8 @@ import pytest
 
 from transportlab import model
 from transportlab.context import Context
+from transportlab.evidence.run import control
 from transportlab.evidence.run import subprocess as processes
-from transportlab.evidence.run import timing as control
 from transportlab.evidence.run.conformance import conformance
 from transportlab.evidence.run.placement import UNPINNED, Placement
 from transportlab.evidence.run.plan import CONTROL_ARM, Arm, transport_arms

@@ -39,7 +39,7 @@ def plugin(tmp_path: Path) -> Make:
 
 ECHO = """
 import json, os, signal, sys, time
-from transportlab import sdk
+from transportlab.sdk import program as sdk
 from transportlab.backends.echo import PLUGIN
 """
 

@@ -257,7 +257,7 @@ PRINTING = """#!{python}
 import os
 from dataclasses import replace
 from transportlab.backends import echo
-from transportlab import sdk
+from transportlab.sdk import program as sdk
 
 claim = sdk.claim_stdout
 

@@ -151,7 +151,7 @@ def test_a_directory_that_is_always_taken_away_is_an_error_in_the_end(
     def taken(folder: str) -> None:
         os.rmdir(folder)
 
-    monkeypatch.setattr("transportlab.host.folders._hold", taken)
+    monkeypatch.setattr("transportlab.host.rundir._hold", taken)
     with ExitStack() as undo, pytest.raises(PluginError, match="other hosts took 100 of them"):
         private_folder(undo, "x", place)
 
@@ -162,7 +162,7 @@ def test_a_file_system_without_locks_is_used_and_never_tidied(
     def refuse(descriptor: int, how: int) -> None:
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
-    monkeypatch.setattr("transportlab.host.folders.fcntl.flock", refuse)
+    monkeypatch.setattr("transportlab.host.rundir.fcntl.flock", refuse)
     with ExitStack() as undo:
         folder = private_folder(undo, "x", place)
         assert remove_abandoned(place) == 0

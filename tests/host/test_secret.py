@@ -224,8 +224,8 @@ def test_a_listener_of_another_user_is_refused(
     refusal: Refusal, monkeypatch: pytest.MonkeyPatch, transport: str
 ) -> None:
     user = os.geteuid()
-    somebody = SimpleNamespace(geteuid=lambda: user + 1)  # to what asks who listens, and no other
-    monkeypatch.setattr("transportlab.host.peer.os", somebody)
+    somebody = SimpleNamespace(**{**vars(os), "geteuid": lambda: user + 1})
+    monkeypatch.setattr("transportlab.host.launch.os", somebody)
     error = refusal("echo", transport)
     assert (error.code, error.expected, error.got) == (
         "E-PEER",

@@ -212,7 +212,7 @@ PLUGIN = replace(PLUGIN, create=create)
 
 BOASTING = """#!{python}
 from dataclasses import replace
-from transportlab import session
+from transportlab.sdk import session
 from transportlab.backends import echo
 from transportlab.sdk import run
 

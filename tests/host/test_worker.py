@@ -94,7 +94,7 @@ def test_started_by_hand_it_says_how_it_is_used() -> None:
 
 
 def test_a_registry_without_libraries_has_no_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("transportlab.worker.transport_names", lambda *_: [])
+    monkeypatch.setattr("transportlab.sdk.library_worker.transport_names", lambda *_: [])
     with pytest.raises(UsageError, match="no transport here loads libraries"):
         library_transport()
     with pytest.raises(SystemExit):

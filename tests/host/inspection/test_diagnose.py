@@ -100,7 +100,7 @@ def test_of_several_refusals_the_one_that_came_furthest_is_shown(
 ) -> None:
     code = f"""
 os.environ[sdk.ENV_TRANSPORT] == {STDIO!r} or sys.exit(3)
-from transportlab import session
+from transportlab.sdk import session
 session.PROTOCOL_VERSIONS = (7,)
 """
     found = diagnosed(echo_with(code), None)
@@ -239,6 +239,6 @@ def test_a_transport_whose_library_is_not_installed_is_told(
     with pytest.raises(UsageError, match="needs wings: not installed"):
         diagnose("echo", STDIO)
     monkeypatch.setattr(f"{package}.diagnose.missing_libraries", lambda _: [])
-    monkeypatch.setattr(f"{package}.trial.missing_libraries", lambda _: ["wings"])
+    monkeypatch.setattr(f"{package}.start.missing_libraries", lambda _: ["wings"])
     with pytest.raises(UsageError, match="no transport here whose libraries are installed"):
         diagnose("echo")

@@ -37,7 +37,7 @@ def here(tmp_path: Path) -> Path:
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the lab's own plugins, whose start takes a while."""
     monkeypatch.setattr(
-        "transportlab.host.inspection.listing.directories", lambda env: directories(env)[:2]
+        "transportlab.host.inspection.list.directories", lambda env: directories(env)[:2]
     )
 
 

@@ -63,7 +63,7 @@ def test_nobody_at_the_socket_fails_the_connection(plugin: Make, failing: Failin
 def test_another_version_of_the_protocol_fails_the_session(
     echo_with: Make, failing: Failing
 ) -> None:
-    code = "from transportlab import session\nsession.PROTOCOL_VERSIONS = (7,)"
+    code = "from transportlab.sdk import session\nsession.PROTOCOL_VERSIONS = (7,)"
     found = failing(echo_with(code), "session")["session"]
     ours = "this host speaks {1}; expected {1}, got {7}"
     assert found.found == f"E-PROTO-MISMATCH: speaks protocol {{7}}; {ours}"

@@ -1,15 +1,9 @@
 """How anything is timed here: repeated calls, their quantiles, CPU time and memory of a process."""
 
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-from transportlab.evidence.run.session import Run
-from transportlab.evidence.suites import STEADY
-from transportlab.evidence.suites.handshake import spawn
-from transportlab.floor import pipe_echo
 
 QUANTILES = 21
 """0, 5, ... 100 %."""
@@ -110,18 +104,3 @@ def resident(pid: int | str = "self") -> int:
     """Resident memory of a process in bytes."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return 1024 * int(next(line.split()[1] for line in lines if line.startswith("VmRSS")))
-
-
-# The control: no transport, but work of the same kind. It tells what the machine did meanwhile.
-
-PAYLOAD = b"x" * 64
-
-
-def measure(run: Run, suite: str) -> list[Sample]:
-    """A pipe echo; beside suites that start processes also the start of a bare interpreter."""
-    with pipe_echo(run.placement.pin_plugin) as echo:
-        found = [many(f"echo/{len(PAYLOAD)}", "latency", timed(lambda: echo(PAYLOAD), run.effort))]
-    if suite not in STEADY:
-        bare = spawn([sys.executable, "-c", "pass"], run.placement)
-        found.append(one("bare-spawn", "total", bare))
-    return found

@@ -43,7 +43,7 @@ def measure(job: Job) -> Result:
     run = Run(job.arm, job.placement, job.effort, job.modules, job.spawned)
     samples: dict[str, list[Sample]] = {}
     if job.arm.role == CONTROL:
-        from transportlab.evidence.run import timing as control
+        from transportlab.evidence.run import control
 
         samples = {suite: control.measure(run, suite) for suite in job.suites}
     elif set(job.suites) <= set(STEADY):
