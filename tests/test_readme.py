@@ -21,6 +21,8 @@ COMMAND = re.compile(r"^\$ (.*(?<!\\)(?:\\\n.*(?<!\\))*)\n((?:(?!\$ ).*\n)*)", r
 
 RATIO = re.compile(r"^\| .*\(`([\w-]+)`\) \| (.*) \| (.*) \| (.*) \|$", re.M)
 LINK = re.compile(r"\]\((?!https?:)([^)]+)\)")
+FOLDERS = "bench|docs|evidence|plugins|report|spec|tests|tools|transportlab|transports"
+PATH = re.compile(rf"(?<![\w/.-])((?:{FOLDERS})/[\w./-]*\w)")
 HEADING = re.compile(r"^#+ (.+)$", re.M)
 DOCUMENTS = [
     *ROOT.glob("*.md"),
@@ -100,6 +102,12 @@ def test_each_link_leads_to_a_file_and_a_heading(document: Path) -> None:
         target = document.parent / name if name else document
         assert target.is_file(), link
         assert not anchor or anchor in map(anchor_of, HEADING.findall(target.read_text())), link
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_each_path_that_a_document_names_is_there(document: Path) -> None:
+    missing = {path for path in PATH.findall(document.read_text()) if not (ROOT / path).exists()}
+    assert {path for path in missing if not path.startswith("transports/toy/")} == set()
 
 
 def anchor_of(heading: str) -> str:
