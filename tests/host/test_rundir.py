@@ -17,8 +17,7 @@ import pytest
 
 from transportlab.channel import EndpointKind, SocketEndpoint
 from transportlab.errors import PluginError
-from transportlab.host import launch, open_backend
-from transportlab.host import rundir as folders
+from transportlab.host import launch, open_backend, rundir
 from transportlab.host.launch import MAX_SOCKET_PATH
 from transportlab.host.rundir import PREFIX, private_folder, remove_abandoned, usual_place
 from transportlab.registry import transport_names
@@ -122,7 +121,7 @@ def test_nothing_else_is_touched(place: str) -> None:
 def test_of_a_full_place_a_part_is_looked_at(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(5):
         Path(place, f"{PREFIX}{number:08}").mkdir(mode=0o700)
-    monkeypatch.setattr(folders, "SWEPT", 3)
+    monkeypatch.setattr(rundir, "SWEPT", 3)
     assert [remove_abandoned(place) for _ in range(3)] == [3, 2, 0]
 
 

@@ -13,7 +13,6 @@ import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import grpc
@@ -219,14 +218,20 @@ def test_directory_and_socket_are_their_users_alone(transport: str) -> None:
     assert not path.parent.exists()
 
 
-@pytest.mark.parametrize("transport", SOCKETS)
 def test_a_listener_of_another_user_is_refused(
-    refusal: Refusal, monkeypatch: pytest.MonkeyPatch, transport: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    user = os.geteuid()
-    somebody = SimpleNamespace(**{**vars(os), "geteuid": lambda: user + 1})
-    monkeypatch.setattr("transportlab.host.launch.os", somebody)
-    error = refusal("echo", transport)
+    user, path = os.geteuid(), str(tmp_path / "s")
+    process = PluginProcess("other", ["/bin/cat"], os.environ)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        check_peer(process, path)
+        monkeypatch.setattr(os, "geteuid", lambda: user + 1)
+        with pytest.raises(PluginError) as caught:
+            check_peer(process, path)
+    process.stop(1.0)
+    error = caught.value
     assert (error.code, error.expected, error.got) == (
         "E-PEER",
         f"user {user + 1}",

@@ -212,7 +212,6 @@ PLUGIN = replace(PLUGIN, create=create)
 
 BOASTING = """#!{python}
 from dataclasses import replace
-from transportlab.sdk import session
 from transportlab.backends import echo
 from transportlab.sdk import run
 
