@@ -1,8 +1,7 @@
 """Derives what this transport needs of backend.h; for `python -m tools.generate` alone.
 
 _abi.py is cffi's out-of-line ABI mode: a host that imports it parses no C and needs no compiler,
-only the run-time part of cffi. The copy of the header is for building libraries with an installed
-package, which has no spec/.
+only the run-time part of cffi. build.py compiles libraries with the copy of the header.
 """
 
 import contextlib
@@ -12,9 +11,10 @@ from pathlib import Path
 
 from cffi import FFI
 
+from transportlab.data import SPEC
 from transports.ffi.build import declarations
 
-HEADER = Path(__file__).resolve().parents[2] / "spec" / "plugin" / "backend.h"
+HEADER = SPEC / "plugin" / "backend.h"
 OUT = Path("transports/ffi")
 
 HEAD = '''"""The declarations of spec/plugin/backend.h.
