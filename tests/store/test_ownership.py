@@ -7,8 +7,8 @@ import pytest
 from transportlab import model
 from transportlab.errors import Code, RpcError
 from transportlab.model import AdoptOutcome, DesiredJob, Difference, Entry, Job
+from transportlab.store import Snapshot
 from transportlab.store.ownership import Adoption, adopt, verify
-from transportlab.store.reconcile import Snapshot
 
 
 def express(app: str, desired: DesiredJob, path: str) -> tuple[Entry, ...]:

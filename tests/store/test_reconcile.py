@@ -8,15 +8,8 @@ import pytest
 from transportlab import model
 from transportlab.errors import Code, RpcError
 from transportlab.model import DesiredJob, DriftKind, Entry, Job, OpKind
-from transportlab.store.reconcile import (
-    Snapshot,
-    drift,
-    is_hash,
-    is_name,
-    plan,
-    select_prune,
-    state_digest,
-)
+from transportlab.store import Snapshot
+from transportlab.store.reconcile import drift, plan, select_prune, state_digest
 
 
 def express(app: str, desired: DesiredJob, path: str) -> tuple[Entry, ...]:
@@ -146,34 +139,6 @@ def test_a_request_that_breaks_the_contract_is_refused_with_its_path(
         plan(request_, Snapshot(), express)
     assert caught.value.code is Code.INVALID_ARGUMENT
     assert (caught.value.details.reason, caught.value.details.path) == (reason, path)
-
-
-@pytest.mark.parametrize(
-    ("text", "good"),
-    [
-        ("a", True),
-        ("a-1", True),
-        ("a" * 63, True),
-        ("a" * 64, False),
-        ("", False),
-        ("1a", False),
-        ("-a", False),
-        ("aB", False),
-        ("ä", False),
-        ("a.b", False),
-        ("a\n", False),
-    ],
-)
-def test_names(text: str, good: bool) -> None:
-    assert is_name(text) is good
-
-
-@pytest.mark.parametrize(
-    ("text", "good"),
-    [("0", True), ("0f" * 32, True), ("0" * 65, False), ("", False), ("F", False), ("g", False)],
-)
-def test_hashes(text: str, good: bool) -> None:
-    assert is_hash(text) is good
 
 
 def test_the_digest_tells_content_and_order_but_not_location() -> None:

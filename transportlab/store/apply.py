@@ -1,22 +1,36 @@
-"""Carrying out a plan: checked whole before anything is written, then one transaction per op.
+"""Carries out a plan: checks the whole of it before the first write, then one transaction per op.
 
-Nothing is held between ops, so other writers may come in between; each op looks again whether its
-job's entries are still those of the plan. The first error ends it, and what is done stays done
-(P-APPLY).
+Theory of operation. A plan comes back from a host, which may have kept it for long, changed it or
+made it up. So Apply trusts none of it and checks in two steps, before anything is written:
+
+1. The plan by itself (_check_plan): no job twice, each op with the members of its kind, and `after`
+   just what the store makes of `desired` now. A plan that Plan would never have made is refused
+   with INVALID_ARGUMENT (P-APPLY-1).
+2. The plan against the state (_check_state), inside a transaction: the digest of the state is the
+   plan's, and each op's `before` is what is there. Another digest means that the state has changed
+   since: ABORTED, plan again (P-APPLY-2). An equal digest with another `before` means that the plan
+   was not made from this state: INVALID_ARGUMENT.
+
+Then each op has a transaction of its own. One transaction for all ops would be simpler, but a DONE
+event promises that its op is durable, the call can be cancelled between ops, and other writers
+should not wait for a long plan. The price is that others may write between ops. So each op compares
+its own job's entries again, inside its transaction, and ends the call with ABORTED if they differ.
+
+The first error ends the call; what is done stays done (P-APPLY-5). The error then names each job of
+an op that is no skip, once: in `applied`, `failed` or `unattempted`. `failed` is the op that was
+under way. There is none if the call was cancelled or late between ops, or while it waited for the
+next transaction.
 """
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from transportlab import model
 from transportlab.context import Context
 from transportlab.errors import Code, RpcError, invalid_argument
 from transportlab.model import ApplyEvent, ApplyEventKind, ErrorDetails, Op, OpKind
-from transportlab.store.reconcile import by_job, check_app, checked_express, same, state_digest
-
-if TYPE_CHECKING:
-    from transportlab.store.operations import Store  # which imports this module
+from transportlab.store.base import Store, by_job
+from transportlab.store.reconcile import check_app, checked_express, same, state_digest
 
 _MEMBERS = {
     OpKind.DELETE: (True, False, False),
@@ -24,13 +38,13 @@ _MEMBERS = {
     OpKind.CREATE: (False, True, True),
     OpKind.SKIP: (False, False, False),
 }
-"""Which of before, after and desired an op of each kind carries."""
+"""Whether an op of each kind has before, after and desired (P-PLAN-4)."""
 
 
 class ApplyRun:
     """One Apply call."""
 
-    def __init__(self, store: "Store", plan: model.PlanReply, context: Context) -> None:
+    def __init__(self, store: Store, plan: model.PlanReply, context: Context) -> None:
         self._store = store
         self._plan = plan
         self._context = context
@@ -38,7 +52,11 @@ class ApplyRun:
         self._done = 0
 
     def events(self) -> Iterator[ApplyEvent]:
-        """Check, then do op after op; yields STARTED and DONE for each, FINISHED at the end."""
+        """Check the plan, then do one op after the other.
+
+        Yields STARTED and DONE for each op that is no skip, and FINISHED at the end. Raises
+        RpcError, with applied, failed and unattempted in its details once the plan is well formed.
+        """
         self._check_plan()
         try:
             self._check_state()

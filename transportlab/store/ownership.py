@@ -1,6 +1,7 @@
-"""Whose entries are: the verdicts of VerifyOwnership and the decision of Adopt, as pure functions.
+"""The decisions of VerifyOwnership and Adopt: pure functions of what is desired and what is there.
 
-They rest on reconcile.py's Snapshot and leave all writing to the backend.
+Both compare entries as reconcile.py does. They write nothing: Adopt's decision says which entries
+to mark, and operations.py gives that to the store.
 """
 
 from collections.abc import Sequence
@@ -8,10 +9,8 @@ from dataclasses import dataclass
 
 from transportlab import model
 from transportlab.model import AdoptOutcome, Difference, Entry, Verdict
+from transportlab.store.base import Express, Snapshot, by_job
 from transportlab.store.reconcile import (
-    Express,
-    Snapshot,
-    by_job,
     check_app,
     checked_express,
     content,
@@ -24,7 +23,10 @@ from transportlab.store.reconcile import (
 def verify(
     request: model.VerifyOwnershipRequest, snapshot: Snapshot, express: Express
 ) -> model.VerifyOwnershipReply:
-    """A verdict on each entry of the app, by job and index, foreign ones last (P-VERIFY)."""
+    """A verdict on each entry of the app, by job and index, a job's foreign ones last (P-VERIFY).
+
+    Raises INVALID_ARGUMENT for a job as desired_entries does.
+    """
     wanted = desired_entries(request.app, request.jobs, express)
     items: list[model.OwnershipItem] = []
     for job, entries in by_job(snapshot.owned, request.app).items():
@@ -44,9 +46,10 @@ def verify(
 def _verdict(
     entry: Entry, wanted: tuple[Entry, ...] | None, dead: bool, copy: bool
 ) -> model.OwnershipItem:
-    """The first that holds of: duplicate, tampered, abandoned, owned.
+    """The first verdict that applies: duplicate, tampered, abandoned, owned (P-VERIFY-1).
 
-    A hash other than the desired one is no tampering but drift: the job has changed since.
+    An entry with another hash than the desired one has drifted, because its job has changed since.
+    That is no tampering.
     """
     if copy:
         reason = f"the mark of index {entry.index} is there more than once"
@@ -73,7 +76,11 @@ def _tampering(desired: Entry, entry: Entry) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Adoption:
-    """What Adopt decided: marks are pairs of an unmarked entry and what it will be, marked."""
+    """What Adopt decided.
+
+    owned: the entries that are owned already, where the outcome is ALREADY_MANAGED.
+    marks: pairs of a candidate and the owned entry that it becomes, where it is ADOPTED.
+    """
 
     outcome: AdoptOutcome
     differences: tuple[Difference, ...] = ()
@@ -82,9 +89,10 @@ class Adoption:
 
 
 def adopt(request: model.AdoptRequest, snapshot: Snapshot, express: Express) -> Adoption:
-    """Decide whether the job's unmarked entries can be marked as they stand (P-ADOPT).
+    """Decide whether the job's candidates can be marked as they stand (P-ADOPT).
 
-    Each schedule needs an entry of its own with an equal schedule, and no entry may be left over.
+    Each schedule needs a candidate of its own with an equal schedule, and none may be left over.
+    Raises INVALID_ARGUMENT for an app or a job that breaks P-PLAN-2.
     """
     check_app(request.app)
     wanted = checked_express(express, request.app, request.job, "job")
@@ -106,7 +114,10 @@ def adopt(request: model.AdoptRequest, snapshot: Snapshot, express: Express) -> 
 def _match(
     wanted: Sequence[Entry], candidates: Sequence[Entry]
 ) -> tuple[list[tuple[Entry, Entry]], list[Entry], list[Entry]]:
-    """Pairs of equal schedule, the desired entries that found none, the candidates left over."""
+    """Pairs of a candidate and a desired entry of equal schedule; then what is left of each side.
+
+    Returns the pairs, the desired entries that found no candidate, the candidates left over.
+    """
     left = list(candidates)
     marks: list[tuple[Entry, Entry]] = []
     unmet: list[Entry] = []
@@ -123,7 +134,11 @@ def _match(
 
 
 def _against_candidates(unmet: list[Entry], left: list[Entry]) -> tuple[Difference, ...]:
-    """What is unmet held against what is left over, in order: the likeliest meaning of an edit."""
+    """The differences to report where no pairing of all is possible.
+
+    The nth unmet entry is reported against the nth candidate left over: most likely somebody has
+    edited a schedule in its place.
+    """
     differences = [
         Difference(entry.index, entry.schedule, found.schedule, found.location)
         for entry, found in zip(unmet, left, strict=False)

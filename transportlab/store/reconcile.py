@@ -1,97 +1,66 @@
-"""What follows from desired jobs and the entries that are there: pure functions for every backend.
+"""The decisions of Plan, Drift and Prune: pure functions of what is desired and what is there.
 
-A backend shows what is there as a Snapshot and gives `express`, which writes a desired job in the
-scheduler's own terms. Both sides are then entries, and entries are compared by all they hold but
-their location: hash, schedule and command, index by index.
+They read nothing and write nothing; operations.py calls them and apply.py carries plans out.
+
+Theory of operation. Users want jobs, schedulers hold entries, and the two cannot be compared: a job
+with three schedules is three entries, and `@hourly` is `0 * * * *` in a crontab. So the store first
+expresses each desired job as the entries that it would write (Store.express). From then on both
+sides are entries of the same scheduler.
+
+Entries are compared by their content: app, job, index, hash, schedule and command. The hash alone
+would not do, because it only says what an entry was made from: whoever edits or comments out the
+line above an intact mark leaves the hash as it was. The location is not part of the content: it
+changes when a line is added above, which is nobody's change to the entry.
+
+A job is the unit of a plan. Its entries are compared as a whole, in the order of their indexes, and
+an op replaces all of them. Drift and VerifyOwnership report single entries instead. There each
+index has one entry that counts; the other entries of that index are copies (see primaries).
+
+Every list has one order, so that equal states give equal replies: entries by app, job and index,
+the copies of one index in the order in which they stand; ops by kind (deletes, updates, creates,
+skips), then by job (P-PLAN-3).
+
+A plan carries a digest of the state that it was made from: the content of all owned entries of the
+app, in their order. Apply compares it with the digest of the state that it finds. Entries of other
+apps, entries without a mark and locations are left out, so their changes do not outdate a plan.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
 from transportlab import model
 from transportlab.errors import RpcError, invalid_argument
 from transportlab.model import Entry, Op, OpKind
+from transportlab.store.base import MAX_SCHEDULES, Express, Snapshot, by_job, is_hash, is_name
 
-MAX_SCHEDULES = 64
-"""Schedules of one job, as in the manifest; so 63 is the highest index of an entry."""
-
-MAX_NAME = 63
-MAX_HASH = 64
-
-_NAME_CHARS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
-_HEX = frozenset("0123456789abcdef")
-
-Express = Callable[[str, model.DesiredJob, str], tuple[Entry, ...]]
-"""From app, desired job and its path in the request to entries, one per schedule.
-
-Raises INVALID_ARGUMENT with <path>/job/schedules/<i> for what the scheduler cannot express.
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """What is there, in the scheduler's own terms.
-
-    owned: marked entries by app, job and index, copies of one in the order in which they stand.
-    candidates: unmarked entries that run exactly cronix's command, with an empty hash.
-    dead: those of owned that never run, because somebody commented them out or broke them.
-    """
-
-    owned: tuple[Entry, ...] = ()
-    malformed: tuple[model.MalformedMarker, ...] = ()
-    candidates: tuple[Entry, ...] = ()
-    dead: frozenset[Entry] = frozenset()
-
-
-def is_name(text: str) -> bool:
-    """Whether the text is a name as apps and jobs have it: [a-z][a-z0-9-]{0,62}."""
-    return 0 < len(text) <= MAX_NAME and "a" <= text[0] <= "z" and _NAME_CHARS.issuperset(text)
-
-
-def is_hash(text: str) -> bool:
-    """Whether the text is 1 to 64 lower-case hex digits."""
-    return 0 < len(text) <= MAX_HASH and _HEX.issuperset(text)
-
-
-def order(entry: Entry) -> tuple[str, str, int]:
-    """The key by which entries are sorted."""
-    return entry.app, entry.job, entry.index
+_OP_ORDER = {kind: position for position, kind in enumerate(OpKind)}
 
 
 def content(entry: Entry) -> tuple[str, str, int, str, str, str]:
-    """What an entry is, without where it stands."""
+    """What entries are compared by: all members but the location."""
     return entry.app, entry.job, entry.index, entry.hash, entry.schedule, entry.command
 
 
 def same(left: Iterable[Entry], right: Iterable[Entry]) -> bool:
-    """Whether both hold entries of equal content in the same order."""
+    """Whether both hold entries of equal content, in the same order."""
     return list(map(content, left)) == list(map(content, right))
 
 
-def by_job(entries: Iterable[Entry], app: str) -> dict[str, tuple[Entry, ...]]:
-    """The entries of one app by job, in the order given."""
-    jobs: dict[str, list[Entry]] = {}
-    for entry in entries:
-        if entry.app == app:
-            jobs.setdefault(entry.job, []).append(entry)
-    return {job: tuple(found) for job, found in jobs.items()}
-
-
 def state_digest(entries: Iterable[Entry], app: str) -> str:
-    """SHA-256, in hex, over content and order of the app's entries (P-PLAN)."""
+    """SHA-256 in hex of the content of the app's entries, in the order given (P-PLAN-5)."""
     from hashlib import sha256  # loads OpenSSL, which only Plan and Apply need
 
     state = sha256()
     for entry in entries:
         if entry.app == app:
             for part in content(entry):
+                # With its length before it, no part can be taken for the end of another.
                 data = str(part).encode()
                 state.update(b"%d:%b" % (len(data), data))
     return state.hexdigest()
 
 
 def check_app(app: str, path: str = "app") -> None:
-    """Raise INVALID_ARGUMENT unless app is a name."""
+    """Raise INVALID_ARGUMENT, with this path, unless app is a name."""
     if not is_name(app):
         raise _not_a_name(path, app)
 
@@ -99,7 +68,10 @@ def check_app(app: str, path: str = "app") -> None:
 def checked_express(
     express: Express, app: str, desired: model.DesiredJob, path: str
 ) -> tuple[Entry, ...]:
-    """The desired job's entries; INVALID_ARGUMENT for one that does not keep to the contract."""
+    """The entries of one desired job, checked (P-PLAN-2). path is the job's place in the request.
+
+    Raises INVALID_ARGUMENT with the path of the member that is wrong.
+    """
     schedules, hashes = desired.job.schedules, desired.hashes
     if not is_name(desired.job.name):
         raise _not_a_name(f"{path}/job/name", desired.job.name)
@@ -144,7 +116,10 @@ def _not_a_name(path: str, got: str) -> RpcError:
 def desired_entries(
     app: str, jobs: Sequence[model.DesiredJob], express: Express
 ) -> dict[str, tuple[Entry, ...]]:
-    """The entries of all desired jobs, by job; INVALID_ARGUMENT also for a job given twice."""
+    """The entries of all desired jobs, by job's name, checked (P-PLAN-2).
+
+    Raises INVALID_ARGUMENT with the path of the member that is wrong, also for a job given twice.
+    """
     entries: dict[str, tuple[Entry, ...]] = {}
     if jobs:
         check_app(app)
@@ -162,7 +137,10 @@ def desired_entries(
 
 
 def plan(request: model.PlanRequest, snapshot: Snapshot, express: Express) -> model.PlanReply:
-    """The ops that make the app's entries those of the desired jobs (P-PLAN)."""
+    """The ops that turn the app's entries into those of the desired jobs (P-PLAN).
+
+    Raises INVALID_ARGUMENT for a job as desired_entries does, and for no job (P-PLAN-6).
+    """
     if not request.jobs and not request.allow_empty:
         raise _empty("jobs", "EMPTY_DESIRED", "no job is desired")
     wanted = desired_entries(request.app, request.jobs, express)
@@ -173,9 +151,6 @@ def plan(request: model.PlanRequest, snapshot: Snapshot, express: Express) -> mo
         ops.append(_op(desired, present.get(job, ()), wanted[job]))
     ops.sort(key=lambda op: (_OP_ORDER[op.kind], op.job))
     return model.PlanReply(request.app, tuple(ops), state_digest(snapshot.owned, request.app))
-
-
-_OP_ORDER = {kind: position for position, kind in enumerate(OpKind)}
 
 
 def _op(desired: model.DesiredJob, before: tuple[Entry, ...], after: tuple[Entry, ...]) -> Op:
@@ -193,7 +168,10 @@ def _empty(path: str, reason: str, problem: str) -> RpcError:
 
 
 def select_prune(request: model.PruneRequest, snapshot: Snapshot) -> tuple[Entry, ...]:
-    """The app's entries whose job is not to be kept (P-PRUNE)."""
+    """The app's entries whose job is not to be kept (P-PRUNE).
+
+    Raises INVALID_ARGUMENT where nothing is to be kept and the request does not allow it.
+    """
     if not request.keep and not request.allow_empty:
         raise _empty("keep", "EMPTY_KEEP", "no job is to be kept")
     keep = frozenset(request.keep)
@@ -201,7 +179,11 @@ def select_prune(request: model.PruneRequest, snapshot: Snapshot) -> tuple[Entry
 
 
 def primaries(wanted: Iterable[Entry], actual: Iterable[Entry]) -> dict[int, Entry]:
-    """Of one job's entries the one that counts per index: the one as wanted, else the first."""
+    """The entry of one job that counts for each index: the one as wanted, else the first.
+
+    Several entries have one index where somebody has copied a mark. The others are orphans for
+    Drift, duplicates for VerifyOwnership (P-DRIFT-2, P-VERIFY-1).
+    """
     right = {entry.index: content(entry) for entry in wanted}
     chosen: dict[int, Entry] = {}
     for entry in actual:
@@ -212,7 +194,10 @@ def primaries(wanted: Iterable[Entry], actual: Iterable[Entry]) -> dict[int, Ent
 
 
 def drift(request: model.DriftRequest, snapshot: Snapshot, express: Express) -> model.DriftReply:
-    """Every departure of the app's entries from the desired jobs, by job and index (P-DRIFT)."""
+    """Every difference of the app's entries from the desired jobs, by job and index (P-DRIFT).
+
+    Raises INVALID_ARGUMENT for a job as desired_entries does.
+    """
     wanted = desired_entries(request.app, request.jobs, express)
     present = by_job(snapshot.owned, request.app)
     items: list[model.DriftItem] = []
@@ -227,16 +212,17 @@ def _job_drift(wanted: tuple[Entry, ...], actual: tuple[Entry, ...]) -> list[mod
     for entry in wanted:
         found = chosen.get(entry.index)
         if found is None:
-            items.append(_departure(model.DriftKind.MISSING, entry, entry, None))
+            items.append(_drifted(model.DriftKind.MISSING, entry, entry, None))
         elif content(found) != content(entry):
-            items.append(_departure(model.DriftKind.MODIFIED, entry, entry, found))
+            items.append(_drifted(model.DriftKind.MODIFIED, entry, entry, found))
+    # By identity: an orphan may be equal to the entry that counts, location included.
     counted = {id(chosen[entry.index]) for entry in wanted if entry.index in chosen}
     orphans = (entry for entry in actual if id(entry) not in counted)
-    items += [_departure(model.DriftKind.ORPHAN, entry, None, entry) for entry in orphans]
+    items += [_drifted(model.DriftKind.ORPHAN, entry, None, entry) for entry in orphans]
     return sorted(items, key=lambda item: item.index)
 
 
-def _departure(
+def _drifted(
     kind: model.DriftKind, entry: Entry, expected: Entry | None, actual: Entry | None
 ) -> model.DriftItem:
     return model.DriftItem(kind, entry.app, entry.job, entry.index, expected, actual)

@@ -7,11 +7,10 @@ value, store.py the file.
 from collections.abc import Mapping
 
 from transportlab import __version__
-from transportlab.backend import ConfigKey, Operations, Plugin
 from transportlab.backends.crontab.store import CrontabStore
-from transportlab.errors import invalid_argument
+from transportlab.sdk import ConfigKey, Operations, Plugin, invalid_argument
+from transportlab.store import StoreOperations
 from transportlab.store.file import SharedFile
-from transportlab.store.operations import StoreOperations
 
 DEFAULT_BINARY = "cronix"
 

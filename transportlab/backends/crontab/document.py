@@ -13,8 +13,7 @@ from itertools import pairwise
 from transportlab.backends.crontab import lines
 from transportlab.backends.crontab.lines import Item, Malformed, Owned
 from transportlab.backends.crontab.translate import is_live
-from transportlab.model import Entry, MalformedMarker
-from transportlab.store.reconcile import Snapshot, is_name, order
+from transportlab.store import Entry, MalformedMarker, Snapshot, is_name, order
 
 NOTE = b"# cronix:line-end (the line above had none)"
 

@@ -19,8 +19,7 @@ lines of the file have. An entry's texts are for people: bytes that are no UTF-8
 from collections.abc import Iterator
 from itertools import pairwise
 
-from transportlab.model import Entry
-from transportlab.store.reconcile import MAX_SCHEDULES, is_hash, is_name
+from transportlab.store import MAX_SCHEDULES, Entry, is_hash, is_name
 
 MARK = b"# cronix:owned"
 FORM = "# cronix:owned app=<app> job=<job> hash=<hex> idx=<n>"

@@ -5,11 +5,9 @@ from contextlib import contextmanager
 
 from transportlab.backends.crontab.document import Document
 from transportlab.backends.crontab.translate import EXPRESSIBLE, translate
-from transportlab.context import Context
-from transportlab.errors import Code, RpcError, invalid_argument
-from transportlab.model import DesiredJob, Entry, ErrorDetails
+from transportlab.sdk import Code, Context, ErrorDetails, RpcError, invalid_argument
+from transportlab.store import DesiredJob, Entry, Snapshot
 from transportlab.store.file import LockedFile, SharedFile
-from transportlab.store.reconcile import Snapshot
 
 Known = tuple[bytes, Document]
 

@@ -10,13 +10,9 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
 from transportlab import __version__, model
-from transportlab.backend import ConfigKey, Operations, Plugin
 from transportlab.backends.echo.faults import SESSION_METHOD, Faults, Faulty, strike
-from transportlab.context import Context
-from transportlab.errors import RpcError
-from transportlab.model import Entry
-from transportlab.store.operations import StoreOperations
-from transportlab.store.reconcile import Snapshot, order
+from transportlab.sdk import ConfigKey, Context, Operations, Plugin, RpcError
+from transportlab.store import DesiredJob, Entry, Snapshot, StoreOperations, order
 
 Entries = tuple[Entry, ...]
 
@@ -71,7 +67,7 @@ class EchoStore:
     def __init__(self, keeper: Keeper) -> None:
         self._keeper = keeper
 
-    def express(self, app: str, desired: model.DesiredJob, path: str) -> Entries:
+    def express(self, app: str, desired: DesiredJob, path: str) -> Entries:
         """As in Store; every schedule is taken as it is."""
         job = desired.job.name
         pairs = zip(desired.job.schedules, desired.hashes, strict=True)

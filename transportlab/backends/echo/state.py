@@ -10,11 +10,9 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from transportlab.context import Context
-from transportlab.errors import Code, RpcError
-from transportlab.model import Entry, ErrorDetails
+from transportlab.sdk import Code, Context, ErrorDetails, RpcError
+from transportlab.store import MAX_SCHEDULES, Entry, is_hash, is_name
 from transportlab.store.file import LockedFile, SharedFile
-from transportlab.store.reconcile import MAX_SCHEDULES, content, is_hash, is_name
 
 VERSION = 1
 
@@ -71,7 +69,7 @@ class LockedState:
 
 def render(entries: tuple[Entry, ...]) -> bytes:
     """The file's bytes: one entry a line, for people who look at it."""
-    lines = [json.dumps(dict(zip(_MEMBERS, content(entry), strict=True))) for entry in entries]
+    lines = [json.dumps({name: getattr(entry, name) for name in _MEMBERS}) for entry in entries]
     body = ",\n  ".join(lines)
     return f'{{"version": {VERSION}, "entries": [\n  {body}\n]}}\n'.encode()
 

@@ -1,0 +1,123 @@
+"""What a backend's author provides: a Store, its transactions, and snapshots of what it holds.
+
+StoreOperations (operations.py) makes the seven operations of a Store. All decisions are made there;
+a store says how a job reads in its scheduler's terms, what is there, and carries out one change.
+"""
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from transportlab.context import Context
+from transportlab.model import DesiredJob, Entry, MalformedMarker
+
+MAX_SCHEDULES = 64
+"""Most schedules of one job, as in the manifest; so the highest index of an entry is 63."""
+
+MAX_NAME = 63
+MAX_HASH = 64
+
+_NAME_CHARS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
+_HEX = frozenset("0123456789abcdef")
+
+Express = Callable[[str, DesiredJob, str], tuple[Entry, ...]]
+"""The type of Store.express."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a store holds at one moment, in the scheduler's own terms.
+
+    owned: the marked entries, sorted by `order`; copies of one in the order in which they stand.
+    malformed: the marks that cannot be read or have lost their entry.
+    candidates: the entries without a mark that run exactly cronix's command for their app and job,
+    sorted by `order`. Their hash is empty. Adopt can mark them.
+    dead: those of owned that can never run, because somebody commented them out or broke them.
+    """
+
+    owned: tuple[Entry, ...] = ()
+    malformed: tuple[MalformedMarker, ...] = ()
+    candidates: tuple[Entry, ...] = ()
+    dead: frozenset[Entry] = frozenset()
+
+
+class Transaction(Protocol):
+    """Sole access to a store, for one writer.
+
+    A change is durable when its method returns. If the method raises, nothing has changed.
+    """
+
+    def snapshot(self) -> Snapshot:
+        """What is there now, with the changes of this transaction."""
+
+    def owned(self, app: str, job: str) -> tuple[Entry, ...]:
+        """The owned entries of one job, sorted by index; their location may be empty.
+
+        Apply calls this once for each op, so it should cost less than a whole snapshot.
+        """
+
+    def replace(self, before: tuple[Entry, ...], after: tuple[Entry, ...]) -> None:
+        """Put the entries of after in the place of those of before.
+
+        before comes from this transaction's owned() or snapshot(). It holds all owned entries of
+        one job, or of several jobs where after is empty. Either may be empty, not both.
+        """
+
+    def mark(self, marks: tuple[tuple[Entry, Entry], ...]) -> None:
+        """Turn candidates into owned entries, each without changing what it runs.
+
+        Each pair is a candidate of this transaction's snapshot and the owned entry that it becomes.
+        """
+
+
+class Store(Protocol):
+    """Where a scheduler keeps its entries. Safe to use from several threads.
+
+    Each method may raise RpcError, which reaches the host as it is.
+    """
+
+    def express(self, app: str, desired: DesiredJob, path: str) -> tuple[Entry, ...]:
+        """The entries that would stand for a desired job, without reading or writing anything.
+
+        Returns one entry for each of desired.job.schedules: its index is the schedule's position,
+        its hash the one of desired.hashes there, its location empty. Equal arguments must give
+        equal entries. The caller has checked names, hashes and counts (P-PLAN-2).
+
+        Raises INVALID_ARGUMENT with the path `<path>/job/schedules/<i>` for a schedule that the
+        scheduler cannot express.
+        """
+
+    def snapshot(self) -> Snapshot:
+        """What is there at one moment."""
+
+    def transaction(self, context: Context) -> AbstractContextManager[Transaction]:
+        """Wait until no other writer has access, for as long as the context allows.
+
+        Entering raises CANCELLED or DEADLINE_EXCEEDED, as Context.wait does, if the call ends
+        while it waits.
+        """
+
+
+def is_name(text: str) -> bool:
+    """Whether the text can be the name of an app or a job: [a-z][a-z0-9-]{0,62}."""
+    return 0 < len(text) <= MAX_NAME and "a" <= text[0] <= "z" and _NAME_CHARS.issuperset(text)
+
+
+def is_hash(text: str) -> bool:
+    """Whether the text can be an entry's hash: 1 to 64 lower-case hex digits."""
+    return 0 < len(text) <= MAX_HASH and _HEX.issuperset(text)
+
+
+def order(entry: Entry) -> tuple[str, str, int]:
+    """The sort key of entries: app, job, index."""
+    return entry.app, entry.job, entry.index
+
+
+def by_job(entries: Iterable[Entry], app: str) -> dict[str, tuple[Entry, ...]]:
+    """The entries of one app by job, in the order given."""
+    jobs: dict[str, list[Entry]] = {}
+    for entry in entries:
+        if entry.app == app:
+            jobs.setdefault(entry.job, []).append(entry)
+    return {job: tuple(found) for job, found in jobs.items()}
