@@ -162,7 +162,7 @@ def test_the_table_of_rpcs_is_the_contracts() -> None:
     [
         ("P-START-2", [*ALLOWED, ENV_ALLOW]),
         ("P-START-3", [ENV_TRANSPORT, ENV_CODEC, ENV_SOCKET]),
-        ("P-HANDSHAKE-1", [handshake_line(ECHO, "jsonrpc", "json", "stdio")]),
+        ("P-HANDSHAKE-1", [handshake_line(ECHO.name, ECHO.version, "jsonrpc", "json", "stdio")]),
         ("P-HANDSHAKE-2", [MAX_LINE]),
         ("P-HANDSHAKE-3", [f"{HostOptions().handshake:g} s"]),
         ("P-HANDSHAKE-4", [MAX_SOCKET_PATH]),
@@ -188,7 +188,8 @@ def test_the_table_of_rpcs_is_the_contracts() -> None:
             "P-FFI-9",
             [
                 f"struct_size = {ffi.sizeof('cronix_call')}",
-                handshake_line(ECHO, "ffi", "protobuf,json", "library") + " abi=1",
+                handshake_line(ECHO.name, ECHO.version, "ffi", "protobuf,json", "library")
+                + " abi=1",
                 spaced(READ_PROTOBUF),
             ],
         ),

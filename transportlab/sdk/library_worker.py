@@ -1,12 +1,14 @@
-"""A plugin's library in a process of its own: what crashes it ends this process and not the host.
+"""Serves a plugin's library from a process of its own, so that its crash does not end the host.
 
     python -P -m transportlab.sdk.library_worker LIBRARY [FILE]
 
-LIBRARY is where it was found, and FILE what to load, if that is another place (P-TRUST-3).
-The host starts it like any plugin, for a library that is to be reached over a process's transport.
-A RemoteBackend is a Backend, so what serves a plugin's own operations also serves those behind the
-library: a request is decoded from the host's wire and encoded again for the library. It keeps the
-codec if the library's transport has it.
+The host starts this program instead of a plugin, where a library is asked for over a transport of
+processes. LIBRARY is the path at which the host found it. FILE, if given, is the file to load: the
+host's copy of a pinned library (P-TRUST-3).
+
+What serves a plugin's own operations serves the library's too, because a RemoteBackend is a
+Backend. Each request is decoded from the host's wire and encoded again for the library, with the
+same codec if the library's transport has it.
 """
 
 import atexit
@@ -22,18 +24,22 @@ from transportlab.remote import RemoteBackend
 from transportlab.sdk.program import run_backend
 
 CLOSE_SECONDS = 0.5
-"""How long the library's session may take to end; then the process ends without it (P-STOP-2)."""
+"""How long closing the library may take; after that the process ends all the same (P-STOP-2)."""
 
 
 class Worker:
-    """The one library of this process."""
+    """The one library of this process, loaded when its backend is asked for."""
 
     def __init__(self, library: str) -> None:
         self._library = library
         self._channel: Channel | None = None
 
     def backend(self, codec: str) -> Backend:
-        """Load the library. Raises TransportError, which says what is wrong with it."""
+        """Load the library and give the backend behind it.
+
+        codec: the host's; raises TransportError if the library cannot be loaded, UsageError if no
+        transport here loads libraries.
+        """
         transport = library_transport()
         codecs = transport.traits.codecs
         inner = codec if codec in codecs else codecs[0]
@@ -41,7 +47,7 @@ class Worker:
         return RemoteBackend(self._channel)
 
     def close(self) -> None:
-        """End the library's session, which lets it write out what it holds; bounded."""
+        """Close the library, so that it can write what it holds; takes CLOSE_SECONDS at most."""
         if self._channel is not None:
             ending = threading.Thread(target=self._channel.close, daemon=True)
             ending.start()
@@ -49,7 +55,7 @@ class Worker:
 
 
 def library_transport() -> Transport:
-    """The transport whose plugins are libraries; UsageError if there is none."""
+    """The transport whose plugins are libraries. Raises UsageError if there is none."""
     found = transport_names(EndpointKind.LIBRARY)
     if not found:
         raise UsageError("no transport here loads libraries")
@@ -57,7 +63,7 @@ def library_transport() -> Transport:
 
 
 def main(arguments: list[str]) -> None:
-    """Serve the library that arguments name. Does not return."""
+    """Serve the library that the arguments name. Does not return."""
     if len(arguments) not in (1, 2):
         sys.exit("usage: python -P -m transportlab.sdk.library_worker LIBRARY [FILE]")
     name = Path(arguments[0]).stem.removeprefix("cronix-backend-")

@@ -1,8 +1,21 @@
 """What a plugin's program does around its backend: run(PLUGIN), and nothing else.
 
-The host says by environment which transport it wants; stdout carries the one handshake line and
-then belongs to the transport, so it is moved away from everything that prints before any of the
-backend's code runs (P-HANDSHAKE-6). The end of stdin means that the host is gone (P-STOP-2).
+Theory of operation. A host starts the program without arguments and says what it wants in three
+variables of the environment: transport, codec, socket. The program then:
+
+1. moves stdout to a descriptor of its own and makes fd 1 the same as stderr, before any of the
+   backend's code runs. Whatever the backend prints, from Python or from C, can no longer damage the
+   wire (P-HANDSHAKE-6);
+2. loads the transport. One on a socket reads the secret of the launch from stdin first, one line;
+3. makes the backend and serves it. The transport calls life.ready() once it can be called, which
+   writes the handshake line, the only line on stdout. It serves until life.wait() returns: at the
+   end of stdin, which means that the host is gone, or at SIGTERM (P-STOP-2). On stdio the transport
+   reads stdin itself and sees its end;
+4. removes the socket and its private directory, for a host that was killed (P-STOP-4);
+5. exits without waiting for calls: one may never end. If the host has died and the plugin has left
+   children behind, nobody else will end those, so the plugin kills its own process group.
+
+A backend that calls os._exit or crashes skips the last two steps; the host cleans up then.
 """
 
 import atexit
@@ -39,7 +52,10 @@ DYING_SECONDS = 0.2
 
 
 class ProcessLife:
-    """The life of a plugin process: from its handshake line to the end of stdin or SIGTERM."""
+    """A Lifecycle from the handshake line to the end of stdin or SIGTERM.
+
+    stdin is the descriptor to watch, None where the transport reads it.
+    """
 
     def __init__(self, line: str, stdout: FileIO, stdin: int | None) -> None:
         self._line = line
@@ -53,7 +69,7 @@ class ProcessLife:
         self._stdout.flush()
 
     def wait(self) -> None:
-        """Return at stop(), or when stdin ends; what comes on stdin before is thrown away."""
+        """Return at stop() or at the end of stdin; what comes on stdin before is thrown away."""
         poll = select.poll()
         poll.register(self._woken, select.POLLIN)
         if self._stdin is not None:
@@ -69,30 +85,39 @@ class ProcessLife:
 
 
 def claim_stdout() -> FileIO:
-    """The real stdout for the caller alone; whoever else writes to fd 1 now writes to stderr."""
+    """The real stdout, for the caller alone: from now on all others who write to fd 1 write to 2.
+
+    A process calls it before it runs foreign code, if its stdout is a protocol's.
+    """
     sys.stdout.flush()
     private = os.dup(1)
     os.dup2(2, 1)
     return FileIO(private, "wb")
 
 
-def handshake_line(plugin: Plugin, transport: str, codec: str, endpoint: str) -> str:
-    """The one line by which a plugin reports itself, without its line end (P-HANDSHAKE-1)."""
-    return _line(plugin.name, plugin.version, transport, codec, endpoint)
+def handshake_line(name: str, version: str, transport: str, codec: str, endpoint: str) -> str:
+    """A plugin's handshake line, without its line end (P-HANDSHAKE-1); no version if it is empty.
 
-
-def _line(name: str, version: str, transport: str, codec: str, endpoint: str) -> str:
+    codec may be several names, separated by commas.
+    """
     who = {"name": name} | ({"version": version} if version else {})
     return handshake.write(endpoint, transport=transport, codec=codec, **who)
 
 
 def run(plugin: Plugin) -> None:
-    """Serve the plugin to the host that started this process, then exit. Does not return."""
+    """Serve the plugin to the host that started this process, then exit. Does not return.
+
+    Exits with status 0 when the host is done, 1 with a line on stderr if it cannot serve: there is
+    no host, or the host asks for a transport that is not there, or the socket cannot be made.
+    """
     run_backend(plugin.name, plugin.version, lambda _codec: PluginSession(plugin))
 
 
 def run_backend(name: str, version: str, make: Callable[[str], Backend]) -> None:
-    """As run(), for the backend that make(codec) makes; version may not be known, and empty."""
+    """Do what run() does, for the Backend that make(codec) returns.
+
+    version is empty where it is not known before the backend is made.
+    """
     try:
         transport = os.environ[ENV_TRANSPORT]
     except KeyError:
@@ -107,16 +132,16 @@ def run_backend(name: str, version: str, make: Callable[[str], Backend]) -> None
         _serve(name, version, load_transport(transport), make, wire)
     except LabError as error:
         sys.exit(f"cronix-backend-{name}: {error}")
-    except Exception:  # a bug, or no thread to be had; the interpreter's own end waits for threads
+    except Exception:  # a bug, or no thread to be had
         sys.excepthook(*sys.exc_info())
         _leave(host, 1)
     _leave(host)
 
 
 def _leave(host: int, status: int = 0) -> NoReturn:
-    """Exit with that status. Does not wait for threads: a call may never end (P-STOP-2).
+    """Exit with that status, and end the process group if the host has died (P-STOP-3).
 
-    If the host has gone, nobody else ends what is left of this process's group (P-STOP-3).
+    Not by sys.exit, which waits for threads, and a call may never end (P-STOP-2).
     """
     with contextlib.suppress(OSError):  # nobody may read them any more
         sys.stdout.flush()
@@ -137,7 +162,10 @@ def _has_children() -> bool:
 
 
 def _has_gone(host: int) -> bool:
-    """Whether the host dies now or has died; its pipes close a moment before it is seen to."""
+    """Whether the host has died or dies within DYING_SECONDS.
+
+    A process that is killed closes its pipes a moment before others can see that it has ended.
+    """
     try:
         watched = os.pidfd_open(host)
     except ProcessLookupError:
@@ -160,7 +188,8 @@ def _serve(
         endpoint = _socket_endpoint(socket)
         address, stdin = socket, 0
     backend = make(codec)
-    life = ProcessLife(_line(name, version, transport.name, codec, address), wire, stdin)
+    line = handshake_line(name, version, transport.name, codec, address)
+    life = ProcessLife(line, wire, stdin)
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         life.stop()
@@ -175,7 +204,7 @@ def _serve(
 
 
 def _socket_endpoint(path: str) -> SocketEndpoint:
-    """The socket with the secret that the host writes to stdin; without it the host has gone."""
+    """The socket, with the secret that the host writes to stdin; without one the host has gone."""
     try:
         return SocketEndpoint(path, read_secret(0))
     except SecretError:
@@ -184,7 +213,7 @@ def _socket_endpoint(path: str) -> SocketEndpoint:
 
 
 def _remove(socket: str) -> None:
-    """Remove the socket and, should the host be gone, its private directory (P-STOP-4)."""
+    """Remove the socket, and its private directory if the host has not done so (P-STOP-4)."""
     with contextlib.suppress(OSError):  # a server may have removed its socket itself
         os.unlink(socket)
     with contextlib.suppress(OSError):

@@ -2,8 +2,9 @@
 
     new --OpenSession--> open --CloseSession--> closed
 
-Any other call in `new` or `closed`, and OpenSession in `open` or `closed`, is FAILED_PRECONDITION
-(P-SESSION-1). A refused OpenSession leaves the session new.
+Operations and CloseSession need an open session, OpenSession needs a new one; anything else is
+FAILED_PRECONDITION (P-SESSION-1). An OpenSession that is refused leaves the session new. What the
+operations do is left to the plugin, how calls arrive to the transports.
 """
 
 import threading
@@ -26,7 +27,7 @@ def _refused(reason: str, message: str, details: model.ErrorDetails | None = Non
 
 
 class PluginSession:
-    """A Backend made of a Plugin: one session, then no more. Safe from several threads."""
+    """The Backend that a Plugin becomes. It has one session. Safe to use from several threads."""
 
     def __init__(self, plugin: Plugin) -> None:
         self._plugin = plugin
@@ -39,7 +40,11 @@ class PluginSession:
     def open_session(
         self, request: model.OpenSessionRequest, context: Context
     ) -> model.OpenSessionReply:
-        """Agree on the highest common version and make the operations from the config."""
+        """Agree on the highest common version, check the config, and make the operations.
+
+        Raises FAILED_PRECONDITION for versions (PROTOCOL_VERSION) or capabilities (CAPABILITY),
+        INVALID_ARGUMENT for a config key, and what the plugin's create() raises.
+        """
         context.log = log = self._log_for(request.config)
         with self._lock:
             if self._state != "new":
@@ -60,7 +65,7 @@ class PluginSession:
         )
 
     def _log_for(self, config: Mapping[str, str]) -> Log:
-        """A log from which the secrets in this config are kept away, as from errors."""
+        """A log that shows the secrets of this config neither in its lines nor in errors."""
         names = [key.name for key in self._plugin.config if key.secret and key.name in config]
         secrets = {name: config[name] for name in names}
         return Log(self._plugin.name, self._plugin.version, Redactor(secrets))

@@ -1,14 +1,34 @@
-"""A file that several processes change, each time whole: there is the old or the new, never half.
+"""A file that several processes change: whoever reads it finds a whole version, never a half.
 
-Writers exclude each other by flock on the *directory* of the file. The file itself cannot carry
-the lock, as each write puts another file in its place, and a lock file would stay behind. The
-price: two files in one directory share a lock, and a directory that cannot be locked (on some
-network file systems) cannot be written.
+    file = SharedFile(path, "path")
+    with file.locked(context) as locked:
+        locked.write(changed(locked.read() or b""))
 
-A write goes to a temporary file in the same directory, with the owner and mode of the file it
-replaces, is synced, and renamed. The temporary file's name is fixed, so what a killed process left
-is removed by the next write. A symlink is followed: its target is replaced, the link stays. Hard
-links and extended attributes do not survive a rename.
+What is in the file is its store's business.
+
+Theory of operation. A write fills a temporary file beside the file and renames it into its place.
+A rename is atomic, so readers need no lock: they open the old version or the new one.
+
+Writers need a lock, because each reads, changes and writes back. They take flock on the *directory*
+of the file. A lock on the file itself would be on the version that the next write replaces, so two
+writers could each hold the lock of another version; a lock file would have to stay behind for ever.
+The kernel frees the lock when its process ends, however that ends. The price: two files in one
+directory share a lock, and where directories cannot be locked (some network file systems) nothing
+can be written. Each locked() opens the directory anew, so threads exclude each other too.
+
+The order of a write, and what is there after a crash at each step:
+
+1. Remove an old temporary file; make a new one, for its owner alone; fill it; give it the owner and
+   mode of the file that it replaces. A crash leaves the old version and a temporary file. The name
+   of that is fixed, so the next write removes it.
+2. fsync the temporary file. Without this the rename could reach the disk before the bytes, and a
+   power cut would leave an empty file.
+3. Rename. A crash from here on leaves the new version; a power cut leaves either, whole.
+4. fsync the directory. Now the rename is on the disk too, and write() may return.
+
+All steps name files relative to the directory that is locked, so it does not matter if somebody
+renames a directory above meanwhile. A symlink is followed when the lock is taken: its target is
+replaced, the link stays. Hard links and extended attributes do not survive a rename.
 """
 
 import errno
@@ -24,29 +44,41 @@ from transportlab.errors import Code, RpcError, invalid_argument
 from transportlab.model import ErrorDetails
 
 LOCK_SECONDS = 10.0
-"""How long to wait for another writer, whose work is one read and one write."""
+"""How long to wait for another writer, who only reads and writes once."""
 
 LOCK_POLL_SECONDS = 0.01
-"""flock cannot wait and look at a Context at once, so it is asked again and again."""
+"""Time between two tries: flock cannot wait for a lock and for a Context's end at once."""
 
 NEW_FILE_MODE = 0o600
-"""Of a file that was not there: crontabs are nobody else's business."""
+"""Mode of a file that was not there before: for its owner alone, as crontabs are private."""
 
 _CHUNK = 1 << 20
 
 
 class SharedFile:
-    """A file by its path. Safe to use from several threads; errors are RpcError with the path."""
+    """A file by its path. Safe to use from several threads.
+
+    Every method translates OSError into RpcError: the path in message and details, a code, a reason
+    and what to do (_MEANINGS has the table).
+    """
 
     def __init__(self, path: str, config_key: str) -> None:
-        """Raises INVALID_ARGUMENT for a path that no file can have."""
+        """Take the path from the plugin's config; config_key is its name there.
+
+        Raises INVALID_ARGUMENT, with that name, for a path that no file can have. The file system
+        is not asked yet.
+        """
         if not path or "\0" in path:
             problem = "not the path of a file"
             raise invalid_argument(f"config/{config_key}", problem, reason="INVALID_PATH", got=path)
         self.path = path
 
     def read(self) -> bytes | None:
-        """What the file holds at one moment, None if only its directory is there."""
+        """All bytes of the file, of one version; None if there is no file in its directory.
+
+        Raises NOT_FOUND if there is no directory either, FAILED_PRECONDITION for a pipe, a device
+        or a directory.
+        """
         with _translated(self.path):
             try:
                 return _read(self.path)
@@ -56,9 +88,10 @@ class SharedFile:
 
     @contextmanager
     def locked(self, context: Context) -> Iterator["LockedFile"]:
-        """Keep other writers out; waits for as long as the context and LOCK_SECONDS allow.
+        """Keep other writers out while the block runs.
 
-        Raises CANCELLED, DEADLINE_EXCEEDED, UNAVAILABLE, or what the file system brings.
+        Waits for them for LOCK_SECONDS at most. Raises UNAVAILABLE after that, CANCELLED or
+        DEADLINE_EXCEEDED if the call ends first.
         """
         directory, name = os.path.split(os.path.realpath(self.path))
         with _translated(self.path):
@@ -88,7 +121,7 @@ class SharedFile:
 
 
 class LockedFile:
-    """The file inside locked(): nobody else writes it who keeps to the lock."""
+    """The file inside locked(). Writers that take no lock are not kept out."""
 
     def __init__(self, path: str, directory: int, name: str) -> None:
         self._path = path
@@ -97,7 +130,7 @@ class LockedFile:
         self._temporary = f".cronix-{os.geteuid()}.tmp"
 
     def read(self) -> bytes | None:
-        """What the file holds, None if there is none."""
+        """All bytes of the file, None if there is none."""
         with _translated(self._path):
             try:
                 return _read(self._name, self._directory)
@@ -105,7 +138,7 @@ class LockedFile:
                 return None
 
     def write(self, data: bytes) -> None:
-        """Replace the file. Durable on return; on an error the old one is still there."""
+        """Replace the file, or make it. Durable on return; on an error the old version stays."""
         with _translated(self._path):
             try:
                 self._fill(data, self._replaced())
@@ -121,7 +154,11 @@ class LockedFile:
             os.fsync(self._directory)
 
     def _replaced(self) -> os.stat_result | None:
-        """The file to be replaced. One that may not be written is left, though a rename could."""
+        """The file to be replaced, None if there is none.
+
+        A rename would replace a read-only file too. That is refused: whoever made it read-only
+        meant its content.
+        """
         try:
             found = os.stat(self._name, dir_fd=self._directory, follow_symlinks=False)
         except FileNotFoundError:
@@ -144,7 +181,7 @@ class LockedFile:
                 mine = os.fstat(fd)
                 if (mine.st_uid, mine.st_gid) != (replaced.st_uid, replaced.st_gid):
                     os.fchown(fd, replaced.st_uid, replaced.st_gid)
-            os.fchmod(fd, mode)  # after fchown, which takes the set-id bits away
+            os.fchmod(fd, mode)  # after fchown, which clears the set-id bits
             os.fsync(fd)
         finally:
             os.close(fd)
@@ -155,7 +192,7 @@ class LockedFile:
 
 
 def _read(path: str, directory: int | None = None) -> bytes:
-    """All bytes of a regular file; a pipe or a device is refused, not waited for."""
+    """All bytes of a regular file. A pipe or a device is refused at once: it could block."""
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, dir_fd=directory)
     try:
         kind = os.fstat(fd).st_mode
@@ -176,6 +213,7 @@ _RIGHTS = "give the plugin's user the rights it needs, or run it as another"
 
 _MOUNT = "a file that is a mount point cannot be replaced: mount its directory"
 
+# By errno: the code, the reason for programs, the action for people.
 _MEANINGS = {
     errno.ENOENT: (Code.NOT_FOUND, "NO_DIRECTORY", "create the directory, or correct the path"),
     errno.EACCES: (Code.PERMISSION_DENIED, "NO_PERMISSION", _RIGHTS),
@@ -197,7 +235,7 @@ _OTHER = (Code.UNAVAILABLE, "IO", "look at the file system, then try again")
 
 @contextmanager
 def _translated(path: str) -> Iterator[None]:
-    """Turn OSError into RpcError with code, path and what to do."""
+    """Turn OSError into the RpcError that _MEANINGS has for it."""
     try:
         yield
     except OSError as error:

@@ -87,7 +87,7 @@ class PluginLibrary:
     """The sessions and calls of one loaded library. Safe to use from several threads."""
 
     def __init__(self, ffi: Any, plugin: Plugin) -> None:
-        line = handshake_line(plugin, "ffi", ",".join(CODECS), ENDPOINT)
+        line = handshake_line(plugin.name, plugin.version, "ffi", ",".join(CODECS), ENDPOINT)
         self._line = ffi.new("char[]", f"{line} abi={ABI_VERSION}".encode())
         self._ffi = ffi
         self._plugin = plugin
