@@ -23,6 +23,8 @@ RATIO = re.compile(r"^\| .*\(`([\w-]+)`\) \| (.*) \| (.*) \| (.*) \|$", re.M)
 LINK = re.compile(r"\]\((?!https?:)([^)]+)\)")
 FOLDERS = "bench|docs|evidence|plugins|report|spec|tests|tools|transportlab|transports"
 PATH = re.compile(rf"(?<![\w/.-])((?:{FOLDERS})/[\w./-]*\w)")
+EXAMPLE = {f"transports/toy/{name}.py" for name in ("__init__", "client", "server", "wire")}
+GONE = {"docs/host.md"}
 HEADING = re.compile(r"^#+ (.+)$", re.M)
 DOCUMENTS = [
     *ROOT.glob("*.md"),
@@ -106,8 +108,9 @@ def test_each_link_leads_to_a_file_and_a_heading(document: Path) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_each_path_that_a_document_names_is_there(document: Path) -> None:
-    missing = {path for path in PATH.findall(document.read_text()) if not (ROOT / path).exists()}
-    assert {path for path in missing if not path.startswith("transports/toy/")} == set()
+    named = set(PATH.findall(document.read_text()))
+    known = GONE if document.name == "CHANGELOG.md" else EXAMPLE
+    assert {path for path in named if not (ROOT / path).exists()} <= known
 
 
 def anchor_of(heading: str) -> str:
