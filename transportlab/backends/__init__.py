@@ -1,1 +1,1 @@
-"""The reference backends, free of any transport. Each module holds PLUGIN."""
+"""The reference backends: each package holds PLUGIN, and knows nothing of transports."""

@@ -1,7 +1,9 @@
-"""The echo backend: a map of entries in memory, or in a JSON file, and one log line per RPC.
+"""The echo backend: entries in memory or in a JSON file, and one log line per RPC.
 
-It runs nothing: a job's command is `echo <app>.<job>`, its schedules stay as they are. Entries with
-an empty hash, which only a state file brings, count as unmarked: what Adopt can take over.
+It runs nothing: a job's command is `echo <app>.<job>`, and its schedules stay as they are. An entry
+with an empty hash counts as unmarked, so Adopt can take it over; only a state file brings such.
+
+Tests and benchmarks use it. faults.py makes it fail as a test asks; state.py keeps the JSON file.
 """
 
 import threading
@@ -17,58 +19,58 @@ from transportlab.store import DesiredJob, Entry, Snapshot, StoreOperations, ord
 Entries = tuple[Entry, ...]
 
 MAX_LOGGED = 256
-"""How many characters of an app's name a log line has; tests send megabytes as one."""
+"""Most characters of an app's name in a log line; tests send names of megabytes."""
 
 
-class LockedKeeper(Protocol):
-    """Sole access to the entries: entries is what is there."""
+class LockedState(Protocol):
+    """Sole access to the state, for one writer. entries is what is there."""
 
     entries: Entries
 
     def save(self, entries: Entries) -> None:
-        """Replace all entries."""
+        """Replace all entries: durable on return, or unchanged if it raises RpcError."""
 
 
-class Keeper(Protocol):
-    """Keeps the entries between transactions. Safe to use from several threads."""
+class State(Protocol):
+    """Keeps all entries between transactions. Safe to use from several threads."""
 
     def load(self) -> Entries:
-        """All entries."""
+        """All entries, of one moment. Raises RpcError if they cannot be read."""
 
-    def sole(self, context: Context) -> AbstractContextManager[LockedKeeper]:
-        """Wait until nobody else writes."""
+    def locked(self, context: Context) -> AbstractContextManager[LockedState]:
+        """Keep other writers out while the block runs; waits as long as the context allows."""
 
 
 class Memory:
-    """Keeps entries for as long as the process lives."""
+    """State that is gone when the process ends."""
 
     def __init__(self) -> None:
         self.entries: Entries = ()
         self._lock = threading.Lock()
 
     def load(self) -> Entries:
-        """As in Keeper."""
+        """See State.load."""
         return self.entries
 
     @contextmanager
-    def sole(self, context: Context) -> Iterator["Memory"]:
-        """As in Keeper; nobody holds it for so long that the context matters."""
+    def locked(self, context: Context) -> Iterator["Memory"]:
+        """See State.locked. Does not look at the context: nobody holds the lock for long."""
         with self._lock:
             yield self
 
     def save(self, entries: Entries) -> None:
-        """As in LockedKeeper."""
+        """See LockedState.save."""
         self.entries = entries
 
 
 class EchoStore:
-    """A Store of plain entries."""
+    """A Store of entries as they are."""
 
-    def __init__(self, keeper: Keeper) -> None:
-        self._keeper = keeper
+    def __init__(self, state: State) -> None:
+        self._state = state
 
     def express(self, app: str, desired: DesiredJob, path: str) -> Entries:
-        """As in Store; every schedule is taken as it is."""
+        """See Store.express. Every schedule is taken as it is."""
         job = desired.job.name
         pairs = zip(desired.job.schedules, desired.hashes, strict=True)
         return tuple(
@@ -77,39 +79,40 @@ class EchoStore:
         )
 
     def snapshot(self) -> Snapshot:
-        """As in Store."""
-        return _snapshot(self._keeper.load())
+        """See Store.snapshot."""
+        return _snapshot(self._state.load())
 
     @contextmanager
     def transaction(self, context: Context) -> Iterator["EchoTransaction"]:
-        """As in Store."""
-        with self._keeper.sole(context) as state:
+        """See Store.transaction."""
+        with self._state.locked(context) as state:
             yield EchoTransaction(state)
 
 
 class EchoTransaction:
-    """As in Transaction."""
+    """A Transaction that saves all entries anew at each change."""
 
-    def __init__(self, state: LockedKeeper) -> None:
+    def __init__(self, state: LockedState) -> None:
         self._state = state
 
     def snapshot(self) -> Snapshot:
-        """As in Transaction."""
+        """See Transaction.snapshot."""
         return _snapshot(self._state.entries)
 
     def owned(self, app: str, job: str) -> Entries:
-        """As in Transaction."""
+        """See Transaction.owned."""
         found = (e for e in self._state.entries if e.hash and e.job == job and e.app == app)
         return tuple(sorted(found, key=order))
 
     def replace(self, before: Entries, after: Entries) -> None:
-        """As in Transaction."""
+        """See Transaction.replace."""
+        # By identity: a state file may hold two equal entries.
         gone = {id(entry) for entry in before}
         kept = (entry for entry in self._state.entries if id(entry) not in gone)
         self._state.save((*kept, *after))
 
     def mark(self, marks: tuple[tuple[Entry, Entry], ...]) -> None:
-        """As in Transaction."""
+        """See Transaction.mark."""
         marked = {id(candidate): entry for candidate, entry in marks}
         self._state.save(tuple(marked.get(id(entry), entry) for entry in self._state.entries))
 
@@ -127,48 +130,48 @@ def _snapshot(entries: Entries) -> Snapshot:
 
 
 class Logged:
-    """Operations with one log line per RPC: what was asked, how many came back, how it ended."""
+    """Operations with one log line per RPC: its app, how many items came back, how it ended."""
 
     def __init__(self, inner: Operations) -> None:
         self._inner = inner
 
     def read(self, request: model.ReadRequest, context: Context) -> model.ReadReply:
-        """As in Operations."""
+        """See Operations.read."""
         with _logged("Read", request.app, context) as line:
             reply = self._inner.read(request, context)
             line["count"] = len(reply.entries)
         return reply
 
     def plan(self, request: model.PlanRequest, context: Context) -> model.PlanReply:
-        """As in Operations."""
+        """See Operations.plan."""
         with _logged("Plan", request.app, context) as line:
             reply = self._inner.plan(request, context)
             line["count"] = len(reply.ops)
         return reply
 
     def apply(self, request: model.ApplyRequest, context: Context) -> Iterator[model.ApplyEvent]:
-        """As in Operations; the line comes when the stream has ended."""
+        """See Operations.apply. The line is written when the stream has ended."""
         with _logged("Apply", request.plan.app, context) as line:
             for event in self._inner.apply(request, context):
                 line["count"] += 1
                 yield event
 
     def drift(self, request: model.DriftRequest, context: Context) -> model.DriftReply:
-        """As in Operations."""
+        """See Operations.drift."""
         with _logged("Drift", request.app, context) as line:
             reply = self._inner.drift(request, context)
             line["count"] = len(reply.items)
         return reply
 
     def prune(self, request: model.PruneRequest, context: Context) -> model.PruneReply:
-        """As in Operations."""
+        """See Operations.prune."""
         with _logged("Prune", request.app, context) as line:
             reply = self._inner.prune(request, context)
             line["count"] = len(reply.removed)
         return reply
 
     def adopt(self, request: model.AdoptRequest, context: Context) -> model.AdoptReply:
-        """As in Operations."""
+        """See Operations.adopt."""
         with _logged("Adopt", request.app, context) as line:
             reply = self._inner.adopt(request, context)
             line["count"] = len(reply.entries)
@@ -177,7 +180,7 @@ class Logged:
     def verify_ownership(
         self, request: model.VerifyOwnershipRequest, context: Context
     ) -> model.VerifyOwnershipReply:
-        """As in Operations."""
+        """See Operations.verify_ownership."""
         with _logged("VerifyOwnership", request.app, context) as line:
             reply = self._inner.verify_ownership(request, context)
             line["count"] = len(reply.items)
@@ -191,7 +194,7 @@ def _logged(rpc: str, app: str | None, context: Context) -> Iterator[dict[str, A
     try:
         yield line
     except BaseException as error:
-        # An abandoned stream ends by GeneratorExit, a bug by any Exception.
+        # GeneratorExit ends a stream that its caller gave up; any other exception is a bug.
         name = "ABANDONED" if isinstance(error, GeneratorExit) else "PANIC"
         line["outcome"] = error.code.name if isinstance(error, RpcError) else name
         raise
@@ -200,18 +203,22 @@ def _logged(rpc: str, app: str | None, context: Context) -> Iterator[dict[str, A
 
 
 def create(config: Mapping[str, str]) -> Operations:
-    """The operations; raises RpcError for unknown faults and for a state that is unreadable."""
+    """The operations for a checked config.
+
+    Raises INVALID_ARGUMENT for unknown faults, what a fault of OpenSession says, and what
+    StateFile.load raises for a state file that cannot be read.
+    """
     faults = Faults(config.get("faults", ""), config.get("token", ""))
     for fault in faults.of(SESSION_METHOD, None):
         strike(fault, Context())
-    keeper: Keeper = Memory()
+    state: State = Memory()
     if "state" in config:
-        # A JSON library must not cost those who keep nothing.
+        # Imports a JSON library, for which a plugin without a state file need not wait.
         from transportlab.backends.echo.state import StateFile
 
-        keeper = StateFile(config["state"])
-    keeper.load()
-    operations: Operations = StoreOperations(EchoStore(keeper))
+        state = StateFile(config["state"])
+    state.load()
+    operations: Operations = StoreOperations(EchoStore(state))
     if "faults" in config:
         operations = Faulty(operations, faults)
     return Logged(operations)

@@ -1,25 +1,27 @@
-"""Faults on request, so that tests can see how hosts and transports bear them: their language.
+"""Faults on request, so that tests can see how hosts and transports cope with them.
 
-The config value is `;`-separated `<Method>=<action>[:<arg>]`, Method may be `*` (every operation);
-several for one method are done in order. The word `requests` lets a request carry its own action in
-its app: `!<action>[:<arg>]` (in Apply: the plan's app).
+The config value `faults` is a list of `<Method>=<action>[:<argument>]`, separated by `;`. Method
+may be `*`, for every operation. Several for one method are done in order. The word `requests` in
+the list lets a request bring its own action in its app, or in its plan's app for Apply:
+`!<action>[:<argument>]`.
 
-    error:<CODE>     RpcError of that code with every detail filled
-    sleep:<s>        wait, honouring deadline and cancellation
-    block:<s>        wait, honouring neither
+    error:<CODE>     raise RpcError with that code and every detail filled
+    sleep:<s>        wait; the deadline and cancellation end it
+    block:<s>        wait; nothing ends it
     panic:<text>     raise RuntimeError
-    refuse:<text>    RpcError with the text as its message and as every detail
+    refuse:<text>    raise RpcError with the text as its message and as every detail
     die:<text>       write the text to stderr and end the process with status 3
-    log:<text>       Read: log the text, as a message and as a member
-    say:<text>       Read one entry whose command is the text
-    exit:<n>         end the process at once; exit_after:<k>: in Apply, once k ops are done
+    exit:<n>         end the process at once with status n
     print:<text>     write to stdout twice: by print, and by file descriptor 1
-    size:<n>         Read one entry whose command is n times x
-    events:<n>[:<s>] Apply n STARTED events and FINISHED, s seconds apart
-    cancelled        Read one entry whose index counts the calls that were seen cancelled
-    echo:<any>       Read one entry whose command is the app as it came
+    log:<text>       Read: log the text, as the message and as a member
+    say:<text>       Read: one entry whose command is the text
+    size:<n>         Read: one entry whose command is n times x
+    echo:<any>       Read: one entry whose command is the request's app, as it came
+    cancelled        Read: one entry whose index counts the calls that were seen cancelled
+    events:<n>[:<s>] Apply: n STARTED events, s seconds apart, and FINISHED
+    exit_after:<k>   Apply: end the process once k ops are done
 
-In each <text> {token} stands for the config value of that name, which is a secret.
+In each <text> {token} stands for the config value `token`, which is a secret.
 """
 
 import os
@@ -30,14 +32,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from transportlab import model
-from transportlab.backend import Operations
-from transportlab.context import Context
-from transportlab.errors import Code, RpcError, invalid_argument
-from transportlab.model import ApplyEvent, ApplyEventKind, Entry, ErrorDetails, ReadReply
+from transportlab.model import ApplyEvent, ApplyEventKind, ReadReply
+from transportlab.sdk import Code, Context, ErrorDetails, Operations, RpcError, invalid_argument
+from transportlab.store import Entry
 
 METHODS = ("Read", "Plan", "Apply", "Drift", "Prune", "Adopt", "VerifyOwnership")
 SESSION_METHOD = "OpenSession"
-"""Faults of OpenSession strike while the backend is made; `*` leaves it alone."""
+"""Its faults strike while the operations are made; `*` does not mean it."""
 
 _KNOWN = (*METHODS, SESSION_METHOD, "*")
 
@@ -47,52 +48,51 @@ def _events(text: str) -> tuple[int, float]:
     return int(count), float(pause or 0)
 
 
-_ARGUMENTS: dict[str, Callable[[str], object]] = {
-    "error": lambda name: Code[name],
-    "sleep": float,
-    "block": float,
-    "panic": str,
-    "refuse": str,
-    "die": str,
-    "log": str,
-    "say": str,
-    "exit": int,
-    "exit_after": int,
-    "print": str,
-    "size": int,
-    "events": _events,
-    "cancelled": str,
-    "echo": str,
-}
-_ONLY = {
-    "size": "Read",
-    "log": "Read",
-    "say": "Read",
-    "cancelled": "Read",
-    "echo": "Read",
-    "events": "Apply",
-    "exit_after": "Apply",
+# How an action's argument is read, and the one method that has the action, "" for all.
+_ACTIONS: dict[str, tuple[Callable[[str], object], str]] = {
+    "error": (lambda name: Code[name], ""),
+    "sleep": (float, ""),
+    "block": (float, ""),
+    "panic": (str, ""),
+    "refuse": (str, ""),
+    "die": (str, ""),
+    "log": (str, "Read"),
+    "say": (str, "Read"),
+    "exit": (int, ""),
+    "exit_after": (int, "Apply"),
+    "print": (str, ""),
+    "size": (int, "Read"),
+    "events": (_events, "Apply"),
+    "cancelled": (str, "Read"),
+    "echo": (str, "Read"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One action with its argument, made from its text."""
+    """One action with its argument, read from its text."""
 
     action: str
     argument: Any
 
+    def belongs_to(self, method: str) -> bool:
+        """Whether the method has this action."""
+        return _ACTIONS[self.action][1] in ("", method)
+
 
 def parse_fault(text: str, method: str, path: str) -> Fault:
-    """The fault in `<action>[:<arg>]`; INVALID_ARGUMENT with path if method cannot have it."""
+    """The fault in `<action>[:<argument>]`, for a method or `*`.
+
+    Raises INVALID_ARGUMENT, with this path, for one that there is not or that the method has not.
+    """
     action, _, argument = text.partition(":")
-    if action not in _ARGUMENTS:
-        raise _unknown(path, f'unknown action "{action}"', ", ".join(_ARGUMENTS), action)
-    only = _ONLY.get(action, method)
-    if method not in (only, "*"):
+    if action not in _ACTIONS:
+        raise _unknown(path, f'unknown action "{action}"', ", ".join(_ACTIONS), action)
+    convert, only = _ACTIONS[action]
+    if only and method not in (only, "*"):
         raise _unknown(path, f'"{action}" is an action of {only} alone', only, method)
     try:
-        return Fault(action, _ARGUMENTS[action](argument))
+        return Fault(action, convert(argument))
     except (KeyError, ValueError):
         raise _unknown(path, f'"{argument}" is no argument of {action}', "", argument) from None
 
@@ -105,7 +105,7 @@ class Faults:
     """All faults that a config asks for."""
 
     def __init__(self, config: str, token: str = "") -> None:
-        """Raises INVALID_ARGUMENT with path config/faults."""
+        """Raises INVALID_ARGUMENT with the path config/faults."""
         self._token = token
         path = "config/faults"
         self._faults: dict[str, list[Fault]] = {}
@@ -120,12 +120,13 @@ class Faults:
                 self._faults.setdefault(method, []).append(parse_fault(text, method, path))
 
     def of(self, method: str, app: str | None) -> list[Fault]:
-        """The faults that strike a call, in order."""
+        """The faults that strike a call of that method for that app, in order.
+
+        Raises INVALID_ARGUMENT with the path app for a request whose own action is wrong.
+        """
         faults = [*self._faults.get(method, ())]
         if method != SESSION_METHOD:
-            faults += [
-                f for f in self._faults.get("*", ()) if _ONLY.get(f.action, method) == method
-            ]
+            faults += [fault for fault in self._faults.get("*", ()) if fault.belongs_to(method)]
         if self._by_request and app is not None and app.startswith("!"):
             faults.append(parse_fault(app[1:], method, "app"))
         return [self._filled(fault) for fault in faults]
@@ -136,11 +137,11 @@ class Faults:
         return replace(fault, argument=fault.argument.replace("{token}", self._token))
 
 
-# Operations that fail as the faults of _faults.py ask for.
-
-
 def strike(fault: Fault, context: Context) -> None:
-    """Do what a fault of any method does; those of one method alone do nothing here."""
+    """Do what a fault of every method does, and log; other actions of one method do nothing here.
+
+    Raises what the fault says; `sleep` raises CANCELLED or DEADLINE_EXCEEDED.
+    """
     action, argument = fault.action, fault.argument
     if action == "error":
         raise _full_error(argument)
@@ -179,7 +180,7 @@ def _full_error(code: Code) -> RpcError:
 
 
 class Faulty:
-    """Operations with faults in front of them. Safe to use from several threads."""
+    """Operations with faults before them. Safe to use from several threads."""
 
     def __init__(self, inner: Operations, faults: Faults) -> None:
         self._inner = inner
@@ -192,6 +193,7 @@ class Faulty:
             self._cancelled += 1
 
     def _strike(self, method: str, app: str | None, context: Context) -> list[Fault]:
+        """Let all faults of a call strike; returns them, for what is left to the method."""
         faults = self._faults.of(method, app)
         try:
             for fault in faults:
@@ -204,7 +206,7 @@ class Faulty:
         return faults
 
     def read(self, request: model.ReadRequest, context: Context) -> ReadReply:
-        """As in Operations, or what a fault puts in its place."""
+        """See Operations.read; a fault may give another reply."""
         for fault in self._strike("Read", request.app, context):
             if fault.action == "size":
                 return ReadReply((Entry(command="x" * fault.argument),))
@@ -217,12 +219,12 @@ class Faulty:
         return self._inner.read(request, context)
 
     def plan(self, request: model.PlanRequest, context: Context) -> model.PlanReply:
-        """As in Operations."""
+        """See Operations.plan."""
         self._strike("Plan", request.app, context)
         return self._inner.plan(request, context)
 
     def apply(self, request: model.ApplyRequest, context: Context) -> Iterator[ApplyEvent]:
-        """As in Operations, or what a fault puts in its place."""
+        """See Operations.apply; a fault may give other events."""
         for fault in self._strike("Apply", request.plan.app, context):
             if fault.action == "events":
                 yield from self._events(fault.argument, context)
@@ -249,30 +251,30 @@ class Faulty:
         yield ApplyEvent(ApplyEventKind.FINISHED, counts=model.Counts())
 
     def drift(self, request: model.DriftRequest, context: Context) -> model.DriftReply:
-        """As in Operations."""
+        """See Operations.drift."""
         self._strike("Drift", request.app, context)
         return self._inner.drift(request, context)
 
     def prune(self, request: model.PruneRequest, context: Context) -> model.PruneReply:
-        """As in Operations."""
+        """See Operations.prune."""
         self._strike("Prune", request.app, context)
         return self._inner.prune(request, context)
 
     def adopt(self, request: model.AdoptRequest, context: Context) -> model.AdoptReply:
-        """As in Operations."""
+        """See Operations.adopt."""
         self._strike("Adopt", request.app, context)
         return self._inner.adopt(request, context)
 
     def verify_ownership(
         self, request: model.VerifyOwnershipRequest, context: Context
     ) -> model.VerifyOwnershipReply:
-        """As in Operations."""
+        """See Operations.verify_ownership."""
         self._strike("VerifyOwnership", request.app, context)
         return self._inner.verify_ownership(request, context)
 
 
 def _exit_after(done: int, events: Iterator[ApplyEvent]) -> Iterator[ApplyEvent]:
-    """The events until so many ops are done, then the end of the process."""
+    """The events until that many ops are done, then the end of the process."""
     if done <= 0:
         os._exit(1)
     for event in events:

@@ -1,9 +1,9 @@
-"""Echo's entries in a JSON file, replaced whole on every change.
+"""The echo backend's entries in a JSON file, which each change replaces whole.
 
     {"version": 1, "entries": [{"app", "job", "index", "hash", "schedule", "command"}, ...]}
 
-An entry with an empty hash is unmarked. The file is read anew for each call, so that processes
-which share it see each other.
+An entry with an empty hash is unmarked. Each call reads the file anew, so that processes that share
+it see each other's changes.
 """
 
 import json
@@ -20,20 +20,20 @@ _MEMBERS = ("app", "job", "index", "hash", "schedule", "command")
 
 
 class StateFile:
-    """As in Keeper."""
+    """State in a file. A file that is not there holds no entries; the first save makes it."""
 
     def __init__(self, path: str) -> None:
         self._file = SharedFile(path, "state")
 
     def load(self) -> tuple[Entry, ...]:
-        """As in Keeper. Raises FAILED_PRECONDITION for a file that is no such state."""
+        """See State.load. Raises FAILED_PRECONDITION if the file holds something else."""
         return self._parse(self._file.read())
 
     @contextmanager
-    def sole(self, context: Context) -> Iterator["LockedState"]:
-        """As in Keeper."""
+    def locked(self, context: Context) -> Iterator["LockedStateFile"]:
+        """See State.locked."""
         with self._file.locked(context) as file:
-            yield LockedState(file, self._parse(file.read()))
+            yield LockedStateFile(file, self._parse(file.read()))
 
     def _parse(self, data: bytes | None) -> tuple[Entry, ...]:
         if data is None:
@@ -54,28 +54,28 @@ class StateFile:
             ) from error
 
 
-class LockedState:
-    """As in LockedKeeper."""
+class LockedStateFile:
+    """Sole access to the file, as a LockedState."""
 
     def __init__(self, file: LockedFile, entries: tuple[Entry, ...]) -> None:
         self._file = file
         self.entries = entries
 
     def save(self, entries: tuple[Entry, ...]) -> None:
-        """As in LockedKeeper."""
+        """See LockedState.save."""
         self._file.write(render(entries))
         self.entries = entries
 
 
 def render(entries: tuple[Entry, ...]) -> bytes:
-    """The file's bytes: one entry a line, for people who look at it."""
+    """The file's bytes: one entry on each line, for people who read it."""
     lines = [json.dumps({name: getattr(entry, name) for name in _MEMBERS}) for entry in entries]
     body = ",\n  ".join(lines)
     return f'{{"version": {VERSION}, "entries": [\n  {body}\n]}}\n'.encode()
 
 
 def parse(data: bytes) -> tuple[Entry, ...]:
-    """The entries in the file's bytes; ValueError with what is wrong and where."""
+    """The entries in the file's bytes. Raises ValueError with what is wrong and where."""
     try:
         state = json.loads(data)
     except (ValueError, RecursionError) as error:
