@@ -50,7 +50,7 @@ derived: install
 install: $(READY) libraries archives
 
 libraries: $(READY)
-	@$(BIN)/python plugins/build_libraries.py
+	@$(BIN)/python -m transports.ffi.build --optional
 
 archives: $(READY)
 	@$(BIN)/python plugins/build_archives.py

@@ -1,12 +1,15 @@
-"""Builds the shared library of a Python plugin: for authors, and for the reference plugins.
+"""Builds the shared library of a Python plugin.
 
     python -m transports.ffi.build --plugin MODULE:ATTR --out cronix-backend-NAME.so
+    python -m transports.ffi.build
 
-It needs cffi, a C compiler (cc, or what CC names) and Python's headers. The library holds no Python
-code: it imports MODULE where it runs. In a Python host that is the host's own environment, of the
-same Python version; elsewhere the library starts the interpreter of the environment that it was
-built in. That takes a Python which is itself a shared library; without one the library has nothing
-to start, and only a Python host can load it.
+The second form builds this project's own plugins beside the environment's programs, where a host
+finds them. Both need cffi, a C compiler (cc, or what CC names) and Python's headers.
+
+The library holds no Python code: it imports MODULE where it runs. In a Python host that is the
+host's own environment, of the same Python version; elsewhere the library starts the interpreter of
+the environment that it was built in. That takes a Python which is itself a shared library; without
+one the library has nothing to start, and only a Python host can load it.
 """
 
 import argparse
@@ -24,12 +27,13 @@ import tempfile
 from importlib import import_module
 from pathlib import Path
 
-from cffi import FFI
-
 from transportlab.backend import Plugin
+from transportlab.data import SPEC
 from transportlab.errors import LabError, UsageError
+from transportlab.registry import backend_names
 
-HERE = Path(__file__).parent
+HEADER = SPEC / "plugin" / "backend.h"
+SHIM = Path(__file__).parent / "shim.c"
 
 PYTHON_SIDE = """
     extern "Python" const char *python_handshake(void);
@@ -56,7 +60,7 @@ class BuildError(LabError):
 
 
 class ToolMissing(BuildError):
-    """There is no C compiler, or there are no headers of Python."""
+    """There is no C compiler, there are no headers of Python, or cffi is not installed."""
 
 
 def build(plugin: str, out: Path) -> bool:
@@ -94,8 +98,12 @@ def compiler() -> list[str]:
 
 def _c_code(plugin: str) -> str:
     """The header, shim.c and what cffi makes of the declarations, as one C file."""
+    try:
+        from cffi import FFI
+    except ModuleNotFoundError as error:
+        raise ToolMissing("no cffi; it comes with: pip install 'transportlab[ffi]'") from error
     module, attribute, name = _named(plugin)
-    header, shim = (HERE / "backend.h").read_text(), (HERE / "shim.c").read_text()
+    header, shim = HEADER.read_text(), SHIM.read_text()
     ffi = FFI()
     ffi.cdef(declarations(header) + PYTHON_SIDE)
     ffi.embedding_api("")
@@ -162,20 +170,43 @@ def _run(command: list[str]) -> None:
         raise BuildError(f"{command[0]} failed:\n{done.stderr.strip()}")
 
 
+def own_plugins(folder: Path) -> dict[str, Path]:
+    """This project's own plugins, and what each library is called in the folder."""
+    return {
+        f"transportlab.backends.{name}:PLUGIN": folder / f"cronix-backend-{name}.so"
+        for name in backend_names()
+    }
+
+
 def main(arguments: list[str]) -> int:
-    """The command: see the module. 1 if the library could not be built."""
+    """The command: see the module. 1 if a library could not be built."""
     parser = argparse.ArgumentParser(
-        "transports.ffi.build", description="Build a plugin's library."
+        "python -m transports.ffi.build",
+        description="Build the library of a plugin, or those of transportlab's own plugins.",
     )
-    parser.add_argument("--plugin", required=True, metavar="MODULE:ATTR", help="a Plugin object")
-    parser.add_argument("--out", required=True, type=Path, help="cronix-backend-NAME.so")
+    parser.add_argument("--plugin", metavar="MODULE:ATTR", help="a Plugin; unless given, our own")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="PATH",
+        help="cronix-backend-NAME.so; without --plugin a folder, by default that of the programs",
+    )
+    parser.add_argument(
+        "--optional", action="store_true", help="end with 0 if there is nothing to build with"
+    )
     options = parser.parse_args(arguments)
-    try:
-        made = build(options.plugin, options.out)
-    except (LabError, OSError) as error:
-        print(f"FFI: not built: {error}", file=sys.stderr)
-        return 1
-    print(f"FFI: {'built' if made else 'already there'}: {options.out}")
+    if options.plugin and not options.out:
+        parser.error("--plugin needs --out")
+    folder = options.out or Path(sysconfig.get_path("scripts"))
+    wanted = {options.plugin: options.out} if options.plugin else own_plugins(folder)
+    for plugin, out in wanted.items():
+        try:
+            made = build(plugin, out)
+        except (LabError, OSError) as error:
+            accepted = options.optional and isinstance(error, ToolMissing)
+            print(f"FFI: not built: {error}", file=sys.stdout if accepted else sys.stderr)
+            return 0 if accepted else 1
+        print(f"FFI: {'built' if made else 'already there'}: {out}")
     return 0
 
 
