@@ -50,6 +50,24 @@ def missing_libraries(transport: Transport) -> list[str]:
     return [name for name in transport.traits.requires if not _installed(name)]
 
 
+def not_installed(transport: Transport) -> str:
+    """Which libraries a transport lacks here, and the command that installs them; empty if none.
+
+    A transport's extra in pyproject.toml has the transport's name.
+    """
+    missing = missing_libraries(transport)
+    if not missing:
+        return ""
+    return f"not installed: {', '.join(missing)}; pip install 'transportlab[{transport.name}]'"
+
+
+def not_built(transport: Transport) -> str:
+    """How to build this project's own plugins for a transport; empty if it needs no building."""
+    if transport_module(transport.name, "build") is None:
+        return ""
+    return f"`python -m transports.{transport.name}.build` builds it, with a C compiler"
+
+
 def load_backend(name: str) -> Plugin | None:
     """The in-tree backend of that name, None if there is none."""
     module = _load("transportlab.backends", name)

@@ -1,6 +1,7 @@
 """The runner: five statuses told apart, hangs bounded, arms chosen by traits."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -244,9 +245,11 @@ def test_a_plugin_that_opens_no_session_fails_at_the_first_level_alone(
 def test_an_arm_whose_library_is_missing_is_not_run(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    transport = load_transport("http")
+    monkeypatch.setattr(transport, "traits", replace(transport.traits, requires=("wings",)))
     outcome = one(make(READ), "http")
-    assert (outcome.status, outcome.reason) == (Status.NOT_RUN, "httpx is not installed")
+    assert outcome.status is Status.NOT_RUN
+    assert outcome.reason == "not installed: wings; pip install 'transportlab[http]'"
 
 
 def test_an_arm_whose_plugin_was_not_built_is_not_run(
@@ -261,7 +264,7 @@ def test_an_arm_whose_plugin_was_not_built_is_not_run(
     for name in library:
         outcome = one(make(READ), name)
         assert outcome.status is Status.NOT_RUN
-        assert "was not built" in outcome.reason
+        assert f"python -m transports.{name}.build" in outcome.reason
 
 
 def test_no_vector_and_no_arm_are_errors(make: Make) -> None:

@@ -16,9 +16,9 @@ PLUGIN = str(Path(sys.executable).with_name("cronix-backend-echo"))
 SOCKETS = transport_names(EndpointKind.SOCKET)
 
 
-def start(**environment: str) -> "subprocess.CompletedProcess[str]":
+def start(*command: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [PLUGIN],
+        command or [PLUGIN],
         env={**os.environ, **environment},
         input=f"{'0' * 64}\n",
         capture_output=True,
@@ -45,6 +45,21 @@ def test_a_transport_without_a_plugins_side_is_told() -> None:
     done = start(CRONIX_PLUGIN_TRANSPORT="direct")
     assert done.returncode == 1
     assert "has no plugin's side" in done.stderr
+
+
+@pytest.mark.parametrize(("transport", "library"), [("grpc", "grpc"), ("jsonrpc", "jsonrpcserver")])
+def test_a_library_that_is_not_installed_is_told(transport: str, library: str) -> None:
+    code = f"""
+import sys
+sys.modules[{library!r}] = None
+from transportlab.backends.echo import PLUGIN
+from transportlab.sdk import run
+run(PLUGIN)
+"""
+    done = start(sys.executable, "-c", code, CRONIX_PLUGIN_TRANSPORT=transport)
+    told = f"not installed: {library}; pip install 'transportlab[{transport}]'"
+    assert done.stderr == f'cronix-backend-echo: transport "{transport}": {told}\n'
+    assert (done.returncode, done.stdout) == (1, "")
 
 
 @pytest.mark.parametrize("transport", SOCKETS)

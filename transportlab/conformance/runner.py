@@ -4,7 +4,6 @@ The arm without a wire says what the backend answers. An arm that differs from i
 is wrong; where both fail, the backend is. Which of two is right nobody needs to know for that.
 """
 
-import importlib.util
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +27,7 @@ from transportlab.conformance.vectors import FEATURES, Call, Have, Together, Vec
 from transportlab.errors import LabError, PluginError, UsageError
 from transportlab.host.discovery import LIBRARY_SUFFIX, find
 from transportlab.redact import Redactor
-from transportlab.registry import load_transport, transport_names
+from transportlab.registry import load_transport, not_built, not_installed, transport_names
 
 
 def disagreements(arms: Sequence[ArmResult]) -> tuple[Disagreement, ...]:
@@ -170,15 +169,14 @@ class Arm:
     def _absent(self) -> str:
         """Why nothing can run on this arm; empty if it can."""
         traits = self._transport.traits
-        missing = [name for name in traits.requires if importlib.util.find_spec(name) is None]
-        if missing:
-            return f"{', '.join(missing)} is not installed"
+        if lacking := not_installed(self._transport):
+            return lacking
         try:
             library = traits.endpoint is EndpointKind.LIBRARY
             if library and self._subject.reference:
                 find(self._subject.plugin, library=True)
         except PluginError as error:
-            return f"the plugin's library was not built (no C compiler?): {error.problem}"
+            return f"{error.problem}; {not_built(self._transport)}"
         return ""
 
     def _foreign(self) -> str:

@@ -45,7 +45,13 @@ from transportlab.host.launch import Launch, secret_for
 from transportlab.host.options import HostOptions
 from transportlab.host.process import EXIT_GRACE, PluginProcess
 from transportlab.host.trust import admit, resident
-from transportlab.registry import backend_names, load_backend, load_transport
+from transportlab.registry import (
+    backend_names,
+    load_backend,
+    load_transport,
+    not_built,
+    not_installed,
+)
 from transportlab.remote import RemoteBackend
 from transportlab.sdk.session import PluginSession
 
@@ -236,7 +242,22 @@ class HostSession:
 def open_backend(backend: str, transport: str, options: HostOptions | None = None) -> HostSession:
     """Find, start and open a backend by its name or path, over the transport of that name.
 
-    Raises UsageError for an unknown transport or codec, PluginError for the way to the plugin,
-    RpcError for what OpenSession answers.
+    Raises UsageError for an unknown transport or codec and for a transport whose libraries are not
+    installed, PluginError for the way to the plugin, RpcError for what OpenSession answers.
     """
-    return HostSession(backend, load_transport(transport), options or HostOptions())
+    wanted = load_transport(transport)
+    try:
+        return HostSession(backend, wanted, options or HostOptions())
+    except (ModuleNotFoundError, PluginError) as error:
+        # Only now: to look for libraries takes time, which each start would have to pay.
+        if lacking := not_installed(wanted):
+            raise UsageError(f'transport "{transport}": {lacking}') from error
+        if isinstance(error, PluginError) and backend in backend_names():
+            _tell_how_to_build(error, wanted)
+        raise
+
+
+def _tell_how_to_build(error: PluginError, transport: Transport) -> None:
+    """What to do where one of this project's own libraries is not there."""
+    if error.code == "E-NOT-FOUND" and (how := not_built(transport)):
+        error.action = how

@@ -40,7 +40,7 @@ from transportlab.channel import (
     Transport,
 )
 from transportlab.errors import LabError
-from transportlab.registry import load_transport
+from transportlab.registry import load_transport, not_installed
 from transportlab.sdk.session import PluginSession
 
 ENV_TRANSPORT = "CRONIX_PLUGIN_TRANSPORT"
@@ -108,7 +108,8 @@ def run(plugin: Plugin) -> None:
     """Serve the plugin to the host that started this process, then exit. Does not return.
 
     Exits with status 0 when the host is done, 1 with a line on stderr if it cannot serve: there is
-    no host, or the host asks for a transport that is not there, or the socket cannot be made.
+    no host, or the host asks for a transport that is not there or whose libraries are not installed,
+    or the socket cannot be made.
     """
     run_backend(plugin.name, plugin.version, lambda _codec: PluginSession(plugin))
 
@@ -132,10 +133,21 @@ def run_backend(name: str, version: str, make: Callable[[str], Backend]) -> None
         _serve(name, version, load_transport(transport), make, wire)
     except LabError as error:
         sys.exit(f"cronix-backend-{name}: {error}")
-    except Exception:  # a bug, or no thread to be had
-        sys.excepthook(*sys.exc_info())
+    except Exception as error:  # a bug, a library that is missing, or no thread to be had
+        _explain(name, transport, error)
         _leave(host, 1)
     _leave(host)
+
+
+def _explain(name: str, transport: str, error: Exception) -> None:
+    """Write to stderr why the plugin ends: the libraries that it lacks, or the traceback."""
+    lacking = ""
+    if isinstance(error, ModuleNotFoundError):
+        lacking = not_installed(load_transport(transport))
+    if lacking:
+        print(f'cronix-backend-{name}: transport "{transport}": {lacking}', file=sys.stderr)
+    else:
+        sys.excepthook(type(error), error, error.__traceback__)
 
 
 def _leave(host: int, status: int = 0) -> NoReturn:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from sysconfig import get_path
 
@@ -234,11 +235,10 @@ def test_a_transport_that_starts_no_plugin_is_a_wrong_use() -> None:
 def test_a_transport_whose_library_is_not_installed_is_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    package = "transportlab.host.inspection"
-    monkeypatch.setattr(f"{package}.diagnose.missing_libraries", lambda _: ["wings"])
-    with pytest.raises(UsageError, match="needs wings: not installed"):
+    for name in PROCESS:
+        transport = load_transport(name)
+        monkeypatch.setattr(transport, "traits", replace(transport.traits, requires=("wings",)))
+    with pytest.raises(UsageError, match=rf"not installed: wings; .*transportlab\[{STDIO}\]"):
         diagnose("echo", STDIO)
-    monkeypatch.setattr(f"{package}.diagnose.missing_libraries", lambda _: [])
-    monkeypatch.setattr(f"{package}.start.missing_libraries", lambda _: ["wings"])
     with pytest.raises(UsageError, match="no transport here whose libraries are installed"):
         diagnose("echo")

@@ -22,7 +22,7 @@ from transportlab.host.options import HostOptions
 from transportlab.host.spawn import plugin_environment
 from transportlab.host.trust import admit
 from transportlab.manifest.pin import PluginPin
-from transportlab.registry import load_transport, missing_libraries
+from transportlab.registry import load_transport, not_installed
 from transportlab.sdk.library_worker import library_transport
 
 CHECKS = ("file", "permission", "trust", *FILE_CHECKS, *STEPS.values())
@@ -110,9 +110,8 @@ def _asked(transport: str | None, library: bool) -> list[Way]:
     """The ways to start it. A library is started in a worker, over any process's transport."""
     own = library_transport() if library else None
     wanted = load_transport(transport) if transport else own
-    missing = missing_libraries(wanted) if wanted else []
-    if wanted and missing:
-        raise UsageError(f"transport {wanted.name} needs {', '.join(missing)}: not installed")
+    if wanted is not None and (lacking := not_installed(wanted)):
+        raise UsageError(f'transport "{wanted.name}": {lacking}')
     if wanted is not None and wanted is not own:
         return ways([wanted])
     usable = processes()
