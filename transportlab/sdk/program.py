@@ -108,7 +108,7 @@ def run(plugin: Plugin) -> None:
     """Serve the plugin to the host that started this process, then exit. Does not return.
 
     Exits with status 0 when the host is done, 1 with a line on stderr if it cannot serve: there is
-    no host, or the host asks for a transport that is not there or whose libraries are not installed,
+    no host; the host asks for a transport that is not there, or whose libraries are not installed;
     or the socket cannot be made.
     """
     run_backend(plugin.name, plugin.version, lambda _codec: PluginSession(plugin))
