@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from bench.opened import run_of
+from bench.opened import task_of
 from transportlab.evidence.suites.concurrency import measure
 
 
 def test_concurrency(benchmark: Any, transport: str, codec: str) -> None:
-    run = run_of(transport, codec)
-    with run.open("echo", {"faults": "requests"}) as opened:
-        samples = benchmark.pedantic(measure, args=(run, opened), rounds=1)
+    task = task_of(transport, codec)
+    with task.open("echo", {"faults": "requests"}) as opened:
+        samples = benchmark.pedantic(measure, args=(task, opened), rounds=1)
     for sample in samples:
         middle = sample.values[len(sample.values) // 2]
         benchmark.extra_info[f"{sample.case} {sample.metric}"] = middle

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from bench.opened import run_of
+from bench.opened import task_of
 from transportlab.evidence.suites.handshake import NEXT, life
 
 
 def test_handshake(benchmark: Any, transport: str, codec: str) -> None:
-    run = run_of(transport, codec)
-    samples = benchmark.pedantic(life, args=(run, NEXT), rounds=3, warmup_rounds=1)
+    task = task_of(transport, codec)
+    samples = benchmark.pedantic(life, args=(task, NEXT), rounds=3, warmup_rounds=1)
     benchmark.extra_info["phases"] = {sample.metric: sample.values[0] for sample in samples}

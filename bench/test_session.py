@@ -3,14 +3,14 @@
 import time
 from typing import Any
 
-from bench.opened import run_of
+from bench.opened import task_of
 from transportlab.evidence.suites.session import measure
 
 
 def test_session(benchmark: Any, transport: str, codec: str) -> None:
-    run = run_of(transport, codec)
-    run.spawned = time.monotonic()
-    samples = benchmark.pedantic(measure, args=(run,), rounds=3, warmup_rounds=1)
+    task = task_of(transport, codec)
+    task.spawned = time.monotonic()
+    samples = benchmark.pedantic(measure, args=(task,), rounds=3, warmup_rounds=1)
     phases = ("opened", "plan", "apply", "exit")
     found = {sample.metric: sample.values[0] for sample in samples if sample.metric in phases}
     benchmark.extra_info["phases"] = found

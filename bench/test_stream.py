@@ -3,13 +3,13 @@
 from statistics import median
 from typing import Any
 
-from bench.opened import run_of
+from bench.opened import task_of
 from transportlab.evidence.suites.stream import EVENTS, stream
 
 
 def test_stream(benchmark: Any, transport: str, codec: str) -> None:
     firsts = []
-    with run_of(transport, codec).open("echo", {"faults": "requests"}) as opened:
+    with task_of(transport, codec).open("echo", {"faults": "requests"}) as opened:
         benchmark.pedantic(
             lambda: firsts.append(stream(opened, EVENTS)[0]), rounds=10, warmup_rounds=2
         )

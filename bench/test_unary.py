@@ -2,19 +2,19 @@
 
 from typing import Any
 
-from bench.opened import run_of
+from bench.opened import task_of
 from transportlab.evidence.run.timing import timed
 from transportlab.evidence.suites.unary import cases
 
 
 def test_unary(benchmark: Any, transport: str, codec: str) -> None:
     """pytest-benchmark times Read of ten jobs; the medians of all cases are in extra_info."""
-    run = run_of(transport, codec)
-    with run.open("echo", {"faults": "requests"}) as opened:
+    task = task_of(transport, codec)
+    with task.open("echo", {"faults": "requests"}) as opened:
         calls = cases(opened)
         medians = {}
         for case, call in calls.items():
-            taken = sorted(timed(call, run.effort))
+            taken = sorted(timed(call, task.effort))
             medians[case] = taken[len(taken) // 2]
         benchmark.extra_info["medians"] = medians
         benchmark.pedantic(calls["Read/10"], rounds=200, warmup_rounds=20)

@@ -1,8 +1,9 @@
-"""Evidence whose true ratios are known: a seeded generator of valid files."""
+"""Short tasks for the suites, and evidence whose true ratios are known."""
 
 import copy
 import json
 import math
+import time
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -11,6 +12,35 @@ from typing import Any
 import pytest
 
 from transportlab.evidence.report.document import write
+from transportlab.evidence.run.placement import UNPINNED, Placement
+from transportlab.evidence.run.plan import transport_arms
+from transportlab.evidence.run.task import Task
+from transportlab.evidence.run.timing import Effort
+
+SHORT = Effort(0.001, 2, 5, 1024)
+
+
+def task_of(transport: str, codec: str) -> Task:
+    """A task for measure() of a suite, or a skip where the arm cannot be measured."""
+    found = {(arm.transport, arm.codec): arm for arm in transport_arms()[0]}
+    arm = found.get((transport, codec))
+    if arm is None:
+        pytest.skip("not run: the libraries were not built (no C compiler)")
+    place = Placement(UNPINNED, None, None)
+    return Task(("unary",), arm, place, SHORT, spawned=time.monotonic())
+
+
+@pytest.fixture
+def task(transport: str, codec: str) -> Task:
+    """A short task of every transport with each of its codecs."""
+    return task_of(transport, codec)
+
+
+@pytest.fixture
+def direct() -> Task:
+    """A short task that needs no plugin."""
+    return task_of("direct", "none")
+
 
 TRUE = {
     "grpc-protobuf": 1.0,

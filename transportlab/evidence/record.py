@@ -1,7 +1,11 @@
-"""Evidence files: read, checked, and merged where the facts that must agree do agree.
+"""Evidence files: their types, and how they are written, read, resumed and merged.
 
-spec/evidence.schema.json is the form. What a JSON Schema cannot say is checked here: that a sample
-names an arm of the file, that quantiles do not fall, that every number is finite.
+spec/evidence.schema.json defines the format. What a JSON Schema cannot say is checked here: each
+sample names an arm of the file, quantiles do not fall, and numbers are finite.
+
+There is one set of types. A measuring process makes Samples, the runner puts them into Blocks, and
+the report reads both back. A measuring process imports this module, and imports are part of what it
+measures, so nothing is imported here that such a process would not load anyway.
 """
 
 import math
@@ -13,20 +17,65 @@ from typing import Any, Literal
 import msgspec
 
 from transportlab.errors import LabError
+from transportlab.registry import load_transport
 
 FORMAT = 1
+
 QUANTILES = 21
-"""A steady-state sample holds the 0, 5, ... 100 % quantiles of one process."""
+"""How many quantiles a sample of repeated calls holds: 0, 5, ... 100 %."""
 
 MEDIAN = QUANTILES // 2
 
+DIGITS = 4
+"""Significant digits that a sample keeps: an error of at most 0.05 %, far below any noise."""
+
+Unit = Literal["s", "B", "1/s"]
+SECONDS: Unit = "s"
+BYTES: Unit = "B"
+PER_SECOND: Unit = "1/s"
+
+MUST_AGREE = ("commit", "dirty", "project_version", "arms", "suites")
+"""What runs must have in common, beside every fact, to be merged."""
+
+MUST_AGREE_TO_RESUME = ("profile", "commit", "project_version", "arms", "suites")
+"""The same for an interrupted run and what would be run now. The code itself is in the facts."""
+
 
 class EvidenceError(LabError):
-    """A file is not evidence, or files cannot be merged; says which, where and why."""
+    """A file cannot be read or written, is not evidence, or does not go with another one.
+
+    The message has the file, and where possible the place in it and what was expected.
+    """
+
+
+class Sample(msgspec.Struct, frozen=True):
+    """What one process measured for one case and metric.
+
+    kind: "quantiles" for n calls, of which `values` has the 0, 5, ... 100 % quantiles; "value" for
+    something measured once, or once for all n calls. Arm.one() and Arm.many() make samples.
+    """
+
+    arm: str
+    case: str
+    metric: str
+    unit: Unit
+    n: int
+    values: list[float]
+    kind: Literal["quantiles", "value"]
+
+    @property
+    def value(self) -> float:
+        """The number that stands for the process: its one value, or its median."""
+        return self.values[MEDIAN] if self.kind == "quantiles" else self.values[0]
 
 
 class Arm(msgspec.Struct, frozen=True):
-    """One thing that is compared. role aa: a second copy of an arm, its id that arm's with #2."""
+    """One thing that is compared.
+
+    transport is empty for a codec alone and for the control. role: "aa" is a second copy of another
+    arm, with that arm's id and "#2", and differs from it by noise alone. "control" uses no
+    transport and shows what the machine did meanwhile.
+    """
 
     id: str
     transport: str
@@ -35,44 +84,73 @@ class Arm(msgspec.Struct, frozen=True):
 
     @property
     def original(self) -> str:
-        """The arm that an A/A arm is a copy of."""
+        """The id of the arm that an A/A arm is a copy of."""
         return self.id.partition("#")[0]
 
-
-class Suite(msgspec.Struct, frozen=True):
-    """What a suite asks."""
-
-    question: str
-    unit: str = ""
-
-
-class Sample(msgspec.Struct, frozen=True):
-    """One process: its one value, or the quantiles of the n calls it answered."""
-
-    arm: str
-    case: str
-    metric: str
-    unit: Literal["s", "B", "1/s"]
-    n: int
-    values: list[float]
-    kind: Literal["quantiles", "value"]
-
     @property
-    def value(self) -> float:
-        """What the process counts for: its one value, or its median."""
-        return self.values[MEDIAN] if self.kind == "quantiles" else self.values[0]
+    def usual(self) -> bool:
+        """Whether the codec is its transport's usual one, the first that its traits name."""
+        return self.role == "arm" and load_transport(self.transport).traits.codecs[0] == self.codec
+
+    def one(self, case: str, metric: str, value: float, unit: Unit = SECONDS, n: int = 1) -> Sample:
+        """A sample of something that a process measures once; n calls are behind it."""
+        return Sample(self.id, case, metric, unit, n, [rounded(value)], "value")
+
+    def many(self, case: str, metric: str, values: Sequence[float], unit: Unit = SECONDS) -> Sample:
+        """A sample of something that a process measures repeatedly, at least once.
+
+        Where there was only time for one call the sample is of kind "value".
+        """
+        if len(values) == 1:
+            return self.one(case, metric, values[0], unit)
+        return Sample(self.id, case, metric, unit, len(values), quantiles(values), "quantiles")
 
 
-class Block(msgspec.Struct, frozen=True):
-    """Every arm once, in fresh processes, in random order; file is set when files are merged."""
+def rounded(value: float) -> float:
+    """The value with DIGITS significant digits."""
+    return float(f"{value:.{DIGITS}g}")
+
+
+def quantiles(values: Sequence[float]) -> list[float]:
+    """The 0, 5, ... 100 % quantiles, rounded; between two values they are interpolated."""
+    ordered = sorted(values)
+    found = []
+    for step in range(QUANTILES):
+        place = step * (len(ordered) - 1) / (QUANTILES - 1)
+        below = int(place)
+        above = min(below + 1, len(ordered) - 1)
+        found.append(rounded(ordered[below] + (ordered[above] - ordered[below]) * (place - below)))
+    return found
+
+
+class Affinity(msgspec.Struct, frozen=True):
+    """The CPUs on which a measuring process and each of its plugins could really run."""
+
+    host: tuple[int, ...]
+    plugin: list[tuple[int, ...]]
+
+
+class Block(msgspec.Struct, frozen=True, kw_only=True):
+    """Every arm of a suite once, in fresh processes, in the random order that `order` gives.
+
+    before and after: what else the machine did, as machine.load() tells it. affinity: by arm.
+    """
 
     suite: str
     number: int
     placement: str
     order: list[str]
-    samples: list[Sample]
     before: dict[str, Any] = {}
     after: dict[str, Any] = {}
+    affinity: dict[str, Affinity] = {}
+    samples: list[Sample]
+
+
+class Suite(msgspec.Struct, frozen=True):
+    """The question that a suite answers, and the unit of most of its samples."""
+
+    question: str
+    unit: str = ""
 
 
 class NotRun(msgspec.Struct, frozen=True):
@@ -83,7 +161,7 @@ class NotRun(msgspec.Struct, frozen=True):
 
 
 class ConformanceResult(msgspec.Struct, frozen=True):
-    """The totals of one transport and codec by status, and the ids of vectors that failed."""
+    """One transport and codec: how many vectors by status, and the ids of those that failed."""
 
     transport: str
     codec: str
@@ -92,14 +170,18 @@ class ConformanceResult(msgspec.Struct, frozen=True):
 
 
 class Conformance(msgspec.Struct, frozen=True):
-    """The conformance matrix at the commit that was measured."""
+    """The conformance matrix of the code that was measured."""
 
     vectors: int
     results: list[ConformanceResult]
 
 
-class Evidence(msgspec.Struct, frozen=True):
-    """One run, or several that agree in everything that must."""
+class Evidence(msgspec.Struct, kw_only=True):
+    """A file of evidence: one run, or several that were merged.
+
+    The members are in the order in which they are written. A run adds blocks to it, and at the end
+    sets `complete`.
+    """
 
     format: int
     profile: str
@@ -113,13 +195,9 @@ class Evidence(msgspec.Struct, frozen=True):
     facts: dict[str, Any]
     arms: list[Arm]
     suites: dict[str, Suite]
-    blocks: list[Block]
     not_run: list[NotRun]
     conformance: Conformance | None = None
-
-    def arm(self, name: str) -> Arm | None:
-        """The arm of that id, if the run had it."""
-        return next((arm for arm in self.arms if arm.id == name), None)
+    blocks: list[Block]
 
     @property
     def measured(self) -> list[Arm]:
@@ -127,14 +205,34 @@ class Evidence(msgspec.Struct, frozen=True):
         return [arm for arm in self.arms if arm.role == "arm"]
 
 
-def load(path: Path) -> Evidence:
-    """One file, or EvidenceError with the file, the place in it and what is wrong."""
+def write(path: Path, evidence: Evidence) -> None:
+    """Write the file, or replace it in one step: an interrupt leaves the old file or the new one.
+
+    Each member and each block has a line of its own, so that two files can be compared line by
+    line. Raises EvidenceError.
+    """
+    members = {name: getattr(evidence, name) for name in evidence.__struct_fields__}
+    blocks = b",\n  ".join(msgspec.json.encode(block) for block in members.pop("blocks"))
+    lines = [b'"%s": %s' % (n.encode(), msgspec.json.encode(v)) for n, v in members.items()]
+    lines.append(b'"blocks": [\n  ' + blocks + b"\n ]")
+    part = path.with_name(f".{path.name}.part")
     try:
-        data = path.read_bytes()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as file:
+            file.write(b"{\n " + b",\n ".join(lines) + b"\n}\n")
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        raise EvidenceError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def load(path: Path) -> Evidence:
+    """The evidence of one file. Raises EvidenceError."""
+    try:
+        found = msgspec.json.decode(path.read_bytes(), type=Evidence)
     except OSError as error:
         raise EvidenceError(f"{path}: cannot be read: {error.strerror}") from error
-    try:
-        found = msgspec.json.decode(data, type=Evidence)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise EvidenceError(f"{path}: not an evidence file: {error}") from error
     problem = _problem(found)
@@ -144,7 +242,7 @@ def load(path: Path) -> Evidence:
 
 
 def _problem(found: Evidence) -> str:
-    """The first thing wrong with the file's sense, empty if there is none."""
+    """The first thing wrong that the types cannot show; empty if there is none."""
     if found.format != FORMAT:
         return f"format {found.format}; this version reads format {FORMAT}"
     names = [arm.id for arm in found.arms]
@@ -174,124 +272,64 @@ def _sample_problem(sample: Sample, arms: list[str]) -> str:
     return ""
 
 
+def resume(path: Path, fresh: Evidence) -> Evidence:
+    """The evidence of an interrupted run, for its blocks to be continued.
+
+    fresh: what a new run would begin with now. Raises EvidenceError if the run was completed, or if
+    anything of MUST_AGREE_TO_RESUME or of the facts has changed since, with all that has.
+    """
+    found = load(path)
+    if found.complete:
+        raise EvidenceError(f"{path}: the run is complete; there is nothing to resume")
+    # Through JSON, as the file was: what was a tuple is a list there.
+    now = msgspec.json.decode(msgspec.json.encode(fresh), type=Evidence)
+    differing = differences(found, now, MUST_AGREE_TO_RESUME)
+    if differing:
+        raise EvidenceError(
+            f"{path}: cannot be resumed, as its blocks were measured under other conditions than"
+            f" now: {'; '.join(differing)}"
+        )
+    return found
+
+
 def merge(paths: Sequence[Path]) -> Evidence:
-    """The files as one; EvidenceError if a fact that must agree does not. Order does not matter."""
+    """The files as one, whatever their order.
+
+    Raises EvidenceError if anything of MUST_AGREE or of the facts differs, with all that does.
+    """
     loaded = sorted(((load(path), path) for path in paths), key=lambda pair: pair[0].started)
     if not loaded:
         raise EvidenceError("no evidence file was given")
     first, origin = loaded[0]
     for other, path in loaded[1:]:
-        differing = disagreements(first, other)
+        differing = differences(first, other, MUST_AGREE)
         if differing:
             raise EvidenceError(
-                f"{origin} and {path} are not evidence of one thing: {'; '.join(differing)}."
-                " Report them apart."
+                f"{origin} and {path} are not evidence of the same thing: {'; '.join(differing)}."
+                " Report on each alone."
             )
     return _joined([found for found, _ in loaded]) if len(loaded) > 1 else first
 
 
-def disagreements(one: Evidence, other: Evidence) -> list[str]:
-    """What must agree and does not, each as a sentence."""
-    pairs = [
-        (name, getattr(one, name), getattr(other, name))
-        for name in ("commit", "dirty", "project_version", "arms", "suites")
-    ]
-    names = sorted(one.facts.keys() | other.facts.keys())
-    pairs += [(f"fact {name}", one.facts.get(name), other.facts.get(name)) for name in names]
+def differences(one: Evidence, other: Evidence, members: Sequence[str]) -> list[str]:
+    """Which of the members and of the facts differ, each with both values."""
+    pairs = [(name, getattr(one, name), getattr(other, name)) for name in members]
+    facts = sorted(one.facts.keys() | other.facts.keys())
+    pairs += [(f"fact {name}", one.facts.get(name), other.facts.get(name)) for name in facts]
     return [f"{name}: {a!r} and {b!r}" for name, a, b in pairs if a != b]
 
 
 def _joined(runs: list[Evidence]) -> Evidence:
-    """Blocks are numbered on from run to run, as a block is what is resampled."""
+    """The runs as one. Each run's blocks get numbers of their own: blocks are what is resampled."""
     blocks: list[Block] = []
     for run in runs:
         offset = 1 + max((block.number for block in blocks), default=-1)
         blocks += [msgspec.structs.replace(b, number=b.number + offset) for b in run.blocks]
-    skipped = {(gap.what, gap.why): gap for run in runs for gap in run.not_run}
     return msgspec.structs.replace(
         runs[0],
         ended=max(run.ended for run in runs),
         complete=all(run.complete for run in runs),
         blocks=blocks,
-        not_run=list(skipped.values()),
+        not_run=list(dict.fromkeys(gap for run in runs for gap in run.not_run)),
         conformance=next((run.conformance for run in runs if run.conformance), None),
     )
-
-
-# The evidence file while it grows: written whole after each block, or read to go on with.
-#
-# One line a member and one line a block, so that a difference between two files can be read.
-
-BLOCKS = "blocks"
-
-
-class StoreError(LabError):
-    """The file cannot be written, or a run cannot be gone on with from it."""
-
-
-class Store:
-    """One evidence file. document is all of it but the blocks, which only ever are added."""
-
-    def __init__(self, path: Path, document: dict[str, Any], blocks: list[dict[str, Any]]) -> None:
-        self.path = path
-        self.document = document
-        self._blocks = [msgspec.json.encode(block) for block in blocks]
-        self.done = {(b["suite"], b["placement"], b["number"]) for b in blocks}
-
-    def add(self, blocks: list[dict[str, Any]]) -> None:
-        """Add finished blocks; they are in the file after write()."""
-        self._blocks += [msgspec.json.encode(block) for block in blocks]
-        self.done |= {(b["suite"], b["placement"], b["number"]) for b in blocks}
-
-    def write(self) -> None:
-        """Put everything into the file, which at any time is the old one whole or the new one."""
-        members = [
-            b'"' + name.encode() + b'": ' + msgspec.json.encode(value)
-            for name, value in self.document.items()
-        ]
-        blocks = b",\n  ".join(self._blocks)
-        members.append(b'"' + BLOCKS.encode() + b'": [\n  ' + blocks + b"\n ]")
-        data = b"{\n " + b",\n ".join(members) + b"\n}\n"
-        part = self.path.with_name(f".{self.path.name}.part")
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with part.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(self.path)
-        except OSError as error:
-            raise StoreError(f"{self.path} cannot be written: {error.strerror}") from error
-
-
-def resume(path: Path, fresh: dict[str, Any]) -> Store:
-    """The file of an interrupted run, to go on with.
-
-    fresh is the document that the run would begin with now: what has to agree must agree. Raises
-    StoreError with every member that does not.
-    """
-    try:
-        found: dict[str, Any] = msgspec.json.decode(path.read_bytes())
-        blocks = found.pop(BLOCKS)
-        differing = _differing(found, msgspec.json.decode(msgspec.json.encode(fresh)))
-        complete = found["complete"]
-    except OSError as error:
-        raise StoreError(f"{path} cannot be read: {error.strerror}") from error
-    except (msgspec.DecodeError, KeyError, AttributeError, TypeError) as error:
-        raise StoreError(f"{path} is not an evidence file: {error!r}") from error
-    if complete:
-        raise StoreError(f"{path} is complete: there is nothing to go on with")
-    if differing:
-        raise StoreError(
-            f"{path} was begun under other conditions, so its blocks cannot be set beside new"
-            f" ones: {'; '.join(differing)}"
-        )
-    return Store(path, found, blocks)
-
-
-def _differing(found: dict[str, Any], fresh: dict[str, Any]) -> list[str]:
-    names = ("format", "profile", "commit", "project_version", "arms", "suites")
-    pairs = [(name, found[name], fresh[name]) for name in names]
-    before, now = found["facts"], fresh["facts"]
-    pairs += [(f"facts/{n}", before.get(n), now.get(n)) for n in sorted({*before, *now})]
-    return [f"{name} was {was!r}, is {new!r}" for name, was, new in pairs if was != new]

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from transportlab.cli import app
-from transportlab.evidence.record import EvidenceError, load, merge
+from transportlab.evidence.record import EvidenceError
 from transportlab.evidence.report.config import load_settings
 from transportlab.evidence.report.document import write
 from transportlab.evidence.report.formatting import amount, digits, listed, table
@@ -118,74 +118,6 @@ def test_provenance_is_in_the_report(written: Path) -> None:
     assert "flags x, y" in text
     assert "| seconds stolen during a block | 0.25 to 0.25 |" in text
     assert "transportlab reproduce" in text
-
-
-def test_runs_that_agree_are_merged_and_count_together(
-    write_evidence: Write, synthesize: Synthesize
-) -> None:
-    one = write_evidence(synthesize(1, blocks=3), "1.json")
-    two = write_evidence(synthesize(2, blocks=4), "2.json")
-    merged = merge([two, one])
-    assert merged == merge([one, two])
-    assert sum(block.suite == "session" for block in merged.blocks) == 7
-    numbers = [block.number for block in merged.blocks if block.suite == "session"]
-    assert len(set(numbers)) == 7
-    assert len(merged.not_run) == 1
-
-
-def test_runs_of_different_machines_or_builds_are_not_merged(
-    write_evidence: Write, synthesize: Synthesize
-) -> None:
-    other = synthesize(2)
-    other["facts"]["kernel"] = "Linux 7"
-    other["commit"] = "another"
-    with pytest.raises(EvidenceError, match="fact kernel") as raised:
-        merge([write_evidence(), write_evidence(other, "other.json")])
-    assert "commit" in str(raised.value)
-    assert "other.json" in str(raised.value)
-    with pytest.raises(EvidenceError, match="no evidence file"):
-        merge([])
-
-
-def _set(made: dict[str, Any], path: str, value: Any) -> None:
-    *way, last = path.split("/")
-    at: Any = made
-    for step in way:
-        at = at[int(step) if step.isdigit() else step]
-    at[int(last) if last.isdigit() else last] = value
-
-
-@pytest.mark.parametrize(
-    ("path", "value", "words"),
-    [
-        ("format", 2, "format 2; this version reads format 1"),
-        ("seed", "x", r"\$.seed"),
-        ("arms/1/id", "grpc-protobuf", "is there twice"),
-        ("arms/0/role", "king", r"arms\[0\]"),
-        ("blocks/0/suite", "nothing", "blocks/0: suite nothing"),
-        ("blocks/0/samples/0/arm", "nobody", "blocks/0/samples/0: arm nobody"),
-        ("blocks/0/samples/0/values", [1.0, 2.0], "blocks/0/samples/0: 2 values"),
-        ("blocks/0/samples/0/values", [float(21 - n) for n in range(21)], "quantiles fall"),
-        ("blocks/0/samples/0/values", [-1.0] * 21, "negative"),
-    ],
-)
-def test_a_file_that_is_no_evidence_says_where_and_why(
-    write_evidence: Write, synthesize: Synthesize, path: str, value: Any, words: str
-) -> None:
-    made = synthesize(blocks=1)
-    _set(made, path, value)
-    file = write_evidence(made)
-    with pytest.raises(EvidenceError, match=words) as raised:
-        load(file)
-    assert str(file) in str(raised.value)
-
-
-def test_a_file_that_is_not_there_or_not_json_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(EvidenceError, match="cannot be read"):
-        load(tmp_path / "none.json")
-    (tmp_path / "bad.json").write_bytes(b"{")
-    with pytest.raises(EvidenceError, match="not an evidence file"):
-        load(tmp_path / "bad.json")
 
 
 def test_settings_are_checked(tmp_path: Path) -> None:

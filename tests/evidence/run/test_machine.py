@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from transportlab.data import ROOT
-from transportlab.evidence.run import machine as facts
+from transportlab.evidence.run import machine
 
 
 def test_facts_do_not_change_while_nothing_does() -> None:
-    assert facts.facts() == facts.facts()
+    assert machine.facts() == machine.facts()
 
 
 def test_facts_are_json_and_name_what_figures_depend_on() -> None:
-    found = json.loads(json.dumps(facts.facts()))
+    found = json.loads(json.dumps(machine.facts()))
     assert found["python"]["version"] == ".".join(map(str, sys.version_info[:3]))
     assert found["versions"]["msgspec"]
     assert found["topology"]["available"]
@@ -27,12 +27,12 @@ def test_facts_are_json_and_name_what_figures_depend_on() -> None:
 def test_what_the_machine_does_not_show_is_not_visible(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(facts, "CPU", tmp_path)
-    found = facts.facts()
+    monkeypatch.setattr(machine, "CPU", tmp_path)
+    found = machine.facts()
     for name in ("governor", "turbo", "cpuidle_driver"):
         assert found[name] == "not visible"
     assert found["mitigations"] == {}
-    assert facts.read(tmp_path / "none") == "not visible"
+    assert machine.read(tmp_path / "none") == "not visible"
 
 
 def test_turbo_is_told_as_the_driver_shows_it(
@@ -40,29 +40,29 @@ def test_turbo_is_told_as_the_driver_shows_it(
 ) -> None:
     (tmp_path / "intel_pstate").mkdir()
     (tmp_path / "intel_pstate" / "no_turbo").write_text("1\n")
-    monkeypatch.setattr(facts, "CPU", tmp_path)
-    assert facts.facts()["turbo"] == "no_turbo=1"
+    monkeypatch.setattr(machine, "CPU", tmp_path)
+    assert machine.facts()["turbo"] == "no_turbo=1"
 
 
 def test_a_library_that_is_not_there_has_no_backend(monkeypatch: pytest.MonkeyPatch) -> None:
     def absent(_: str) -> None:
         raise ImportError
 
-    monkeypatch.setattr(facts, "import_module", absent)
-    assert facts.facts()["protobuf_backend"] == "not installed"
+    monkeypatch.setattr(machine, "import_module", absent)
+    assert machine.facts()["protobuf_backend"] == "not installed"
 
 
 def test_the_source_digest_changes_with_code_and_with_nothing_else(tmp_path: Path) -> None:
     code = tmp_path / "transportlab" / "a.py"
     code.parent.mkdir()
     code.write_text("x = 1\n")
-    before = facts.source_digest(tmp_path)
+    before = machine.source_digest(tmp_path)
     (tmp_path / "README.md").write_text("new")
     (code.parent / "__pycache__").mkdir()
     (code.parent / "__pycache__" / "a.pyc").write_text("x")
-    assert facts.source_digest(tmp_path) == before
+    assert machine.source_digest(tmp_path) == before
     code.write_text("x = 2\n")
-    assert facts.source_digest(tmp_path) != before
+    assert machine.source_digest(tmp_path) != before
 
 
 def test_the_source_digest_of_a_wheel_leaves_out_the_data_that_comes_with_it(
@@ -71,18 +71,18 @@ def test_the_source_digest_of_a_wheel_leaves_out_the_data_that_comes_with_it(
     code = tmp_path / "transportlab" / "a.py"
     code.parent.mkdir()
     code.write_text("x = 1\n")
-    before = facts.source_digest(tmp_path)
+    before = machine.source_digest(tmp_path)
     (code.parent / "_data").mkdir()
     (code.parent / "_data" / "claims.json").write_text("[]")
-    assert facts.source_digest(tmp_path) == before
+    assert machine.source_digest(tmp_path) == before
 
 
 def test_a_repository_that_the_environment_is_in_is_not_the_projects_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     subprocess.run(["git", "init"], cwd=tmp_path, check=True, capture_output=True)
-    monkeypatch.setattr(facts, "ROOT", tmp_path / "site-packages")
-    assert facts.commit() == ("unknown", True)
+    monkeypatch.setattr(machine, "ROOT", tmp_path / "site-packages")
+    assert machine.commit() == ("unknown", True)
 
 
 def test_commit_and_dirty_are_those_of_the_checkout(
@@ -92,20 +92,20 @@ def test_commit_and_dirty_are_those_of_the_checkout(
         who = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
         subprocess.run(["git", *who, *arguments], cwd=tmp_path, check=True, capture_output=True)
 
-    monkeypatch.setattr(facts, "ROOT", tmp_path)
-    assert facts.commit() == ("unknown", True)
+    monkeypatch.setattr(machine, "ROOT", tmp_path)
+    assert machine.commit() == ("unknown", True)
     git("init")
     git("commit", "--allow-empty", "-m", "first")
-    head, dirty = facts.commit()
+    head, dirty = machine.commit()
     assert len(head) == 40
     assert not dirty
     (tmp_path / "new").write_text("")
-    assert facts.commit() == (head, True)
+    assert machine.commit() == (head, True)
 
 
 def test_places_of_this_machine_are_taken_out_of_reasons() -> None:
     text = f"{ROOT}/x {tempfile.gettempdir()}/y {Path.home()}/z {sys.prefix}/bin"
-    found = facts.without_places(text)
+    found = machine.without_places(text)
     assert "$ROOT/x" in found
     assert "$TMP/y" in found
     for place in (str(ROOT), sys.prefix, tempfile.gettempdir()):
@@ -113,7 +113,7 @@ def test_places_of_this_machine_are_taken_out_of_reasons() -> None:
 
 
 def test_load_is_told_or_not_visible(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert facts.load()["load1"] >= 0
-    monkeypatch.setattr(facts, "read", lambda _: "not visible")
-    found = facts.load()
+    assert machine.load()["load1"] >= 0
+    monkeypatch.setattr(machine, "read", lambda _: "not visible")
+    found = machine.load()
     assert (found["steal"], found["pressure_cpu"]) == ("not visible", "not visible")

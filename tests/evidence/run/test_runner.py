@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-from importlib import import_module
 from pathlib import Path
 from sysconfig import get_path
 from typing import Any
@@ -15,13 +14,12 @@ import jsonschema
 import pytest
 
 from transportlab.errors import UsageError
-from transportlab.evidence import record as reader
-from transportlab.evidence.record import StoreError
-from transportlab.evidence.run import runner as running
+from transportlab.evidence.record import Conformance, EvidenceError, NotRun, load, write
+from transportlab.evidence.run import runner
 from transportlab.evidence.run.placement import available_cpus
 from transportlab.evidence.run.plan import transport_arms
+from transportlab.evidence.run.process import MeasureError, run_task
 from transportlab.evidence.run.runner import EvidenceRun, Options
-from transportlab.evidence.run.subprocess import MeasureError, run_job
 from transportlab.evidence.suites import STEADY
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -38,7 +36,7 @@ def measured(out: Path, *suites: str, **others: Any) -> dict[str, Any]:
 def checked(out: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(out.read_text())
     jsonschema.validate(found, SCHEMA)
-    reader.load(out)
+    load(out)
     return found
 
 
@@ -129,23 +127,23 @@ def test_an_interrupted_run_leaves_a_valid_file_and_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out, calls = tmp_path / "e.json", []
-    real = run_job
+    real = run_task
 
-    def interrupted(job: Any) -> Any:
-        calls.append(job)
+    def interrupted(task: Any) -> Any:
+        calls.append(task)
         if len(calls) > 3:
             raise KeyboardInterrupt
-        return real(job)
+        return real(task)
 
     arms = {"only": few_arms()[:1]}
-    monkeypatch.setattr(running, "run_job", interrupted)
+    monkeypatch.setattr(runner, "run_task", interrupted)
     options = Options("smoke", out, 3, ("session", "unary"), only=few_arms()[:1])
     with pytest.raises(KeyboardInterrupt):
         EvidenceRun(options).go()
     before = checked(out)
     assert not before["complete"]
     assert len(before["blocks"]) == 1
-    monkeypatch.setattr(running, "run_job", real)
+    monkeypatch.setattr(runner, "run_task", real)
     after = measured(out, "session", "unary", resume=True, **arms)
     assert after["complete"]
     assert after["seed"] == 3
@@ -157,22 +155,22 @@ def test_an_interrupted_run_leaves_a_valid_file_and_goes_on(
 def test_a_run_does_not_go_on_with_other_suites(tmp_path: Path) -> None:
     out = tmp_path / "e.json"
     run = EvidenceRun(Options("smoke", out, suites=("unary",), only=few_arms()[:1]))
-    run.store.write()
-    with pytest.raises(StoreError, match="suites was"):
+    write(out, run.evidence)
+    with pytest.raises(EvidenceError, match="suites: "):
         EvidenceRun(Options("smoke", out, suites=("codec",), resume=True))
 
 
 def test_an_arm_that_fails_is_told_and_the_others_are_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = run_job
+    real = run_task
 
-    def failing(job: Any) -> Any:
-        if job.arm.role == "aa":
+    def failing(task: Any) -> Any:
+        if task.arm.role == "aa":
             raise MeasureError("exit status 1: it fell over")
-        return real(job)
+        return real(task)
 
-    monkeypatch.setattr(running, "run_job", failing)
+    monkeypatch.setattr(runner, "run_task", failing)
     found = measured(tmp_path / "e.json", "session", only=few_arms()[:1])
     (block,) = found["blocks"]
     assert {sample["arm"] for sample in block["samples"]} == {few_arms()[0], "control"}
@@ -186,11 +184,10 @@ def test_an_arm_that_fails_is_told_and_the_others_are_measured(
 def test_with_one_cpu_split_is_not_run_and_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "available_cpus", lambda: available_cpus()[:1])
+    monkeypatch.setattr(runner, "available_cpus", lambda: available_cpus()[:1])
     run = EvidenceRun(Options("quick", tmp_path / "e.json", only=few_arms()))
     assert not [block for block in run.plan if block.placement == "split"]
-    why = {"what": "placement split", "why": "only one CPU is available"}
-    assert why in run.store.document["not_run"]
+    assert NotRun("placement split", "only one CPU is available") in run.evidence.not_run
 
 
 @pytest.mark.parametrize(
@@ -210,20 +207,19 @@ def test_unknown_names_are_refused(tmp_path: Path, options: dict[str, Any], prob
 def test_conformance_is_a_part_of_a_run_of_all_suites(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = {"vectors": 1, "results": []}
+    told = Conformance(1, [])
     chosen: list[str] = []
 
-    def conformance(arms: list[Any]) -> dict[str, Any]:
+    def conformance(arms: list[Any]) -> Conformance:
         chosen.extend(arm.id for arm in arms)
         return told
 
-    # Where run.py finds it, also where another test has had the package imported anew.
-    monkeypatch.setattr(
-        import_module("transportlab.evidence.run.conformance"), "conformance", conformance
-    )
-    monkeypatch.setattr(EvidenceRun, "_is_done", lambda *_: True)  # nothing but the matrix
-    found = measured(tmp_path / "e.json", only=few_arms()[:1])
-    assert found["conformance"] == told
+    monkeypatch.setattr(runner, "conformance", conformance)
+    run = EvidenceRun(Options("smoke", tmp_path / "e.json", only=few_arms()[:1]))
+    run.plan.clear()  # nothing but the matrix
+    run.go()
+    found = checked(tmp_path / "e.json")
+    assert found["conformance"] == {"vectors": 1, "results": []}
     usual = {arm.id for arm in transport_arms()[0] if arm.usual}
     assert set(chosen) == usual
     left_out = {entry["what"] for entry in found["not_run"]}
@@ -265,4 +261,4 @@ def test_the_command_refuses_what_does_not_exist(tmp_path: Path) -> None:
     missing = [*command[:-1], "smoke", "--resume", "--out", str(tmp_path / "none.json")]
     done = subprocess.run(missing, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "none.json cannot be read" in done.stderr
+    assert "none.json: cannot be read" in done.stderr

@@ -1,37 +1,40 @@
-"""The conformance matrix for an evidence file, by several threads: nothing is measured meanwhile.
+"""The conformance matrix of an evidence file. Nothing is measured meanwhile, so it uses all CPUs.
 
-Arms in this process come first and alone, as what they print is caught by the process's own stderr.
-The others are cut into parts, so that no CPU is idle while one arm is not done.
+The arms that run inside this process come first, one at a time, because what they print is caught
+from the process's own stderr. The vectors of each other arm are cut into parts that run in
+parallel, so that no CPU is idle at the end.
 """
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+
+import msgspec
 
 from transportlab.conformance.result import ArmResult, Report
 from transportlab.conformance.runner import Options, disagreements, run_matrix
 from transportlab.conformance.vectors import Vector, load_vectors
+from transportlab.evidence.record import Arm, Conformance
 from transportlab.evidence.run.placement import available_cpus
-from transportlab.evidence.run.plan import Arm
 from transportlab.registry import load_transport
 
 PARTS = 4
-"""Into so many parts an arm's vectors are cut."""
+"""How many parts an arm's vectors are cut into."""
 
 
-def conformance(arms: list[Arm], vectors: list[Vector] | None = None) -> dict[str, Any]:
-    """The member `conformance` of the file: all vectors on those arms."""
+def conformance(arms: list[Arm], vectors: list[Vector] | None = None) -> Conformance:
+    """The results of the vectors, all unless given, on each of the arms."""
     chosen = list(load_vectors()) if vectors is None else vectors
-    apart = [arm for arm in arms if load_transport(arm.transport).traits.isolated]
-    found = {arm.id: _run(arm, chosen) for arm in arms if arm not in apart}
-    work = [(arm, part) for arm in apart for n in range(PARTS) if (part := chosen[n::PARTS])]
+    isolated = [arm for arm in arms if load_transport(arm.transport).traits.isolated]
+    found = {arm.id: _run(arm, chosen) for arm in arms if arm not in isolated}
+    work = [(arm, part) for arm in isolated for n in range(PARTS) if (part := chosen[n::PARTS])]
     # A vector waits for its plugin as often as it computes, hence one thread more than CPUs.
     with ThreadPoolExecutor(len(available_cpus()) + 1) as pool:
         parts = list(pool.map(_run, *zip(*work, strict=True))) if work else []
-    for arm in apart:
+    for arm in isolated:
         own = [part for (of, _), part in zip(work, parts, strict=True) if of == arm]
         found[arm.id] = _joined(own, chosen)
     results = [found[arm.id] for arm in arms]
-    return Report(tuple(chosen), tuple(results), tuple(disagreements(results))).evidence()
+    report = Report(tuple(chosen), tuple(results), tuple(disagreements(results)))
+    return msgspec.convert(report.evidence(), Conformance)
 
 
 def _run(arm: Arm, vectors: list[Vector]) -> ArmResult:

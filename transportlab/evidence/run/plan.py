@@ -1,35 +1,40 @@
-"""How much a run measures: blocks by group of suites and placement, and the effort in a process.
+"""The plan of a run: how much is measured, which arms can be, and in which order.
 
-The process start is the unit, so a profile that has to be short has fewer calls in a process
-rather than fewer blocks: a case gets hundredths of a second. What a group is measured for decides
-where. Round trips depend on the placement, so the steady suites have all of their blocks on each
-pinned one and, in full, some unpinned; a start and a whole apply are what an operator sees, who
-pins nothing, so all or most of their blocks are unpinned. Codecs have one process, for which there
-is nothing to split, and little noise. The largest payloads are for full alone.
+The unit of measurement is a process start, so a short profile makes fewer calls in each process,
+not fewer blocks. Where the blocks are placed depends on what the group is for:
 
-On two idle cores, conformance included, quick is made for less than four minutes and full for 25;
-the file of full is made for less than 10 MB.
+    steady      a round trip depends on the placement, so every pinned placement has all blocks; in
+                full the scheduler has some as well
+    handshake,  an operator waits for these, and pins nothing, so all or most blocks are unpinned
+    session
+    codec       one process with little noise, and nothing to split
+
+On two idle cores, with the conformance matrix, `quick` takes less than four minutes. `full` takes
+25 and writes less than 10 MB; it alone has the largest payloads.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from random import Random
 
-from transportlab.channel import EndpointKind
+from transportlab.channel import EndpointKind, Transport
 from transportlab.errors import PluginError
+from transportlab.evidence.record import Arm
 from transportlab.evidence.run.placement import SAME, SPLIT, UNPINNED
 from transportlab.evidence.run.timing import Effort
 from transportlab.host.discovery import find
-from transportlab.registry import load_transport, transport_names
+from transportlab.registry import load_transport, missing_libraries, transport_names
 
 Blocks = Mapping[str, Mapping[str, int]]
-"""Group -> placement -> how many blocks."""
+"""How many blocks, by group of suites and by placement."""
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A run's size. every_codec: whether the conformance matrix has more than the usual codecs."""
+    """How much a run measures.
+
+    every_codec: whether the conformance matrix covers all codecs, not each transport's usual one.
+    """
 
     blocks: Blocks
     effort: Effort
@@ -68,85 +73,60 @@ PROFILES = {
     ),
 }
 
-
-# What is compared: each transport with each of its codecs, a second copy of one, and a control.
-
-ARM, COPY, CONTROL = "arm", "aa", "control"
+CONTROL_ARM = Arm("control", "", "", "control")
 
 BACKENDS = ("echo", "crontab")
 """The plugins that the suites run."""
 
 
-@dataclass(frozen=True, slots=True)
-class Arm:
-    """One thing that is compared; copies are told apart by id alone."""
-
-    id: str
-    transport: str
-    codec: str
-    role: str = ARM
-
-    @property
-    def usual(self) -> bool:
-        """Whether the codec is the transport's usual one, which stands for its carriage."""
-        return self.role == ARM and load_transport(self.transport).traits.codecs[0] == self.codec
-
-
-CONTROL_ARM = Arm("control", "", "", CONTROL)
-"""A pipe echo: what the machine itself did meanwhile."""
-
-
 def transport_arms() -> tuple[list[Arm], list[tuple[str, str]]]:
-    """The arms that can run here, and what cannot with why."""
+    """The arms that can be measured here; and the transports that cannot, each with the reason."""
     arms: list[Arm] = []
     missing = []
     for name in transport_names():
-        traits = load_transport(name).traits
-        reason = _missing(traits.endpoint, traits.requires)
+        transport = load_transport(name)
+        reason = _missing(transport)
         if reason:
             missing.append((name, reason))
             continue
-        arms += [Arm(f"{name}-{codec}", name, codec) for codec in traits.codecs]
+        arms += [Arm(f"{name}-{codec}", name, codec, "arm") for codec in transport.traits.codecs]
     return arms, missing
 
 
-def _missing(endpoint: EndpointKind, requires: tuple[str, ...]) -> str:
-    absent = [library for library in requires if find_spec(library) is None]
+def _missing(transport: Transport) -> str:
+    """Why the transport cannot be measured here; empty if it can."""
+    absent = missing_libraries(transport)
     if absent:
         return f"not installed: {', '.join(absent)}"
+    endpoint = transport.traits.endpoint
     if endpoint is EndpointKind.OBJECT:
         return ""
+    library = endpoint is EndpointKind.LIBRARY
     try:
         for backend in BACKENDS:
-            find(backend, library=endpoint is EndpointKind.LIBRARY)
+            find(backend, library=library)
     except PluginError as error:
-        library = endpoint is EndpointKind.LIBRARY and error.code == "E-NOT-FOUND"
-        return "no libraries were built (no C compiler)" if library else error.code
+        unbuilt = library and error.code == "E-NOT-FOUND"
+        return "no libraries were built (no C compiler)" if unbuilt else error.code
     return ""
 
 
 def codec_arms(arms: list[Arm]) -> list[Arm]:
-    """The codecs that the transports carry, each as an arm of its own."""
+    """The codecs of the arms that use a wire, each as an arm without a transport."""
     carried = {arm.codec for arm in arms if load_transport(arm.transport).traits.wire}
-    return [Arm(f"codec-{codec}", "", codec) for codec in sorted(carried)]
+    return [Arm(f"codec-{codec}", "", codec, "arm") for codec in sorted(carried)]
 
 
 def copy_of(arms: list[Arm]) -> Arm:
-    """The A/A arm: the first arm that has a plugin process, if there is one, once more."""
+    """The A/A arm: a copy of the first arm that has a plugin process, else of the first."""
     isolated = [a for a in arms if a.transport and load_transport(a.transport).traits.isolated]
     original = (isolated or arms)[0]
-    return Arm(f"{original.id}#2", original.transport, original.codec, COPY)
-
-
-# The order of a run: blocks of every kind all over its time, arms in random order in each.
-#
-# It follows from the seed and from what is run, and from nothing else, so that a run that was
-# interrupted goes on in the order in which it began.
+    return Arm(f"{original.id}#2", original.transport, original.codec, "aa")
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One block to come: its group, its number among those of its kind, its arms in order."""
+    """A block that is to be measured. number: among the blocks of its group and placement."""
 
     group: str
     placement: str
@@ -155,9 +135,13 @@ class Planned:
 
 
 def schedule(blocks: Blocks, arms: Mapping[str, Sequence[str]], seed: int) -> list[Planned]:
-    """Every block of a run; arms are the ids by group.
+    """The order of a run. arms: ids by group.
 
-    A kind with few blocks has them as evenly between the others as they go.
+    The blocks of each group and placement are spread evenly over the run, so that whatever the
+    machine does for a while meets all of them. Within a block the arms are in random order.
+
+    The same arguments give the same order, so an interrupted run is resumed in the order in which
+    it began.
     """
     chance = Random(seed)  # noqa: S311  # an order, not a secret
     due: list[tuple[float, float, str, str, int]] = []

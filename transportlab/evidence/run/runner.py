@@ -1,7 +1,7 @@
-"""A whole run: the plan of its blocks, the blocks one by one, the file after each.
+"""A whole run: it measures block by block, and writes the evidence file after each.
 
-The file is complete: false until the last block is in it. A block that was interrupted leaves
-nothing; a run goes on with the block that comes next in the same order.
+Until the last block is in it, the file says `complete: false`. A block that was interrupted leaves
+nothing; a resumed run continues with the next block of the same order.
 """
 
 import compileall
@@ -9,20 +9,28 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from transportlab import __version__
 from transportlab.data import ROOT
 from transportlab.errors import LabError, UsageError
-from transportlab.evidence.record import Store, resume
-from transportlab.evidence.run import machine as facts
+from transportlab.evidence.record import (
+    FORMAT,
+    Arm,
+    Block,
+    Evidence,
+    NotRun,
+    Suite,
+    resume,
+    write,
+)
+from transportlab.evidence.run import machine
+from transportlab.evidence.run.conformance import conformance
 from transportlab.evidence.run.placement import Placement, available_cpus, core_of, placement
 from transportlab.evidence.run.plan import (
     CONTROL_ARM,
     PROFILES,
-    Arm,
     Planned,
     Profile,
     codec_arms,
@@ -30,23 +38,24 @@ from transportlab.evidence.run.plan import (
     schedule,
     transport_arms,
 )
+from transportlab.evidence.run.process import MeasureError, run_task
 from transportlab.evidence.run.progress import progress
-from transportlab.evidence.run.subprocess import MeasureError, run_job
-from transportlab.evidence.run.worker import Job, Result
+from transportlab.evidence.run.task import Task
+from transportlab.evidence.run.worker import Result
 from transportlab.evidence.suites import GROUPS, SUITES, load_suite
 from transportlab.evidence.suites.carriage import SIZES as PAYLOADS
 from transportlab.evidence.suites.codec import sizes
 from transportlab.evidence.suites.handshake import plugin_modules
 
-FORMAT = 1
 CONFORMANCE = "conformance"
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What to run. suites empty: all, and the conformance matrix. only: ids of arms, for a few.
+    """What to run.
 
-    seed None: a new one, which the file tells; with resume it is the file's.
+    suites: names; if empty, all suites and the conformance matrix. only: ids of arms, if not all.
+    seed: None for a new one, which the file tells; a resumed run has that of its file.
     """
 
     profile: str
@@ -58,39 +67,40 @@ class Options:
 
 
 class EvidenceRun:
-    """See the module. Raises UsageError for unknown names, StoreError for the file."""
+    """A run that has been planned, to be measured by go().
+
+    Raises UsageError for unknown names, and EvidenceError if the file cannot be resumed.
+    """
 
     def __init__(self, options: Options) -> None:
-        self._profile = _profile(options)
+        self._out = options.out
+        self._profile = _profile(options.profile)
         unknown = sorted(set(options.suites) - set(SUITES))
         if unknown:
             raise UsageError(f"unknown suite {unknown[0]}; there are {', '.join(SUITES)}")
         self._suites = options.suites or SUITES
         self._conformance = not options.suites
-        self._not_run: list[tuple[str, str]] = []
+        self._not_run: list[NotRun] = []
         self._arms = self._all_arms(options.only)
         if "carriage" in self._suites and self._profile.effort.largest < max(PAYLOADS):
             beyond = f"carriage beyond {self._profile.effort.largest} bytes"
-            self._not_run.append((beyond, "the profile full has it"))
+            self._not_run.append(NotRun(beyond, "the profile full has it"))
         self._placements = self._all_placements()
         self._modules: dict[str, tuple[str, ...]] = {}
-        fresh = self._document(options)
-        if options.resume:
-            self.store = resume(options.out, fresh)
-        else:
-            self.store = Store(options.out, fresh, [])
+        fresh = self._begin(options)
+        self.evidence = resume(options.out, fresh) if options.resume else fresh
         ids = {group: tuple(arm.id for arm in arms) for group, arms in self._arms.items()}
         blocks = {
             group: {name: n for name, n in places.items() if name in self._placements}
             for group, places in self._profile.blocks.items()
             if group in ids
         }
-        self.plan = schedule(blocks, ids, self.store.document["seed"])
+        self.plan = schedule(blocks, ids, self.evidence.seed)
 
     def _all_arms(self, only: Sequence[str]) -> dict[str, list[Arm]]:
-        """The arms of each group that is run, copy and control included."""
+        """The arms of each group, with the copy and the control."""
         arms, missing = transport_arms()
-        self._not_run += missing
+        self._not_run += [NotRun(what, why) for what, why in missing]
         found = {}
         for group, suites in GROUPS.items():
             if not set(suites) & set(self._suites):
@@ -108,102 +118,97 @@ class EvidenceRun:
         for name in sorted({n for places in self._profile.blocks.values() for n in places}):
             made = placement(name, available_cpus(), core_of)
             if isinstance(made, str):
-                self._not_run.append((f"placement {name}", made))
+                self._not_run.append(NotRun(f"placement {name}", made))
             else:
                 found[name] = made
         return found
 
-    def _document(self, options: Options) -> dict[str, Any]:
-        commit, dirty = facts.commit()
+    def _begin(self, options: Options) -> Evidence:
+        """The evidence of a run that begins now: no blocks yet."""
+        commit, dirty = machine.commit()
         arms = {arm.id: arm for group in self._arms.values() for arm in group}
+        suites = {name: load_suite(name) for group in self._arms for name in self._of(group)}
+        return Evidence(
+            format=FORMAT,
+            profile=options.profile,
+            seed=options.seed if options.seed is not None else secrets.randbelow(2**31),
+            started=_now(),
+            ended=_now(),
+            complete=False,
+            commit=commit,
+            dirty=dirty,
+            project_version=__version__,
+            facts=machine.facts() | self._own_facts(),
+            arms=list(arms.values()),
+            suites={name: Suite(suite.QUESTION, suite.UNIT) for name, suite in suites.items()},
+            not_run=self._not_run,
+            blocks=[],
+        )
+
+    def _own_facts(self) -> dict[str, Any]:
+        """What figures depend on that is this run's, not the machine's."""
         codecs = {arm.codec for arm in self._arms.get("codec", ()) if arm.codec}
         return {
-            "format": FORMAT,
-            "profile": options.profile,
-            "seed": options.seed if options.seed is not None else secrets.randbelow(2**31),
-            "started": _now(),
-            "ended": _now(),
-            "complete": False,
-            "commit": commit,
-            "dirty": dirty,
-            "project_version": __version__,
-            "facts": facts.facts()
-            | {
-                "placements": {n: asdict(p) for n, p in self._placements.items()},
-                "effort": asdict(self._profile.effort),
-                "message_bytes": {codec: sizes(codec) for codec in sorted(codecs)},
-            },
-            "arms": [asdict(arm) for arm in arms.values()],
-            "suites": {
-                name: {"question": load_suite(name).QUESTION, "unit": load_suite(name).UNIT}
-                for group in self._arms
-                for name in self._of(group)
-            },
-            "not_run": [{"what": what, "why": why} for what, why in self._not_run],
-            "conformance": None,
+            "placements": {name: asdict(place) for name, place in self._placements.items()},
+            "effort": asdict(self._profile.effort),
+            "message_bytes": {codec: sizes(codec) for codec in sorted(codecs)},
         }
 
     def _of(self, group: str) -> tuple[str, ...]:
+        """The suites of a group that are run."""
         return tuple(suite for suite in GROUPS[group] if suite in self._suites)
 
     def go(self) -> None:
         """Measure what is not in the file yet."""
-        todo = [block for block in self.plan if not self._is_done(block)]
+        done = {(block.suite, block.placement, block.number) for block in self.evidence.blocks}
+        todo = [block for block in self.plan if not self._keys(block) <= done]
         kinds = [block.group for block in todo] + [CONFORMANCE] * self._conformance
         self._write()
         _compile()
         with progress(kinds) as tell:
             for block in todo:
                 tell(f"{block.group} {block.placement} {block.number + 1}")
-                self.store.add(self._measure(block))
+                self.evidence.blocks += self._measure(block)
                 self._write()
             if self._conformance:
                 tell(CONFORMANCE)
                 self._conform()
-        self.store.document["complete"] = True
+        self.evidence.complete = True
         self._write()
 
+    def _keys(self, block: Planned) -> set[tuple[str, str, int]]:
+        return {(suite, block.placement, block.number) for suite in self._of(block.group)}
+
     def _write(self) -> None:
-        self.store.document["ended"] = _now()
-        self.store.write()
+        self.evidence.ended = _now()
+        write(self._out, self.evidence)
 
-    def _is_done(self, block: Planned) -> bool:
-        wanted = {(suite, block.placement, block.number) for suite in self._of(block.group)}
-        return wanted <= self.store.done
-
-    def _measure(self, block: Planned) -> list[dict[str, Any]]:
-        """One block of each suite of the group: the arms one after the other."""
+    def _measure(self, block: Planned) -> list[Block]:
+        """One block of each suite of the group: its arms one after the other."""
         arms = {arm.id: arm for arm in self._arms[block.group]}
-        before = facts.load()
+        before = machine.load()
         results: dict[str, Result] = {}
         for name in block.order:
             try:
-                results[name] = run_job(self._job(arms[name], block))
+                results[name] = run_task(self._task(arms[name], block))
             except MeasureError as error:
                 self._skip(f"{block.group}/{name} in a block", str(error))
-        after = facts.load()
+        after = machine.load()
         return [
-            {
-                "suite": suite,
-                "number": block.number,
-                "placement": block.placement,
-                "order": block.order,
-                "before": before,
-                "after": after,
-                "affinity": {
-                    name: {"host": result.host, "plugin": result.plugin}
-                    for name, result in results.items()
-                },
-                "samples": [
-                    {"arm": name, **asdict(sample)}
-                    for name, result in results.items()
-                    for sample in result.samples[suite]
-                ],
-            }
+            Block(
+                suite=suite,
+                number=block.number,
+                placement=block.placement,
+                order=list(block.order),
+                before=before,
+                after=after,
+                affinity={name: result.affinity for name, result in results.items()},
+                samples=[s for result in results.values() for s in result.samples[suite]],
+            )
             for suite in self._of(block.group)
         ]
 
-    def _job(self, arm: Arm, block: Planned) -> Job:
+    def _task(self, arm: Arm, block: Planned) -> Task:
         modules: tuple[str, ...] = ()
         if block.group == "handshake" and arm.transport:
             key = f"{arm.transport} {arm.codec}"
@@ -211,19 +216,15 @@ class EvidenceRun:
                 self._modules[key] = plugin_modules(arm)
             modules = self._modules[key]
         where = self._placements[block.placement]
-        return Job(self._of(block.group), arm, where, self._profile.effort, modules, 0.0)
+        return Task(self._of(block.group), arm, where, self._profile.effort, modules)
 
     def _skip(self, what: str, why: str) -> None:
-        entry = {"what": what, "why": why}
-        if entry not in self.store.document["not_run"]:
-            self.store.document["not_run"].append(entry)
+        gap = NotRun(what, why)
+        if gap not in self.evidence.not_run:
+            self.evidence.not_run.append(gap)
 
     def _conform(self) -> None:
-        if find_spec("transportlab.conformance") is None:
-            self._skip(CONFORMANCE, "the suite is not installed")
-            return
-        from transportlab.evidence.run.conformance import conformance
-
+        """Add the conformance matrix."""
         arms, missing = transport_arms()
         for what, why in missing:
             self._skip(f"{CONFORMANCE} {what}", why)
@@ -232,20 +233,19 @@ class EvidenceRun:
             if arm not in chosen:
                 self._skip(f"{CONFORMANCE} {arm.id}", "this profile has each usual codec alone")
         try:
-            self.store.document["conformance"] = conformance(chosen)
+            self.evidence.conformance = conformance(chosen)
         except LabError as error:
-            self._skip(CONFORMANCE, facts.without_places(str(error)))
+            self._skip(CONFORMANCE, machine.without_places(str(error)))
 
 
-def _profile(options: Options) -> Profile:
-    if options.profile not in PROFILES:
-        known = ", ".join(PROFILES)
-        raise UsageError(f"unknown profile {options.profile}; there are {known}")
-    return PROFILES[options.profile]
+def _profile(name: str) -> Profile:
+    if name not in PROFILES:
+        raise UsageError(f"unknown profile {name}; there are {', '.join(PROFILES)}")
+    return PROFILES[name]
 
 
 def _compile() -> None:
-    """Have all bytecode there, so that no process is the one that has to write it."""
+    """Compile all modules, so that no measured process has to write bytecode."""
     for folder in ("transportlab", "transports"):
         compileall.compile_dir(ROOT / folder, quiet=2)
 

@@ -1,6 +1,6 @@
-"""What the suites call with: jobs in the shapes that people write, and the requests made of them.
+"""What the suites call with: jobs of the kinds that people write, and the requests made of them.
 
-Everything follows from a job's number, so two runs call with the same bytes.
+Everything follows from a job's number, so every run calls with the same bytes.
 """
 
 from contextlib import redirect_stderr
@@ -13,18 +13,18 @@ from transportlab.context import Context
 from transportlab.sdk.session import PluginSession
 
 SIZES = (1, 10, 100, 256)
-"""Jobs of an app; 256 is the most that a manifest may have."""
+"""How many jobs an app has. A manifest may have 256 at most."""
 
 MIDDLE = 10
 
 
 def app(size: int) -> str:
-    """The app that has so many jobs."""
+    """The name of the app that has that many jobs."""
     return f"bench-{size}"
 
 
 def jobs(size: int) -> tuple[model.DesiredJob, ...]:
-    """So many jobs, each with one schedule."""
+    """That many jobs, each with one schedule."""
     return tuple(_job(number) for number in range(size))
 
 
@@ -49,14 +49,14 @@ def _job(number: int) -> model.DesiredJob:
 
 
 def fill(backend: Backend, size: int) -> None:
-    """Have the backend hold the app of that size."""
+    """Apply the app of that size to the backend."""
     plan = backend.plan(model.PlanRequest(app(size), jobs(size)), Context())
     for _ in backend.apply(model.ApplyRequest(plan), Context()):
         pass
 
 
 def requests(size: int) -> dict[str, tuple[methods.AnyMethod, object]]:
-    """A request of each RPC that can be made again and again, by its name."""
+    """A request of each RPC that changes nothing, by the RPC's name."""
     desired = jobs(size)
     made = {
         "Read": model.ReadRequest(app(size)),
@@ -70,7 +70,7 @@ def requests(size: int) -> dict[str, tuple[methods.AnyMethod, object]]:
 
 
 def messages(size: int) -> list[object]:
-    """One message of each type that travels, as it is at that size."""
+    """One message of each type that is sent, for an app of that size."""
     with redirect_stderr(StringIO()):  # where the backend in this process logs
         return _messages(PluginSession(PLUGIN), size)
 

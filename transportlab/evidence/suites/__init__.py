@@ -1,7 +1,8 @@
-"""The suites: each module has the QUESTION that it answers, its UNIT, and measure().
+"""The suites. Each module has a QUESTION that it answers, a UNIT, and measure().
 
-Suites of one group share a process: those that only want a plugin that runs take the same one, one
-after the other. The unit stays the process start, of which each has one sample.
+The suites of one group share a process. Those of the group "steady" need a running plugin and no
+more, so they take the same one, one after the other: measure(task, opened). The others start their
+own: measure(task). In either case each process gives one sample of each case and metric.
 """
 
 from importlib import import_module
@@ -20,5 +21,5 @@ SUITES = tuple(suite for suites in GROUPS.values() for suite in suites)
 
 
 def load_suite(name: str) -> ModuleType:
-    """The module of that suite."""
+    """The module of a suite; only then is it imported."""
     return import_module(f"{__name__}.{name}")

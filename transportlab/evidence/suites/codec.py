@@ -1,11 +1,12 @@
-"""Every message of the contract to bytes and back, without a transport."""
+"""Every message of the contract, encoded and decoded, without a transport."""
 
 from collections.abc import Callable
 from functools import partial
 
 from transportlab.codecs import load_codec
-from transportlab.evidence.run.session import Run
-from transportlab.evidence.run.timing import Effort, Sample, many, timed
+from transportlab.evidence.record import Sample
+from transportlab.evidence.run.task import Task
+from transportlab.evidence.run.timing import Effort, timed
 from transportlab.evidence.run.workload import messages
 
 QUESTION = "What does it cost to make bytes of a message, and a message of bytes?"
@@ -14,20 +15,20 @@ UNIT = "s"
 SIZES = (10, 256)
 
 SHARE = 6
-"""Cases are many and calls short: each gets this part of the effort's time."""
+"""There are many cases and each call is short, so a case gets this part of the effort's time."""
 
 
-def measure(run: Run) -> list[Sample]:
-    """Encode and decode of each message type, at two sizes."""
-    effort = Effort(run.effort.seconds / SHARE, run.effort.least, run.effort.most)
+def measure(task: Task) -> list[Sample]:
+    """Encode and decode of each type of message, at two sizes."""
+    effort = Effort(task.effort.seconds / SHARE, task.effort.least, task.effort.most)
     return [
-        many(case, metric, timed(call, effort))
-        for (case, metric), call in cases(run.arm.codec).items()
+        task.arm.many(case, metric, timed(call, effort))
+        for (case, metric), call in cases(task.arm.codec).items()
     ]
 
 
 def cases(codec_name: str) -> dict[tuple[str, str], Callable[[], object]]:
-    """A call for each message type/jobs and direction."""
+    """A call by case, which is type/jobs, and by direction, "encode" or "decode"."""
     codec = load_codec(codec_name)
     found: dict[tuple[str, str], Callable[[], object]] = {}
     for size in SIZES:
@@ -39,7 +40,7 @@ def cases(codec_name: str) -> dict[tuple[str, str], Callable[[], object]]:
 
 
 def sizes(codec_name: str) -> dict[str, int]:
-    """Bytes of each message type/jobs."""
+    """The bytes of each message, by type/jobs."""
     codec = load_codec(codec_name)
     return {
         f"{type(message).__name__}/{size}": len(codec.encode(message))

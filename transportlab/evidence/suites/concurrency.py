@@ -1,8 +1,8 @@
 """Many calls in flight: closed loops for throughput, an open loop for the tail.
 
-A closed loop waits for a slow reply before it makes the next call, and so hides the queue behind
-it. The open loop makes calls at a fixed rate, the same for every arm, and counts from the moment at
-which a call was due.
+A thread of a closed loop waits for each reply before its next call, so a slow reply hides the queue
+that would have built up behind it. The open loop makes calls at a fixed rate, the same for every
+arm, and counts each latency from the moment when the call was due.
 """
 
 import threading
@@ -12,8 +12,8 @@ from itertools import count
 
 from transportlab import model
 from transportlab.context import Context
-from transportlab.evidence.run.session import Opened, Run
-from transportlab.evidence.run.timing import PER_SECOND, Sample, many, one
+from transportlab.evidence.record import PER_SECOND, Sample
+from transportlab.evidence.run.task import Opened, Task
 from transportlab.evidence.run.workload import MIDDLE, app, fill
 
 QUESTION = "How many calls a second with several in flight, and how long is the tail at a rate?"
@@ -21,36 +21,38 @@ UNIT = "1/s"
 
 IN_FLIGHT = (1, 4, 16, 64)
 RATE = 200
-"""Calls a second of the open loop: what the slowest arm can answer while it has a CPU."""
+"""Calls a second of the open loop. The slowest arm can answer that many while it has a CPU."""
 
 OPEN_THREADS = 32
 
 
-def measure(run: Run, opened: Opened) -> list[Sample]:
+def measure(task: Task, opened: Opened) -> list[Sample]:
     """Read of ten jobs, by several threads on one channel."""
-    backend = opened.session.backend
+    arm, effort, backend = task.arm, task.effort, opened.session.backend
     fill(backend, MIDDLE)
     request = model.ReadRequest(app(MIDDLE))
 
     def call() -> object:
         return backend.read(request, Context())
 
-    seconds = 2 * run.effort.seconds
     found = []
     for threads in IN_FLIGHT:
-        taken, whole = closed_loop(call, threads, seconds)
+        taken, whole = closed_loop(call, threads, 2 * effort.seconds)
         case = f"in-flight/{threads}"
-        found.append(many(case, "latency", taken))
-        found.append(one(case, "rate", len(taken) / whole, PER_SECOND, len(taken)))
-    calls = max(run.effort.least, round(RATE * 4 * run.effort.seconds))
-    found.append(many(f"open/{RATE}", "latency", open_loop(call, calls, RATE)))
+        found.append(arm.many(case, "latency", taken))
+        found.append(arm.one(case, "rate", len(taken) / whole, PER_SECOND, len(taken)))
+    calls = max(effort.least, round(RATE * 4 * effort.seconds))
+    found.append(arm.many(f"open/{RATE}", "latency", open_loop(call, calls, RATE)))
     return found
 
 
 def closed_loop(
     call: Callable[[], object], threads: int, seconds: float
 ) -> tuple[list[float], float]:
-    """Latencies of all calls, and the seconds in which they were made. One a thread at least."""
+    """Latencies of all calls, and the seconds that all of them took together.
+
+    Each thread makes at least one call.
+    """
     call()
     end = time.perf_counter() + seconds
 
@@ -64,8 +66,13 @@ def closed_loop(
     return _in_threads(loop, threads)
 
 
-def open_loop(call: Callable[[], object], calls: int, rate: float) -> list[float]:
-    """Latencies from the moment each call was due, also if no thread was free to make it then."""
+def open_loop(
+    call: Callable[[], object], calls: int, rate: float, threads: int = OPEN_THREADS
+) -> list[float]:
+    """Latencies of the calls, each from the moment when it was due.
+
+    That it counts even if no thread was free then. rate: calls a second.
+    """
     numbers = count()
     start = time.perf_counter()
 
@@ -76,18 +83,18 @@ def open_loop(call: Callable[[], object], calls: int, rate: float) -> list[float
             call()
             taken.append(time.perf_counter() - due)
 
-    return _in_threads(loop, min(OPEN_THREADS, calls))[0]
+    return _in_threads(loop, min(threads, calls))[0]
 
 
 def _in_threads(loop: Callable[[list[float]], None], threads: int) -> tuple[list[float], float]:
-    """What the loops of so many threads have taken, and the seconds that all of it took."""
+    """What the loops of all threads have taken, and the seconds until the last one ended."""
     failures: list[BaseException] = []
     lists: list[list[float]] = [[] for _ in range(threads)]
 
     def guarded(taken: list[float]) -> None:
         try:
             loop(taken)
-        except BaseException as error:  # raised again where somebody can see it
+        except BaseException as error:  # raised below, in the thread that measures
             failures.append(error)
 
     running = [threading.Thread(target=guarded, args=(taken,)) for taken in lists]

@@ -1,25 +1,22 @@
-"""From the start of a plugin to its end, each phase apart, and what of it is imports.
+"""From the start of a plugin to its end, phase by phase, and what its imports alone take.
 
-cold-start is the first session of a host process, the host's own imports for the transport included
-(in `connected`); next-start is the second, where they are done. imports is a bare interpreter that
-imports what the plugin imports, and exits.
+`cold-start` is the first session of a host process. It includes the host's own imports for the
+transport, in the phase `connected`. `next-start` is the second session, where these are done.
+`imports` is a bare interpreter that imports what the plugin imports, and exits.
 """
 
 import resource
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 from transportlab import model
 from transportlab.channel import EndpointKind
 from transportlab.context import Context
-from transportlab.evidence.run.placement import Placement
-from transportlab.evidence.run.plan import Arm
-from transportlab.evidence.run.session import Run
-from transportlab.evidence.run.timing import BYTES, Sample, one, resident
+from transportlab.evidence.record import BYTES, Arm, Sample
+from transportlab.evidence.run.task import Task
+from transportlab.evidence.run.timing import resident, spawn
 from transportlab.host import HostOptions, LogRecord, open_backend
 from transportlab.host.discovery import find
 from transportlab.registry import load_transport
@@ -39,7 +36,7 @@ PHASES = (
     ("ready", "begin", "read"),
     ("total", "begin", "end"),
 )
-"""Metric, from which mark, to which. ready and total are sums of those above."""
+"""Metric, from which mark, to which. The last two are sums of those above."""
 
 _IMPORT = """
 import sys
@@ -51,40 +48,41 @@ for name in sys.argv[1:]:
 """
 
 
-def measure(run: Run) -> list[Sample]:
+def measure(task: Task) -> list[Sample]:
     """Two lives of the plugin, and its imports."""
-    found = [*life(run, COLD), *life(run, NEXT)]
-    if run.modules:
-        seconds = spawn([sys.executable, "-c", _IMPORT, *run.modules], run.placement)
-        found.append(one(IMPORTS, "total", seconds))
+    found = [*life(task, COLD), *life(task, NEXT)]
+    if task.modules:
+        seconds = spawn([sys.executable, "-c", _IMPORT, *task.modules], task.placement)
+        found.append(task.arm.one(IMPORTS, "total", seconds))
     return found
 
 
-def life(run: Run, case: str) -> list[Sample]:
-    """One plugin from start to end. Phases that the transport does not have are left out."""
+def life(task: Task, case: str) -> list[Sample]:
+    """One plugin from start to end, without the phases that the transport does not have."""
     host = time.process_time()
     plugin = _children_cpu()
     memory = {}
-    with run.open("echo", {}) as opened:
+    with task.open("echo", {}) as opened:
         opened.session.backend.read(model.ReadRequest("bench"), Context())
         opened.marks["read"] = time.monotonic()
         memory["rss-host"] = resident()
         if opened.pid is not None:
             memory["rss-plugin"] = resident(opened.pid)
-        # What is looked at here is not the plugin's to wait for.
+        # The plugin has no part in these looks at memory, so their time is taken out again.
         looked = time.monotonic() - opened.marks["read"]
     marks = opened.marks | {"end": time.monotonic() - looked}
     if "line" not in marks:
         marks["line"] = marks["begin"]
+    arm = task.arm
     found = [
-        one(case, metric, marks[end] - marks[begin])
+        arm.one(case, metric, marks[end] - marks[begin])
         for metric, begin, end in PHASES
         if begin in marks and end in marks and marks[end] > marks[begin]
     ]
-    found.append(one(case, "cpu-host", time.process_time() - host))
+    found.append(arm.one(case, "cpu-host", time.process_time() - host))
     if opened.pid is not None:
-        found.append(one(case, "cpu-plugin", _children_cpu() - plugin))
-    return found + [one(case, metric, size, BYTES) for metric, size in memory.items()]
+        found.append(arm.one(case, "cpu-plugin", _children_cpu() - plugin))
+    return found + [arm.one(case, metric, size, BYTES) for metric, size in memory.items()]
 
 
 def _children_cpu() -> float:
@@ -92,24 +90,11 @@ def _children_cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def spawn(command: Sequence[str], placement: Placement) -> float:
-    """Seconds from the start of a program to its end, run as a host runs a plugin."""
-    begin = time.monotonic()
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, process_group=0) as process:
-        placement.pin_plugin(process.pid)
-        if process.wait() != 0:
-            raise RuntimeError(f"exit status {process.returncode}")
-    return time.monotonic() - begin
-
-
-# What the plugin of an arm imports, asked of the interpreter, for the control of imports alone.
-
-_PREFIX = "import time:"
-_COLUMNS = 3
-
-
 def plugin_modules(arm: Arm, backend: str = "echo") -> tuple[str, ...]:
-    """Names in the order in which they were done, until a Read; none where there is no process."""
+    """What the arm's plugin imports until it answers a Read, in order, for Task.modules.
+
+    The interpreter tells, by -X importtime. Empty for an arm without a plugin process.
+    """
     kind = load_transport(arm.transport).traits.endpoint
     if kind not in {EndpointKind.SOCKET, EndpointKind.STDIO}:
         return ()
@@ -126,7 +111,7 @@ def plugin_modules(arm: Arm, backend: str = "echo") -> tuple[str, ...]:
 
 
 def module_names(lines: list[str]) -> tuple[str, ...]:
-    """The names in the output of -X importtime; other lines of stderr may stand between."""
-    columns = [line.split("|") for line in lines if line.startswith(_PREFIX)]
-    names = (parts[-1].strip() for parts in columns if len(parts) == _COLUMNS)
+    """The names in the output of -X importtime, between whatever else is on stderr."""
+    columns = [line.split("|") for line in lines if line.startswith("import time:")]
+    names = (parts[-1].strip() for parts in columns if len(parts) == 3)  # noqa: PLR2004  # self, cumulative, name
     return tuple(name for name in names if name != "imported package")

@@ -1,7 +1,7 @@
-"""A whole apply of a real manifest on a crontab with foreign lines: what an operator waits for.
+"""A whole apply of a real manifest to a crontab with foreign lines: what an operator waits for.
 
-`total` runs from the start of the host's process to the end of the plugin; `start` of it is the
-host's interpreter and imports.
+`total` lasts from the start of the host's process to the end of the plugin. `start` is the part of
+it that the host's interpreter and imports take.
 """
 
 import resource
@@ -12,8 +12,8 @@ from pathlib import Path
 from transportlab import model
 from transportlab.context import Context
 from transportlab.data import SPEC
-from transportlab.evidence.run.session import Run
-from transportlab.evidence.run.timing import Sample, one
+from transportlab.evidence.record import Sample
+from transportlab.evidence.run.task import Task
 from transportlab.manifest.document import load_manifest
 from transportlab.manifest.hashing import desired_jobs
 
@@ -35,16 +35,16 @@ MAILTO=ops@example.net
 """
 
 
-def measure(run: Run) -> list[Sample]:
-    """One apply, phases apart."""
-    marks = {"spawned": run.spawned, "started": time.monotonic()}
+def measure(task: Task) -> list[Sample]:
+    """One apply: the seconds of each phase and of all, and the CPU seconds of both ends."""
+    marks = {"spawned": task.spawned, "started": time.monotonic()}
     with tempfile.TemporaryDirectory(prefix="tl-") as folder:
         file = Path(folder, "crontab")
         file.write_bytes(FOREIGN)
         manifest = load_manifest(MANIFEST)
         jobs = desired_jobs(manifest)
         marks["manifest"] = time.monotonic()
-        with run.open("crontab", {"path": str(file)}) as opened:
+        with task.open("crontab", {"path": str(file)}) as opened:
             backend = opened.session.backend
             marks["opened"] = time.monotonic()
             plan = backend.plan(model.PlanRequest(manifest.app, jobs), Context())
@@ -52,22 +52,25 @@ def measure(run: Run) -> list[Sample]:
             last = list(backend.apply(model.ApplyRequest(plan), Context()))[-1]
             marks["apply"] = time.monotonic()
         marks["exit"] = time.monotonic()
-        _check(file.read_bytes(), last.counts, len(jobs))
+        check(file.read_bytes(), last.counts, len(jobs))
     steps = list(marks.items())
     names = ("start", *list(marks)[2:])
     found = [
-        one(CASE, name, after - before)
+        task.arm.one(CASE, name, after - before)
         for name, (_, before), (_, after) in zip(names, steps, steps[1:], strict=False)
     ]
-    found.append(one(CASE, "total", marks["exit"] - marks["spawned"]))
-    found.append(one(CASE, "cpu-host", time.process_time()))
+    found.append(task.arm.one(CASE, "total", marks["exit"] - marks["spawned"]))
+    found.append(task.arm.one(CASE, "cpu-host", time.process_time()))
     if opened.pid is not None:
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
-        found.append(one(CASE, "cpu-plugin", used.ru_utime + used.ru_stime))
+        found.append(task.arm.one(CASE, "cpu-plugin", used.ru_utime + used.ru_stime))
     return found
 
 
-def _check(content: bytes, counts: model.Counts | None, jobs: int) -> None:
-    """What is timed has been done: every job is there, every foreign line still is."""
+def check(content: bytes, counts: model.Counts | None, jobs: int) -> None:
+    """Raise RuntimeError unless every job was created and every foreign line is still there.
+
+    content: the crontab afterwards. counts: those of the last event.
+    """
     if counts != model.Counts(created=jobs) or not content.startswith(FOREIGN):
         raise RuntimeError(f"the apply did not do its work: {counts}")

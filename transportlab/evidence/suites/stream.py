@@ -1,47 +1,47 @@
-"""The events of an Apply: the first, the others, and what a slow reader costs."""
+"""The events of an Apply: how soon the first, how fast the others, what a slow reader costs."""
 
 import time
 
 from transportlab import model
 from transportlab.context import Context
-from transportlab.evidence.run.session import Opened, Run
-from transportlab.evidence.run.timing import BYTES, PER_SECOND, Sample, many, one, resident
+from transportlab.evidence.record import BYTES, PER_SECOND, Sample
+from transportlab.evidence.run.task import Opened, Task
+from transportlab.evidence.run.timing import resident
 
 QUESTION = "How soon does a stream begin, how fast does it run, what does a slow reader cost?"
 UNIT = "s"
 
 EVENTS = 200
 SLOW_EVENTS, SLOW_SECONDS = 2000, 0.03
-"""What the slow reader has before it, and how long it leaves that unread."""
+"""How many events the slow reader has to read, and for how long it reads none of them."""
 
 
-def measure(run: Run, opened: Opened) -> list[Sample]:
-    """Whole streams for as long as the effort says; then one whose reader stops after an event."""
+def measure(task: Task, opened: Opened) -> list[Sample]:
+    """Whole streams for as long as the effort says, then one whose reader pauses."""
+    effort = task.effort
     firsts: list[float] = []
     rates: list[float] = []
-    end = time.monotonic() + run.effort.seconds
+    end = time.monotonic() + effort.seconds
     stream(opened, EVENTS)
-    while len(firsts) < run.effort.most and (
-        time.monotonic() < end or len(firsts) < run.effort.least
-    ):
+    while len(firsts) < effort.most and (time.monotonic() < end or len(firsts) < effort.least):
         first, whole = stream(opened, EVENTS)
         firsts.append(first)
         rates.append(EVENTS / whole)
     case = f"events/{EVENTS}"
     return [
-        many(case, "first", firsts),
-        many(case, "rate", rates, PER_SECOND),
-        *slow_reader(opened),
+        task.arm.many(case, "first", firsts),
+        task.arm.many(case, "rate", rates, PER_SECOND),
+        *slow_reader(task, opened),
     ]
 
 
 def request(events: int) -> model.ApplyRequest:
-    """An Apply that the echo backend answers with so many events and the last."""
+    """An Apply that the echo backend answers with that many events and the last one."""
     return model.ApplyRequest(model.PlanReply(app=f"!events:{events}"))
 
 
 def stream(opened: Opened, events: int) -> tuple[float, float]:
-    """Seconds to the first event and to the end."""
+    """Seconds to the first event, and to the end of the stream."""
     begin = time.perf_counter()
     found = opened.session.backend.apply(request(events), Context())
     next(found)
@@ -52,8 +52,8 @@ def stream(opened: Opened, events: int) -> tuple[float, float]:
     return first - begin, time.perf_counter() - begin
 
 
-def slow_reader(opened: Opened) -> list[Sample]:
-    """How much both ends grow while a stream waits for its reader, in bytes, never below 0."""
+def slow_reader(task: Task, opened: Opened) -> list[Sample]:
+    """By how many bytes each end grows while a stream waits for its reader; at least 0."""
     pids: dict[str, int | str] = {"rss-host": "self"}
     if opened.pid is not None:
         pids["rss-plugin"] = opened.pid
@@ -62,6 +62,6 @@ def slow_reader(opened: Opened) -> list[Sample]:
     next(found)
     time.sleep(SLOW_SECONDS)
     grown = {metric: max(0, resident(pid) - before[metric]) for metric, pid in pids.items()}
-    for _ in found:  # to its end, so that what follows finds the plugin idle
+    for _ in found:  # read to the end, so that the plugin is idle for whatever comes next
         pass
-    return [one("slow-reader", metric, size, BYTES) for metric, size in grown.items()]
+    return [task.arm.one("slow-reader", metric, size, BYTES) for metric, size in grown.items()]

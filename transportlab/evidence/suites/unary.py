@@ -4,8 +4,9 @@ import time
 from collections.abc import Callable
 
 from transportlab.context import Context
-from transportlab.evidence.run.session import Opened, Run
-from transportlab.evidence.run.timing import Sample, cpu_seconds, many, one, timed
+from transportlab.evidence.record import Sample
+from transportlab.evidence.run.task import Opened, Task
+from transportlab.evidence.run.timing import cpu_seconds, timed
 from transportlab.evidence.run.workload import MIDDLE, SIZES, fill, requests
 
 QUESTION = "How long does one call take, by RPC and by number of jobs?"
@@ -15,20 +16,20 @@ AT_EACH_SIZE = ("Read", "Plan")
 WITH_CPU = (f"Read/{MIDDLE}", f"Plan/{MIDDLE}")
 
 
-def measure(run: Run, opened: Opened) -> list[Sample]:
+def measure(task: Task, opened: Opened) -> list[Sample]:
     """The latency of each case, and for two of them the CPU time of a call at both ends."""
-    found = []
+    arm, found = task.arm, []
     for case, call in cases(opened).items():
         host, plugin = time.process_time(), _plugin_cpu(opened)
-        taken = timed(call, run.effort)
-        found.append(many(case, "latency", taken))
+        taken = timed(call, task.effort)
+        found.append(arm.many(case, "latency", taken))
         if case in WITH_CPU:
-            # The few calls of the warm-up are in it as well, a sixth of the whole.
-            calls = len(taken) * 1.2
-            found.append(one(case, "cpu-host", (time.process_time() - host) / calls, n=len(taken)))
+            # The calls of the warm-up are included: a fifth of the time, so a fifth more calls.
+            calls, n = len(taken) * 1.2, len(taken)
+            found.append(arm.one(case, "cpu-host", (time.process_time() - host) / calls, n=n))
             if opened.pid is not None:
-                used = (_plugin_cpu(opened) - plugin) / calls
-                found.append(one(case, "cpu-plugin", used, n=len(taken)))
+                used = _plugin_cpu(opened) - plugin
+                found.append(arm.one(case, "cpu-plugin", used / calls, n=n))
     return found
 
 
@@ -37,7 +38,7 @@ def _plugin_cpu(opened: Opened) -> float:
 
 
 def cases(opened: Opened) -> dict[str, Callable[[], object]]:
-    """A call of each case, by RPC/jobs; the backend holds what they ask for."""
+    """A call by case, which is RPC/jobs. The backend is filled with what the calls ask for."""
     backend = opened.session.backend
     found: dict[str, Callable[[], object]] = {}
     for size in SIZES:

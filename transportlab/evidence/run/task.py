@@ -1,35 +1,41 @@
-"""A session as the suites hold it: its phases timed, its plugin placed where the block says."""
+"""What one measuring process is told, and the sessions that its suites measure with.
+
+The runner sends a Task, the worker receives it, and each suite's measure() gets it.
+"""
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+import msgspec
+
+from transportlab.evidence.record import Arm
 from transportlab.evidence.run.placement import Placement
-from transportlab.evidence.run.plan import Arm
 from transportlab.evidence.run.timing import Effort
 from transportlab.host import HostOptions, HostSession, open_backend
 
 
-@dataclass(slots=True)
-class Run:
-    """What a measuring process is told: what it measures, where, and how long.
+class Task(msgspec.Struct):
+    """What one process measures, where, and for how long.
 
-    modules: what the arm's plugin imports, in order. spawned: when this process was started, on
-    time.monotonic(), which all processes of a machine share. affinity: where plugins really ran.
+    suites: names of suites, all of one group. modules: what the arm's plugin imports, in order.
+    spawned: when the process was started, by time.monotonic(), which is one clock for all processes
+    of a machine. plugin_cpus: filled in by open(), the CPUs on which plugins could really run.
     """
 
+    suites: tuple[str, ...]
     arm: Arm
     placement: Placement
     effort: Effort
-    modules: Sequence[str] = ()
+    modules: tuple[str, ...] = ()
     spawned: float = 0.0
-    affinity: set[tuple[int, ...]] = field(default_factory=set)
+    plugin_cpus: set[tuple[int, ...]] = set()
 
     @contextmanager
     def open(self, backend: str, config: Mapping[str, str]) -> Iterator["Opened"]:
-        """A session of the backend by this arm."""
+        """A session with the backend over this arm's transport and codec, its plugin pinned."""
         marks = {"begin": time.monotonic()}
 
         def on_phase(name: str, pid: int | None) -> None:
@@ -37,7 +43,7 @@ class Run:
             if pid is not None and name == "started":
                 self.placement.pin_plugin(pid)
             if pid is not None and name == "opened":
-                self.affinity.add(tuple(sorted(os.sched_getaffinity(pid))))
+                self.plugin_cpus.add(tuple(sorted(os.sched_getaffinity(pid))))
 
         options = HostOptions(codec=self.arm.codec, config=config, on_phase=on_phase)
         with open_backend(backend, self.arm.transport, options) as session:
@@ -46,7 +52,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An open session, and when it came how far, on time.monotonic()."""
+    """An open session. marks: when it reached each phase of its start, by time.monotonic()."""
 
     session: HostSession
     marks: dict[str, float]

@@ -1,0 +1,42 @@
+import pytest
+
+from transportlab.evidence.record import Arm
+from transportlab.evidence.run.plan import transport_arms
+from transportlab.evidence.run.task import Task
+from transportlab.evidence.suites.handshake import life, measure, module_names, plugin_modules
+from transportlab.registry import load_transport
+
+
+def test_a_life_has_the_phases_that_its_transport_has(task: Task) -> None:
+    metrics = {sample.metric for sample in life(task, "a case")}
+    assert {"connected", "opened", "first-read", "ready", "exit", "total"} <= metrics
+    plugin = {"spawn", "line", "cpu-plugin", "rss-plugin"}
+    assert metrics & plugin == (plugin if task.plugin_cpus else set())
+
+
+def test_imports_are_measured_where_there_are_any(direct: Task) -> None:
+    cases = ["cold-start", "next-start"]
+    assert list(dict.fromkeys(sample.case for sample in measure(direct))) == cases
+    direct.modules = ("json", "no.such.module")
+    assert list(dict.fromkeys(sample.case for sample in measure(direct))) == [*cases, "imports"]
+
+
+@pytest.mark.parametrize("arm", transport_arms()[0], ids=lambda a: a.id)
+def test_a_plugins_imports_are_those_of_its_transport(arm: Arm) -> None:
+    modules = plugin_modules(arm)
+    if not load_transport(arm.transport).traits.isolated:
+        assert modules == ()
+    else:
+        assert "transportlab.backends.echo" in modules
+        assert any(name.startswith(f"transports.{arm.transport}.") for name in modules)
+
+
+def test_names_are_read_between_other_lines() -> None:
+    lines = [
+        "import time: self [us] | cumulative | imported package",
+        "import time:       123 |        123 |   os.path",
+        '{"level": "info"}',
+        "import time: not a table",
+        "import time:       5 |        200 | json",
+    ]
+    assert module_names(lines) == ("os.path", "json")

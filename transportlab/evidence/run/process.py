@@ -1,0 +1,74 @@
+"""Runs a Task in a measuring process of its own, run/worker.py, and returns the Result."""
+
+import contextlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import msgspec
+
+from transportlab.errors import LabError
+from transportlab.evidence.run.machine import without_places
+from transportlab.evidence.run.task import Task
+from transportlab.evidence.run.worker import Result
+
+TIMEOUT = 120.0
+"""Seconds after which a measuring process is killed. A few are enough for any task."""
+
+STOP_SECONDS = 6.0
+"""Seconds that an interrupted measuring process has to stop its plugin."""
+
+
+class MeasureError(LabError):
+    """A measuring process failed. The message ends with its last line, without local paths."""
+
+
+def run_task(task: Task, timeout: float = TIMEOUT) -> Result:
+    """The result of a task; its process has ended when this returns. Raises MeasureError."""
+    # The process is in a group of its own: Ctrl-C is for this one to handle. Its stderr is a file,
+    # because a pipe would wake this process up and make it part of what is measured.
+    with tempfile.TemporaryFile() as errors:
+        begin = time.monotonic()
+        command = [sys.executable, "-m", "transportlab.evidence.run.worker"]
+        with subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            process_group=0,
+        ) as process:
+            task.placement.pin_host(process.pid)
+            try:
+                sent = msgspec.json.encode(msgspec.structs.replace(task, spawned=begin))
+                out, _ = process.communicate(sent, timeout)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise MeasureError(f"no result within {timeout:g} s") from None
+            except BaseException:
+                _end(process)
+                raise
+        if process.returncode == 0:
+            return _checked(task, msgspec.json.decode(out, type=Result))
+        errors.seek(0)
+        lines = errors.read().decode("utf-8", "replace").strip().splitlines()
+    last = without_places(lines[-1]) if lines else "nothing on stderr"
+    raise MeasureError(f"exit status {process.returncode}: {last[:500]}")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Interrupt the process, so that it stops its plugin; kill it if it does not end."""
+    process.send_signal(signal.SIGINT)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(STOP_SECONDS)
+    process.kill()
+
+
+def _checked(task: Task, result: Result) -> Result:
+    """The result, if the process and its plugins ran on the CPUs of the placement."""
+    place, ran = task.placement, result.affinity
+    for wanted, found in [(place.host, [ran.host]), (place.plugin, ran.plugin)]:
+        if wanted is not None and any(cpus != wanted for cpus in found):
+            raise MeasureError(f"ran on CPUs {found}, not on {list(wanted)}")
+    return result
