@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,9 @@ SUFFIXES = (".py", ".h", ".c", ".proto", ".md", ".yaml", ".json", ".toml")
 IDS = re.findall(r"\*\*(P-[A-Z]+-\d+)\*\*", TEXT)
 GROUPS = {clause.rpartition("-")[0] for clause in IDS}
 MENTION = re.compile(r"(?<![A-Za-z0-9-])P-[A-Z]+(?:-\d+)?(?![A-Za-z0-9])")
+
+USUAL = {field.name: field.default for field in fields(HostOptions)}
+"""A host's bounds; an instance has wider ones in tests (conftest.py)."""
 
 ECHO = replace(PLUGIN, version="0.1.0")
 READ = load_codec("json").encode(model.ReadRequest("billing"))
@@ -164,7 +167,7 @@ def test_the_table_of_rpcs_is_the_contracts() -> None:
         ("P-START-3", [ENV_TRANSPORT, ENV_CODEC, ENV_SOCKET]),
         ("P-HANDSHAKE-1", [handshake_line(ECHO.name, ECHO.version, "jsonrpc", "json", "stdio")]),
         ("P-HANDSHAKE-2", [MAX_LINE]),
-        ("P-HANDSHAKE-3", [f"{HostOptions().handshake:g} s"]),
+        ("P-HANDSHAKE-3", [f"{USUAL['handshake']:g} s"]),
         ("P-HANDSHAKE-4", [MAX_SOCKET_PATH]),
         ("P-SESSION-3", [f"`{name}`" for name in CAPABILITIES]),
         ("P-CODEC-1", [READ.decode(), spaced(READ_PROTOBUF)]),
@@ -193,7 +196,7 @@ def test_the_table_of_rpcs_is_the_contracts() -> None:
                 spaced(READ_PROTOBUF),
             ],
         ),
-        ("P-STOP-1", [f"{HostOptions().close:g} s", f"{HostOptions().stop:g} s"]),
+        ("P-STOP-1", [f"{USUAL['close']:g} s", f"{USUAL['stop']:g} s"]),
         ("P-LOG-1", [LINE_BYTES]),
     ],
 )
