@@ -1,8 +1,8 @@
-"""The command's first lines: what a signal does until all of it is imported.
+"""The command's first lines: what a signal does until the command is imported.
 
-Python makes SIGINT an exception from its start, so Ctrl-C in the second that imports may take would
-show a traceback of wherever they are. Until the command heeds signals (cli/interrupts.py) it simply
-ends by them: there is nothing to stop yet.
+Python makes SIGINT an exception from its start. Ctrl-C during the imports, which may take a second,
+would show a traceback from the middle of them. So until the command heeds signals (cli/process.py)
+a signal simply ends the process: there is nothing to stop yet.
 """
 
 import signal
@@ -10,7 +10,7 @@ import signal
 
 def main() -> None:
     """The entry point of the installed command."""
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # neither ignored (nohup)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not ignored, as by nohup
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     from transportlab.cli import main as command
 

@@ -5,33 +5,20 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 from transportlab.channel import EndpointKind
-from transportlab.cli import app
 from transportlab.registry import transport_names
 
 SPEC = Path(__file__).resolve().parents[2] / "spec"
-COMMAND = str(Path(sys.executable).with_name("transportlab"))
 STDIO, LIBRARY, IN_PROCESS = (
     transport_names(kind)[0]
     for kind in (EndpointKind.STDIO, EndpointKind.LIBRARY, EndpointKind.OBJECT)
 )
-
-
-@dataclass
-class Done:
-    code: int
-    out: str
-    err: str
 
 
 @pytest.fixture
@@ -46,17 +33,15 @@ def folder(tmp_path: Path) -> Path:
     return place
 
 
-Run = Callable[..., Done]
+Run = Callable[..., Any]
 
 
 @pytest.fixture
-def run(folder: Path) -> Run:
-    """Run a command, in this process, as most of the time of another is its start."""
+def run(run: Run, folder: Path) -> Run:
+    """run(argument, ...) runs the command, which looks for plugins in the folder first."""
 
-    def command(*arguments: str, place: Path = folder) -> Done:
-        done = CliRunner().invoke(app, arguments, env={"CRONIX_PLUGIN_DIR": str(place)})
-        assert done.exception is None or isinstance(done.exception, SystemExit)
-        return Done(done.exit_code, done.stdout, done.stderr)
+    def command(*arguments: str, place: Path = folder) -> Any:
+        return run(*arguments, CRONIX_PLUGIN_DIR=str(place))
 
     return command
 
@@ -78,12 +63,12 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def pins(done: Done) -> Any:
+def pins(done: Any) -> Any:
     assert done.code == 0, done.err
     return json.loads(done.out)["plugins"]
 
 
-def states(done: Done) -> list[list[str]]:
+def states(done: Any) -> list[list[str]]:
     return [line.split()[:3] for line in done.out.splitlines()]
 
 
@@ -212,16 +197,13 @@ def test_verifying_a_manifest_without_pins_is_no_success(
 def test_an_operation_runs_a_plugin_as_the_manifest_pins_it(
     run: Run, manifest: Callable[[object], str]
 ) -> None:
-    def plan(block: object) -> "subprocess.CompletedProcess[str]":
-        command = [COMMAND, "plan", "--manifest", manifest(block), "--backend", "echo"]
-        return subprocess.run(
-            [*command, "--transport", STDIO], capture_output=True, text=True, check=False
-        )
+    def plan(block: object) -> Any:
+        return run("plan", "--manifest", manifest(block), "--backend", "echo", "--transport", STDIO)
 
     good = pins(run("plugins", "pin", "echo", "--transport", STDIO))
-    assert plan(good).returncode == 0
+    assert plan(good).code == 0
     done = plan({"ecoh": good["echo"]})
-    assert done.returncode == 1
-    assert done.stderr.startswith("error: E-NOT-PINNED: backend")
-    [again] = re.findall(r"transportlab (plugins pin \S+), and add", done.stderr)
+    assert done.code == 1
+    assert done.err.startswith("error: E-NOT-PINNED: backend")
+    [again] = re.findall(r"transportlab (plugins pin \S+), and add", done.err)
     assert pins(run(*again.split())) == good

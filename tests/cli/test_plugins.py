@@ -6,8 +6,9 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from sysconfig import get_path
 from typing import Any
@@ -20,22 +21,17 @@ from transportlab.host.inspection.diagnose import CHECKS, diagnose
 from transportlab.host.inspection.list import survey
 from transportlab.registry import transport_names
 
-COMMAND = str(Path(sys.executable).with_name("transportlab"))
 ECHO = Path(get_path("scripts"), "cronix-backend-echo")
 WIDTH = 80
 
 
-def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    done = subprocess.run(
-        [COMMAND, "plugins", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "NO_COLOR": "1", **environment},
-        stdin=subprocess.DEVNULL,
-    )
-    assert "Traceback" not in done.stderr
-    return done
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def run(run: Run) -> Run:
+    """run(argument, ..., NAME=value) runs `transportlab plugins` with these variables."""
+    return partial(run, "plugins")
 
 
 def manifest(folder: Path, sha256: str) -> str:
@@ -56,11 +52,13 @@ def put(folder: Path, name: str, text: str, mode: int = 0o755) -> Path:
 # ---- list
 
 
-def test_a_list_is_a_line_for_each_plugin_and_below_it_path_and_sum(tmp_path: Path) -> None:
+def test_a_list_is_a_line_for_each_plugin_and_below_it_path_and_sum(
+    tmp_path: Path, run: Run
+) -> None:
     bad = put(tmp_path, "bad", "#!/bin/sh\n", 0o644)
     done = run("list", CRONIX_PLUGIN_DIR=str(tmp_path))
-    assert done.returncode == 0
-    lines = done.stdout.splitlines()
+    assert done.code == 0
+    lines = done.out.splitlines()
     assert lines[0].split() == ["NAME", "KIND", "PINNED"]
     at = lines.index("bad      program  no")
     assert lines[at + 1 : at + 4] == [
@@ -75,11 +73,11 @@ def test_a_list_is_a_line_for_each_plugin_and_below_it_path_and_sum(tmp_path: Pa
     assert lines[-1].startswith("No plugin was started: --start")
 
 
-def test_a_list_as_json_holds_pins_and_what_plugins_say(tmp_path: Path) -> None:
+def test_a_list_as_json_holds_pins_and_what_plugins_say(tmp_path: Path, run: Run) -> None:
     sha256 = hashlib.sha256(ECHO.read_bytes()).hexdigest()
     done = run("list", "--start", "--json", "--manifest", manifest(tmp_path, sha256))
-    assert (done.returncode, done.stderr) == (0, "")
-    found: dict[str, Any] = json.loads(done.stdout)
+    assert (done.code, done.err) == (0, "")
+    found: dict[str, Any] = json.loads(done.out)
     [echo] = [row for row in found["plugins"] if row["path"] == str(ECHO)]
     assert echo["sha256"] == sha256
     assert echo["pinned"] is True
@@ -90,25 +88,25 @@ def test_a_list_as_json_holds_pins_and_what_plugins_say(tmp_path: Path) -> None:
     assert found["directories"][-1] == {"path": str(ECHO.parent), "problem": ""}
 
 
-def test_a_list_with_a_name_that_is_no_text_is_json_all_the_same(tmp_path: Path) -> None:
+def test_a_list_with_a_name_that_is_no_text_is_json_all_the_same(tmp_path: Path, run: Run) -> None:
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/cronix-backend-\xff")).touch()
     done = run("list", "--json", CRONIX_PLUGIN_DIR=str(tmp_path))
-    assert "\udcff" in [row["name"] for row in json.loads(done.stdout)["plugins"]]
+    assert "\udcff" in [row["name"] for row in json.loads(done.out)["plugins"]]
 
 
-def test_a_manifest_that_cannot_be_read_is_told() -> None:
+def test_a_manifest_that_cannot_be_read_is_told(run: Run) -> None:
     done = run("list", "--manifest", "/no/such/manifest")
-    assert done.returncode == 1
-    assert "/no/such/manifest" in done.stderr
+    assert done.code == 1
+    assert "/no/such/manifest" in done.err
 
 
 # ---- diagnose
 
 
-def test_a_diagnosis_shows_each_check_and_ends_with_the_answer(tmp_path: Path) -> None:
+def test_a_diagnosis_shows_each_check_and_ends_with_the_answer(tmp_path: Path, run: Run) -> None:
     done = run("diagnose", str(put(tmp_path, "bad", "#!/no/such/sh\n")))
-    assert done.returncode == 1
-    head, *lines, last = done.stdout.splitlines()
+    assert done.code == 1
+    head, *lines, last = done.out.splitlines()
     assert head.startswith('program "bad" over ')
     statuses = [line for line in lines if line.startswith(("ok ", "failed ", "not reached "))]
     assert [line[11:].split()[0] for line in statuses] == list(CHECKS)
@@ -116,28 +114,28 @@ def test_a_diagnosis_shows_each_check_and_ends_with_the_answer(tmp_path: Path) -
     assert "                          -> install it, or write the right path behind #!" in lines
     assert last == "It does not start; see interpreter first."
     assert not [line for line in lines if line != line.rstrip()]
-    assert done.stderr == ""
+    assert done.err == ""
 
 
-def test_what_several_transports_answered_alike_is_told_once(tmp_path: Path) -> None:
+def test_what_several_transports_answered_alike_is_told_once(tmp_path: Path, run: Run) -> None:
     done = run("diagnose", str(put(tmp_path, "bad", "#!/bin/sh\nexit 3\n")))
-    [refused] = [line for line in done.stdout.splitlines() if line.startswith("not over ")]
+    [refused] = [line for line in done.out.splitlines() if line.startswith("not over ")]
     transports, _, answer = refused.removeprefix("not over ").partition(": ")
     assert len(transports.split(", ")) > 1
     assert answer == "E-EXITED: ended before its handshake, exit status 3"
 
 
-def test_a_plugin_that_starts_exits_with_0() -> None:
+def test_a_plugin_that_starts_exits_with_0(run: Run) -> None:
     done = run("diagnose", "echo")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines()[-1] == "It starts."
+    assert (done.code, done.err) == (0, "")
+    assert done.out.splitlines()[-1] == "It starts."
 
 
-def test_a_diagnosis_as_json_is_one_object_with_all_checks(tmp_path: Path) -> None:
+def test_a_diagnosis_as_json_is_one_object_with_all_checks(tmp_path: Path, run: Run) -> None:
     path = put(tmp_path, "bad", "#!/bin/sh\necho 'no licence' >&2\nexit 3\n")
     done = run("diagnose", str(path), "--json")
-    found = json.loads(done.stdout)
-    assert done.returncode == 1
+    found = json.loads(done.out)
+    assert done.code == 1
     assert [check["name"] for check in found["checks"]] == list(CHECKS)
     [failed] = [check for check in found["checks"] if check["status"] == "failed"]
     assert (failed["name"], failed["lines"]) == ("handshake", ["no licence"])
@@ -146,17 +144,17 @@ def test_a_diagnosis_as_json_is_one_object_with_all_checks(tmp_path: Path) -> No
     assert names < set(transport_names())
 
 
-def test_a_plugin_pinned_to_another_sum_is_told_and_not_started(tmp_path: Path) -> None:
+def test_a_plugin_pinned_to_another_sum_is_told_and_not_started(tmp_path: Path, run: Run) -> None:
     done = run("diagnose", "echo", "--manifest", manifest(tmp_path, "0" * 64))
-    assert done.returncode == 1
-    assert "E-PIN-MISMATCH" in done.stdout
-    assert "not reached  start" in done.stdout
+    assert done.code == 1
+    assert "E-PIN-MISMATCH" in done.out
+    assert "not reached  start" in done.out
 
 
-def test_a_wrong_use_is_told() -> None:
+def test_a_wrong_use_is_told(run: Run) -> None:
     done = run("diagnose", "echo", "--transport", "pigeon")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "unknown transport" in done.stderr
+    assert (done.code, done.out) == (2, "")
+    assert "unknown transport" in done.err
 
 
 STUBBORN = "#!/bin/sh\ntrap '' TERM\necho $$ >> {pids}\nexec sleep 300\n"
@@ -165,16 +163,13 @@ STUBBORN = "#!/bin/sh\ntrap '' TERM\necho $$ >> {pids}\nexec sleep 300\n"
 @pytest.mark.usefixtures("heeded_signals")
 @pytest.mark.parametrize("words", [["list", "--start"], ["diagnose", "stubborn"]], ids=" ".join)
 def test_a_signal_ends_what_is_started_within_the_bounds_of_a_stop(
-    tmp_path: Path, words: list[str]
+    tmp_path: Path, words: list[str], process: Callable[..., "subprocess.Popen[bytes]"]
 ) -> None:
     (pids := tmp_path / "pids").touch()
     for name in ("stubborn", "so-too"):
         put(tmp_path, name, STUBBORN.format(pids=pids))
-    running = subprocess.Popen(
-        [COMMAND, "plugins", *words, "--handshake-timeout", "600"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={**os.environ, "CRONIX_PLUGIN_DIR": str(tmp_path)},
+    running = process(
+        "plugins", *words, "--handshake-timeout", "600", CRONIX_PLUGIN_DIR=str(tmp_path)
     )
     while not pids.read_text():
         assert running.poll() is None

@@ -6,7 +6,9 @@ import signal
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +19,16 @@ COMMAND = str(Path(sys.executable).with_name("transportlab"))
 ROOT = Path(__file__).resolve().parents[2]
 MANIFEST = str(ROOT / "spec" / "manifests" / "one-job.json")
 PROCESS = transport_names(EndpointKind.SOCKET, EndpointKind.STDIO)
-PLAN = f"{COMMAND} plan --manifest {MANIFEST} --backend echo --transport"
+PLAN = f"{COMMAND} plan --handshake-timeout 60 --manifest {MANIFEST} --backend echo --transport"
+SIGNALS = [
+    signal.SIGTERM,
+    pytest.param(signal.SIGINT, marks=pytest.mark.slow),
+    pytest.param(signal.SIGHUP, marks=pytest.mark.slow),
+]
+"""One handler takes them all: see test_interrupts.py."""
+
+Run = Callable[..., Any]
+Process = Callable[..., "subprocess.Popen[bytes]"]
 
 
 def shell(line: str) -> "subprocess.CompletedProcess[str]":
@@ -29,7 +40,13 @@ def shell(line: str) -> "subprocess.CompletedProcess[str]":
 
 
 @pytest.mark.parametrize("transport", PROCESS)
-@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(
+    "closed",
+    [
+        *(pytest.param(one, marks=pytest.mark.slow) for one in ("<&-", ">&-", "2>&-")),
+        "<&- >&- 2>&-",
+    ],
+)
 def test_streams_that_are_closed_are_in_nobodys_way(transport: str, closed: str) -> None:
     done = shell(f"{PLAN} {transport} {closed}")
     assert (done.returncode, done.stderr) == (0, "")
@@ -50,18 +67,13 @@ def test_a_list_into_a_full_device_is_an_error() -> None:
 
 
 @pytest.mark.usefixtures("heeded_signals")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_has_its_status_also_while_nobody_reads_what_is_printed(
-    number: signal.Signals, tmp_path: Path
+    number: signal.Signals, tmp_path: Path, process: Process
 ) -> None:
     for name in range(1000):  # more than a pipe holds
         (tmp_path / f"cronix-backend-n{name}").touch()
-    running = subprocess.Popen(
-        [COMMAND, "plugins", "list"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={**os.environ, "CRONIX_PLUGIN_DIR": str(tmp_path)},
-    )
+    running = process("plugins", "list", CRONIX_PLUGIN_DIR=str(tmp_path))
     assert running.stdout is not None
     assert running.stdout.read(1)
     running.send_signal(number)
@@ -69,25 +81,24 @@ def test_a_signal_has_its_status_also_while_nobody_reads_what_is_printed(
     assert (running.returncode, told) == (128 + number, b"")
 
 
-def test_json_does_nothing_to_a_terminal_either() -> None:
+def test_json_does_nothing_to_a_terminal_either(run: Run) -> None:
     # The fault's message has a line separator in it.
-    done = shell(f"{PLAN} {PROCESS[0]} --json --backend-config faults=Plan=error:NOT_FOUND")
-    assert done.stdout.removesuffix("\n").isprintable()
-    assert "\u2028" in json.loads(done.stdout)["error"]["message"]
+    options = ["--manifest", MANIFEST, "--backend", "echo", "--transport", PROCESS[0]]
+    done = run("plan", *options, "--json", "--backend-config", "faults=Plan=error:NOT_FOUND")
+    assert done.out.removesuffix("\n").isprintable()
+    assert "\u2028" in done.json["error"]["message"]
 
 
-def test_a_plugin_whose_name_is_no_unicode_is_told_in_json_too(tmp_path: Path) -> None:
+def test_a_plugin_whose_name_is_no_unicode_is_told_in_json_too(tmp_path: Path, run: Run) -> None:
     path = os.fsencode(tmp_path / "cronix-backend-") + b"\xff"
     with open(path, "w", encoding="utf-8") as file:
         file.write("#!/bin/sh\necho gone >&2; exit 3\n")
     os.chmod(path, 0o755)
     words = ["read", "--manifest", MANIFEST, "--transport", PROCESS[0], "--json", "--log"]
-    done = subprocess.run(
-        [COMMAND, *words, "--backend", path], capture_output=True, check=False, text=True
-    )
-    assert json.loads(done.stdout)["error"]["details"]["path"] == os.fsdecode(path)
-    assert json.loads(done.stderr.splitlines()[0])["message"] == "gone"
-    assert done.returncode == 1
+    done = run(*words, "--backend", os.fsdecode(path))
+    assert done.json["error"]["details"]["path"] == os.fsdecode(path)
+    assert json.loads(done.err.splitlines()[0])["message"] == "gone"
+    assert done.code == 1
 
 
 def test_a_working_directory_that_is_gone_is_told(tmp_path: Path) -> None:
@@ -101,9 +112,10 @@ def test_a_working_directory_that_is_gone_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("transport", PROCESS)
-def test_bounds_without_an_end_are_bounds(transport: str) -> None:
-    done = shell(f"{PLAN} {transport} --timeout inf --handshake-timeout inf")
-    assert (done.returncode, done.stderr) == (0, "")
+def test_bounds_without_an_end_are_bounds(transport: str, run: Run) -> None:
+    options = ["--manifest", MANIFEST, "--backend", "echo", "--transport", transport]
+    done = run("plan", *options, "--timeout", "inf", "--handshake-timeout", "inf")
+    assert (done.code, done.err) == (0, "")
 
 
 STUBBORN = """#!{python}
@@ -115,20 +127,15 @@ time.sleep(600)
 
 
 @pytest.mark.usefixtures("heeded_signals")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_ends_the_command_and_its_plugin_however_often_it_comes(
-    number: signal.Signals, tmp_path: Path
+    number: signal.Signals, tmp_path: Path, process: Process
 ) -> None:
     path = tmp_path / "cronix-backend-stubborn"
     path.write_text(STUBBORN.format(python=sys.executable))
     path.chmod(0o755)
     words = ["read", "--manifest", MANIFEST, "--backend", str(path), "--transport", PROCESS[0]]
-    running = subprocess.Popen(
-        [COMMAND, *words, "--log", "--handshake-timeout", "60"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={**os.environ, "TMPDIR": str(tmp_path)},
-    )
+    running = process(*words, "--log", TMPDIR=str(tmp_path))
     assert running.stderr is not None
     plugin = int(running.stderr.readline().split()[-1])
     running.send_signal(number)
@@ -164,14 +171,14 @@ run(replace(PLUGIN, create=lambda config: Slow(create(config))))
 
 
 @pytest.mark.parametrize("transport", PROCESS)
-def test_an_interrupted_apply_tells_how_far_it_came(transport: str, tmp_path: Path) -> None:
+def test_an_interrupted_apply_tells_how_far_it_came(
+    transport: str, tmp_path: Path, process: Process
+) -> None:
     path = tmp_path / "cronix-backend-slow"
     path.write_text(SLOW.format(python=sys.executable))
     path.chmod(0o755)
     words = ["--manifest", MANIFEST, "--backend", str(path), "--transport", transport, "--json"]
-    running = subprocess.Popen(
-        [COMMAND, "apply", *words, "--log"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    running = process("apply", *words, "--log")
     assert running.stderr is not None
     while b"begun" not in (line := running.stderr.readline()):
         assert line
@@ -196,15 +203,15 @@ run(PLUGIN)
 """
 
 
-def signalled_in_the_stop(tmp_path: Path, *more: str) -> "subprocess.CompletedProcess[bytes]":
+def signalled_in_the_stop(
+    tmp_path: Path, process: Process, *more: str
+) -> "subprocess.CompletedProcess[bytes]":
     """A read whose plugin does not end, and SIGTERM when it is to."""
     path = tmp_path / "cronix-backend-lingering"
     path.write_text(LINGERING.format(python=sys.executable))
     path.chmod(0o755)
     words = ["read", "--manifest", MANIFEST, "--backend", str(path), "--transport", PROCESS[0]]
-    running = subprocess.Popen(
-        [COMMAND, *words, "--log", *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    running = process(*words, "--log", *more)
     assert running.stderr is not None
     while not (said := running.stderr.readline().split()[-1]).isdigit():
         pass
@@ -215,48 +222,54 @@ def signalled_in_the_stop(tmp_path: Path, *more: str) -> "subprocess.CompletedPr
 
 
 @pytest.mark.usefixtures("heeded_signals")
-def test_a_signal_during_the_stop_does_not_keep_it_from_its_end(tmp_path: Path) -> None:
-    done = signalled_in_the_stop(tmp_path)
+def test_a_signal_during_the_stop_does_not_keep_it_from_its_end(
+    tmp_path: Path, process: Process
+) -> None:
+    done = signalled_in_the_stop(tmp_path, process)
     assert (done.returncode, done.stderr) == (0, b"")  # all that was asked for is done
 
 
 @pytest.mark.usefixtures("heeded_signals")
-def test_a_signal_does_not_hide_the_error_that_came_before_it(tmp_path: Path) -> None:
-    done = signalled_in_the_stop(tmp_path, "--backend-config", "faults=Read=error:NOT_FOUND")
+def test_a_signal_does_not_hide_the_error_that_came_before_it(
+    tmp_path: Path, process: Process
+) -> None:
+    done = signalled_in_the_stop(
+        tmp_path, process, "--backend-config", "faults=Read=error:NOT_FOUND"
+    )
     assert done.returncode == 143
     assert b"error: NOT_FOUND" in done.stderr
     assert done.stderr.endswith(b"interrupted; the plugin has been stopped\n")
 
 
-@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_while_the_command_is_still_imported_shows_no_traceback(
-    number: str, tmp_path: Path
+    number: signal.Signals, tmp_path: Path
 ) -> None:
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
     assert scripts == {"transportlab": "transportlab.__main__:main"}
-    code = f"import os, signal, time; os.kill(os.getpid(), signal.{number}); time.sleep(60)"
+    code = f"import os, time; os.kill(os.getpid(), {number}); time.sleep(60)"
     (tmp_path / "typer.py").write_text(code)
     command = [sys.executable, "-m", "transportlab"]
     env = os.environ | {"PYTHONPATH": str(tmp_path)}
     done = subprocess.run(command, env=env, capture_output=True, check=False, text=True)
-    assert (done.returncode, done.stderr) == (-signal.Signals[number], "")
+    assert (done.returncode, done.stderr) == (-number, "")
 
 
-@pytest.mark.parametrize(("number", "status"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_before_a_command_has_begun_is_told_by_its_own_status(
-    number: str, status: int, tmp_path: Path
+    number: signal.Signals, tmp_path: Path
 ) -> None:
     code = f"""
-import os, signal, sys
+import os, sys
 from transportlab.cli import app, main
 @app.callback()
 def early():
-    os.kill(os.getpid(), signal.{number})
+    os.kill(os.getpid(), {number})
 sys.argv = ["transportlab", "transports"]
 main()
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, text=True)
-    assert (done.returncode, done.stdout, done.stderr) == (status, "", "")
+    assert (done.returncode, done.stdout, done.stderr) == (128 + number, "", "")
 
 
 def test_how_a_plugin_has_ended_is_told_whatever_has_become_of_sigchld(tmp_path: Path) -> None:

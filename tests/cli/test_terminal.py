@@ -20,11 +20,14 @@ TRANSPORT = PROCESS[0]
 
 
 @pytest.mark.usefixtures("heeded_signals")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_a_signal_stops_cleanly_and_the_plugin_with_it(
     transport: str, number: signal.Signals
 ) -> None:
     command = [COMMAND, "apply", "--manifest", DOZEN, "--backend", "echo", "--transport", transport]
+    command += ["--handshake-timeout", "60"]
     faults = ["--backend-config", "faults=Apply=sleep:60", "--log"]
     running = subprocess.Popen(
         [*command, *faults], stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
@@ -50,6 +53,7 @@ def descendants(pid: int) -> list[int]:
 def test_a_long_apply_shows_progress_on_a_terminal(tmp_path: Path) -> None:
     master, slave = os.openpty()
     command = [COMMAND, "apply", "--manifest", DOZEN, "--backend", "echo", "--transport", TRANSPORT]
+    command += ["--handshake-timeout", "60"]
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=slave)
     os.close(slave)
     shown = bytearray()

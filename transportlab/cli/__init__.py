@@ -1,11 +1,17 @@
 """The command line: transportlab <operation> --manifest FILE --backend NAME --transport NAME ...
 
-options.py is what the operations have in common, operations.py what each does, render.py what a
-person sees of it, process.py and entry.py the process around them.
+There is one module for each group of commands. options.py holds what the operations have in common,
+render.py and render_plugins.py what a person sees, process.py what surrounds a command: its
+streams, signals and exit status.
 """
 
 from transportlab.cli import conformance, evidence, gate, plugins
-from transportlab.cli.entry import main
 from transportlab.cli.operations import app
+from transportlab.cli.process import run
 
 __all__ = ["app", "conformance", "evidence", "gate", "main", "plugins"]
+
+
+def main() -> None:
+    """Run the command that sys.argv names, as this process. Does not return."""
+    run(app)

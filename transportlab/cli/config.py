@@ -1,7 +1,7 @@
 """A backend's configuration as options: given plainly, from a file, or from the environment.
 
-A value that comes from a file or the environment is a secret: it is never an argument of a process,
-and whoever opens the session keeps it out of every text (P-SESSION-4).
+A value from a file or the environment is a secret. It is never an argument of a process, and the
+session keeps it out of every text (P-SESSION-4).
 """
 
 import os
@@ -17,23 +17,23 @@ from transportlab.errors import UsageError
 from transportlab.redact import SHORTEST, Redactor, too_short
 
 MAX_BYTES = 65536
-"""Longest value from a file or the environment; the largest credentials are bundles of keys."""
+"""Bytes of the longest value from a file or the environment: room for a bundle of keys."""
 
 PLAIN, FILE, ENVIRONMENT = "--backend-config", "--backend-config-file", "--backend-config-env"
 
 ConfigOption = Annotated[
     list[str] | None,
-    typer.Option(PLAIN, help="Backend's configuration.", metavar="NAME=VALUE"),
+    typer.Option(PLAIN, help="Set a value of the backend's configuration.", metavar="NAME=VALUE"),
 ]
 ConfigFileOption = Annotated[
     list[str] | None,
-    typer.Option(FILE, help="The same, its value a secret in a file.", metavar="NAME=PATH"),
+    typer.Option(FILE, help="Read a secret value from a file.", metavar="NAME=PATH"),
 ]
 ConfigEnvOption = Annotated[
     list[str] | None,
     typer.Option(
         ENVIRONMENT,
-        help="The same, its value a secret in an environment variable.",
+        help="Read a secret value from an environment variable.",
         metavar="NAME=VARIABLE",
     ),
 ]
@@ -41,7 +41,7 @@ ConfigEnvOption = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What the options say: values that may be shown, and those that may not."""
+    """What the options give: values that may be shown, and secrets, which may not."""
 
     plain: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -52,9 +52,10 @@ class Configuration:
 
     @contextmanager
     def hidden(self) -> Iterator[Redactor]:
-        """What hides the secrets; sys.stdout and sys.stderr do as well, meanwhile.
+        """Hide the secrets in sys.stdout and sys.stderr, and give the Redactor that does it.
 
-        A backend in this process writes there, and knows only what is secret by its own word.
+        A backend in this process writes there, and hides only what its own declaration calls
+        secret.
         """
         redactor = Redactor(self.secrets)
         if not redactor:
@@ -66,7 +67,7 @@ class Configuration:
 
 
 class _HidingStream:
-    """A stream of text without the secrets; all but writing is the other stream's own."""
+    """A stream of text that writes without the secrets; all else is the wrapped stream's."""
 
     def __init__(self, stream: TextIO, redactor: Redactor) -> None:
         self._stream = stream
@@ -89,7 +90,7 @@ def configuration(
     files: list[str] | None = None,
     variables: list[str] | None = None,
 ) -> Configuration:
-    """The values that the three options give. Raises UsageError, which holds no value."""
+    """The values that the three options give. Raises UsageError, whose text holds no value."""
     names: set[str] = set()
     plain = _split(PLAIN, "VALUE", pairs, names)
     secrets = {
@@ -118,7 +119,7 @@ def _split(option: str, what: str, pairs: list[str] | None, names: set[str]) -> 
 
 
 def _file(path: str) -> bytes | str:
-    """What is in the file, or why it cannot be had."""
+    """What is in the file, or why it cannot be read."""
     try:
         with open(path, "rb") as file:
             return file.read(MAX_BYTES + 1)
@@ -132,7 +133,7 @@ def _variable(name: str) -> bytes | str:
 
 
 def _secret(option: str, found: bytes | str) -> str:
-    """The value in the bytes, less one line end; a text is the reason why there is none."""
+    """The value in the bytes, less one line end. A str says why there are none, and is raised."""
     if isinstance(found, str):
         raise UsageError(f"{option}: {found}")
     if len(found) > MAX_BYTES:

@@ -1,4 +1,4 @@
-"""The suite as a command: transportlab conformance [--transport NAME]... [--plugin PATH]."""
+"""The conformance suite as a command: `transportlab conformance`."""
 
 import contextlib
 from collections.abc import Iterator, Mapping
@@ -18,41 +18,43 @@ from transportlab.cli.config import (
     configuration,
 )
 from transportlab.cli.operations import app
-from transportlab.cli.process import EXIT_ERROR, EXIT_USAGE
+from transportlab.cli.process import EXIT_ERROR, EXIT_USAGE, tell_error
 from transportlab.errors import UsageError
 from transportlab.quote import clean
 
 if TYPE_CHECKING:
-    # Read when the command runs: other commands need not wait for it.
+    # Imported when the command runs: other commands need not wait for it.
     from transportlab.conformance.report import JsonLines
     from transportlab.conformance.runner import Options, Subject
 
 Names = list[str] | None
 
 TransportsOption = Annotated[
-    Names, typer.Option("--transport", help="Over this one; again for more.", metavar="NAME")
+    Names, typer.Option("--transport", help="Only this one; may be repeated.", metavar="NAME")
 ]
-CodecOption = Annotated[str | None, typer.Option(help="With this codec only.", metavar="NAME")]
+CodecOption = Annotated[str | None, typer.Option(help="Only this encoding.", metavar="NAME")]
 PluginOption = Annotated[
     str | None,
-    typer.Option(help="Test this plugin, by path or name, instead of the lab's.", metavar="PATH"),
+    typer.Option(help="Test this plugin, a path or a name, instead of the lab's.", metavar="PATH"),
 ]
 OffersOption = Annotated[
     Names,
     typer.Option(
-        "--offers", help="What else the plugin offers: crontab-file, faults.", metavar="FEATURE"
+        "--offers", help="A feature that the plugin has: crontab-file or faults.", metavar="FEATURE"
     ),
 ]
-GroupOption = Annotated[Names, typer.Option("--group", help="This group only.", metavar="GROUP")]
-VectorOption = Annotated[Names, typer.Option("--vector", help="This vector only.", metavar="ID")]
+GroupOption = Annotated[
+    Names, typer.Option("--group", help="Only this group of vectors.", metavar="GROUP")
+]
+VectorOption = Annotated[Names, typer.Option("--vector", help="Only this vector.", metavar="ID")]
 JsonOption = Annotated[
-    Path | None, typer.Option("--json", help="Write JSON Lines, as results come.", metavar="FILE")
+    Path | None, typer.Option("--json", help="Write each result as a line of JSON.", metavar="FILE")
 ]
 JunitOption = Annotated[
-    Path | None, typer.Option("--junit", help="Write JUnit XML at the end.", metavar="FILE")
+    Path | None, typer.Option("--junit", help="Write a JUnit report.", metavar="FILE")
 ]
 TimeoutOption = Annotated[
-    float, typer.Option(help="Bound of one vector.", metavar="SECONDS", min=0.1)
+    float, typer.Option(help="How long a vector may take.", metavar="SECONDS", min=0.1)
 ]
 
 
@@ -71,7 +73,7 @@ def conformance(  # noqa: PLR0913, PLR0917  # one parameter an option
     junit: JunitOption = None,
     timeout: TimeoutOption = 10.0,
 ) -> None:
-    """Hold a plugin, on every transport, to the protocol; the lab's own unless --plugin is given.
+    """Test a plugin against the protocol on every transport; without --plugin, the lab's own.
 
     Exits with 0 if nothing failed, 1 if something did, 2 for a wrong option or no vector.
     """
@@ -94,7 +96,7 @@ def conformance(  # noqa: PLR0913, PLR0917  # one parameter an option
         if junit is not None:
             write_junit(junit, result)
     except (UsageError, OSError) as error:
-        typer.echo(f"error: {clean(str(error), keep_lines=True)}", err=True)
+        tell_error(str(error))
         raise typer.Exit(EXIT_USAGE) from None
     for line in summary(result):
         _print(line)
@@ -104,7 +106,7 @@ def conformance(  # noqa: PLR0913, PLR0917  # one parameter an option
 def _options(
     codec: str | None, timeout: float, replay: list[str], lines: "JsonLines | None"
 ) -> "Options":
-    """What tells each result as it comes: to the file all, to the person what is bad."""
+    """Options that tell each result as it comes: all to the file, the bad ones to the person."""
     from transportlab.conformance.report import outcome_text, totals_line
     from transportlab.conformance.result import BAD, ArmResult, Outcome
     from transportlab.conformance.runner import Options
@@ -144,7 +146,7 @@ def _subject(plugin: str | None, config: Configuration, offers: list[str]) -> "S
 
 
 def _replay(plugin: str | None, given: Mapping[str, list[str] | None]) -> list[str]:
-    """The options that name the subject again; a secret's by the place where it is."""
+    """The options that name the same subject again; a secret is named by its place."""
     words = [] if plugin is None else ["--plugin", plugin]
     for option, values in given.items():
         for value in values or ():

@@ -1,4 +1,4 @@
-"""The operations as commands, and the table of transports."""
+"""The operations as commands, and `transportlab transports`."""
 
 import sys
 from dataclasses import asdict, dataclass
@@ -14,6 +14,7 @@ from transportlab.cli.options import (
     EXIT_DRIFT,
     EXIT_NOT_FOUND,
     Invocation,
+    JsonOption,
     operation,
 )
 from transportlab.codecs import load_codec
@@ -29,13 +30,13 @@ app = typer.Typer(
 )
 
 DryRunOption = Annotated[
-    bool, typer.Option("--dry-run", help="Say what would be done; do nothing.")
+    bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class ApplyResult:
-    """What `apply --json` prints: the plan's ops that were carried out, and their counts."""
+    """What `apply --json` prints: the events of the ops that were carried out, and their counts."""
 
     events: tuple[model.ApplyEvent, ...]
     counts: model.Counts
@@ -62,7 +63,7 @@ def _root(
 @app.command()
 @operation
 def read(run: Invocation) -> None:
-    """Show the app's entries, and markers that cannot be read."""
+    """Show the app's entries, and the markers that cannot be read."""
     reply = run.backend.read(model.ReadRequest(run.manifest.app), run.context())
     run.show(reply, render.entries)
 
@@ -84,7 +85,7 @@ def _plan(run: Invocation) -> model.PlanReply:
 @app.command()
 @operation
 def apply(run: Invocation) -> None:
-    """Plan, and carry the plan out."""
+    """Make a plan, and carry it out."""
     wanted = _plan(run)
     events = []
     steps = sum(op.kind is not model.OpKind.SKIP for op in wanted.ops)
@@ -104,7 +105,7 @@ def drift(
     run: Invocation,
     exit_on_drift: Annotated[bool, typer.Option(help="Exit with 5 if there is drift.")] = False,
 ) -> int:
-    """Show how entries depart from the manifest; change nothing."""
+    """Show how entries differ from the manifest; change nothing."""
     reply = run.backend.drift(model.DriftRequest(run.manifest.app, run.jobs), run.context())
     run.show(reply, render.drift)
     return EXIT_DRIFT if reply.items and exit_on_drift else 0
@@ -113,7 +114,7 @@ def drift(
 @app.command()
 @operation
 def prune(run: Invocation, dry_run: DryRunOption = False) -> None:
-    """Remove the app's entries whose job is not in the manifest."""
+    """Remove the app's entries whose jobs are not in the manifest."""
     keep = tuple(wanted.job.name for wanted in run.jobs)
     request = model.PruneRequest(run.manifest.app, keep, dry_run)
     reply = run.backend.prune(request, run.context())
@@ -125,7 +126,8 @@ def prune(run: Invocation, dry_run: DryRunOption = False) -> None:
 def adopt(
     run: Invocation,
     job: Annotated[
-        str | None, typer.Option(help="Which job; needed if there are several.", metavar="NAME")
+        str | None,
+        typer.Option(help="The job; needed if the manifest has several.", metavar="NAME"),
     ] = None,
     dry_run: DryRunOption = False,
 ) -> int:
@@ -159,7 +161,7 @@ def _one_job(run: Invocation, name: str | None) -> model.DesiredJob:
 @app.command()
 @operation
 def verify_ownership(run: Invocation) -> None:
-    """Show whose each entry is, held against the manifest."""
+    """Judge each entry: owned, tampered, abandoned, duplicate or foreign."""
     request = model.VerifyOwnershipRequest(run.manifest.app, run.jobs)
     reply = run.backend.verify_ownership(request, run.context())
     run.show(reply, render.verdicts)
@@ -167,7 +169,7 @@ def verify_ownership(run: Invocation) -> None:
 
 @app.command()
 def transports(
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show the transports and what each can and cannot do."""
     rows = []

@@ -17,7 +17,13 @@ from transportlab.cli.config import (
     ConfigOption,
     configuration,
 )
-from transportlab.cli.process import EXIT_ERROR, EXIT_USAGE, interrupts, private_stdout
+from transportlab.cli.process import (
+    EXIT_ERROR,
+    EXIT_USAGE,
+    interrupts,
+    private_stdout,
+    tell_error,
+)
 from transportlab.codecs import load_codec
 from transportlab.context import Cancellation, Context
 from transportlab.errors import Code, LabError, RpcError, UsageError
@@ -25,7 +31,7 @@ from transportlab.host import HostOptions, LogRecord, open_backend
 from transportlab.manifest.document import Manifest, load_manifest
 from transportlab.manifest.hashing import desired_jobs
 from transportlab.model import DesiredJob
-from transportlab.quote import clean, clean_json
+from transportlab.quote import clean_json
 from transportlab.redact import NOTHING, Redactor
 from transportlab.registry import load_transport
 
@@ -35,24 +41,32 @@ EXIT_DRIFT = 5
 EXIT_DIVERGED = 6
 EXIT_NOT_FOUND = 7
 
-ManifestOption = Annotated[Path, typer.Option(help="The manifest, a JSON file.", metavar="FILE")]
+ManifestOption = Annotated[Path, typer.Option(help="The manifest: a JSON file.", metavar="FILE")]
 BackendOption = Annotated[
-    str, typer.Option(help="A backend by its name, or by a path with a slash.", metavar="NAME")
+    str,
+    typer.Option(
+        help="The backend: a name, or the path of a plugin (with a slash).", metavar="NAME"
+    ),
 ]
 TransportOption = Annotated[
-    str, typer.Option(help="How to reach it; see `transportlab transports`.", metavar="NAME")
+    str,
+    typer.Option(
+        help="The transport to use; `transportlab transports` lists them.", metavar="NAME"
+    ),
 ]
 CodecOption = Annotated[
-    str | None, typer.Option(help="Codec, if not the transport's usual.", metavar="NAME")
+    str | None,
+    typer.Option(help="The encoding; the transport's usual one by default.", metavar="NAME"),
 ]
 TimeoutOption = Annotated[
-    float | None, typer.Option(help="Deadline of each call.", metavar="SECONDS", min=0.001)
+    float | None,
+    typer.Option(help="Each call's deadline; none by default.", metavar="SECONDS", min=0.001),
 ]
 HandshakeOption = Annotated[
     float,
     typer.Option(
         "--handshake-timeout",
-        help="How long to wait for a handshake.",
+        help="How long to wait for the plugin's handshake.",
         metavar="SECONDS",
         min=0.001,
     ),
@@ -65,7 +79,7 @@ LogOption = Annotated[bool, typer.Option("--log", help="Show the plugin's log on
 class Invocation:
     """One run of an operation: where it prints, what is desired, which backend it calls.
 
-    What the redactor hides is not printed, also where a backend replies it.
+    What the redactor hides is never printed, even if a backend replies it. timeout is in seconds.
     """
 
     out: Console
@@ -110,34 +124,41 @@ def operation(function: Callable[..., int | None]) -> Callable[..., None]:
         log: LogOption = False,
         **own: Any,
     ) -> None:
-        out, redactor = private_stdout(), NOTHING
-        try:
-            config = configuration(backend_config, backend_config_file, backend_config_env)
-            wanted = load_manifest(manifest)
-            options = HostOptions(
-                codec=codec,
-                config=config.plain,
-                secrets=config.secrets,
-                pins=wanted.plugins,
-                handshake=handshake_timeout,
-                on_log=_log_printer(as_json=as_json) if log else None,
-            )
-            with config.hidden() as redactor, _until_interrupted(transport) as cancellation:
-                options = replace(options, cancellation=cancellation)
-                with open_backend(backend, transport, options) as session:
-                    for path in session.shadowed:
-                        typer.echo(f"note: {path} is hidden by an earlier directory", err=True)
-                    jobs = desired_jobs(wanted)
-                    run = Invocation(
-                        out, as_json, wanted, jobs, session.backend, timeout, redactor, cancellation
-                    )
-                    code = function(run, **own)
-        except LabError as error:
-            raise typer.Exit(_failed(redactor.error(error), out, as_json)) from None
-        except KeyboardInterrupt:
-            raise typer.Exit(_interrupted()) from None
-        finally:
-            out.file.flush()
+        redactor = NOTHING
+        with private_stdout() as out:
+            try:
+                config = configuration(backend_config, backend_config_file, backend_config_env)
+                wanted = load_manifest(manifest)
+                options = HostOptions(
+                    codec=codec,
+                    config=config.plain,
+                    secrets=config.secrets,
+                    pins=wanted.plugins,
+                    handshake=handshake_timeout,
+                    on_log=_log_printer(as_json=as_json) if log else None,
+                )
+                with config.hidden() as redactor, _until_interrupted(transport) as cancellation:
+                    options = replace(options, cancellation=cancellation)
+                    with open_backend(backend, transport, options) as session:
+                        for path in session.shadowed:
+                            typer.echo(f"note: {path} is hidden by an earlier directory", err=True)
+                        jobs = desired_jobs(wanted)
+                        run = Invocation(
+                            out,
+                            as_json,
+                            wanted,
+                            jobs,
+                            session.backend,
+                            timeout,
+                            redactor,
+                            cancellation,
+                        )
+                        code = function(run, **own)
+            except LabError as error:
+                code = _failed(redactor.error(error), out, as_json)
+            except KeyboardInterrupt:
+                _tell_interrupt()
+                raise
         raise typer.Exit(code or 0)
 
     _adopt_signature(command, function)
@@ -166,28 +187,27 @@ def _log_printer(*, as_json: bool) -> Callable[[LogRecord], None]:
 
 
 def _until_interrupted(transport: str) -> AbstractContextManager[Cancellation | None]:
-    """What a signal throws; None where a backend in this process needs an exception to end."""
+    """What a signal throws; None if the backend is in this process, where a signal must raise."""
     if load_transport(transport).traits.killable:
         return interrupts.cancelling()
     return nullcontext()
 
 
-def _interrupted() -> int:
-    """Say so; the exit status of a process that a signal has ended."""
-    typer.echo("interrupted; the plugin has been stopped", err=True)
-    return interrupts.status
-
-
 def _failed(error: LabError, out: Console, as_json: bool) -> int:
-    """Tell of an error, unless it is only that a signal has cancelled the call; the exit status."""
+    """Print the error; the exit status. Raises KeyboardInterrupt after a signal.
+
+    If the error is only that the signal has cancelled the call, it is not worth a word.
+    """
     given_up = isinstance(error, RpcError) and error.code is Code.CANCELLED
-    code = EXIT_ERROR if interrupts.number and given_up else _report(error, out, as_json)
-    return _interrupted() if interrupts.number else code
-
-
-def _report(error: LabError, out: Console, as_json: bool) -> int:
-    """Print an error: for people on stderr, and for programs as an object on stdout."""
-    typer.echo(f"error: {clean(render.error_text(error), keep_lines=True)}", err=True)
-    if as_json:
-        out.file.write(render.error_json(error) + "\n")
+    if not (interrupts.number and given_up):
+        tell_error(render.error_text(error))
+        if as_json:
+            out.file.write(render.error_json(error) + "\n")
+    if interrupts.number:
+        _tell_interrupt()
+        raise KeyboardInterrupt
     return EXIT_USAGE if isinstance(error, UsageError) else EXIT_ERROR
+
+
+def _tell_interrupt() -> None:
+    typer.echo("interrupted; the plugin has been stopped", err=True)

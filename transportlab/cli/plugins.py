@@ -1,8 +1,7 @@
-"""The commands about plugins themselves: transportlab plugins <command>."""
+"""The commands about plugins themselves: `transportlab plugins list|diagnose|pin|verify`."""
 
 import json
 import os
-import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
@@ -10,54 +9,99 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from transportlab.channel import EndpointKind
 from transportlab.cli import render_plugins
 from transportlab.cli.operations import app
-from transportlab.cli.options import (
-    HandshakeOption,
-    JsonOption,
-)
-from transportlab.cli.process import EXIT_ERROR, NOT_A_TERMINAL_WIDTH, guarded, interrupts
+from transportlab.cli.options import HandshakeOption, JsonOption, ManifestOption
+from transportlab.cli.process import EXIT_ERROR, guarded, interrupts, open_console
 from transportlab.context import Cancellation
 from transportlab.errors import RpcError, UsageError
 from transportlab.host.inspection.diagnose import diagnose
 from transportlab.host.inspection.list import survey
-from transportlab.host.inspection.pin import BOTH, PinState, Verified, block, in_words, sums, verify
+from transportlab.host.inspection.pin import BOTH, PinState, block, in_words, sums, verify
 from transportlab.host.options import HostOptions
 from transportlab.manifest.document import load_manifest
 from transportlab.quote import clean
 from transportlab.registry import load_transport
 
-plugins = typer.Typer(no_args_is_help=True, help="Look at plugins, and pin and verify their sums.")
+plugins = typer.Typer(
+    no_args_is_help=True, help="List and diagnose plugins; pin and verify their sums."
+)
 app.add_typer(plugins, name="plugins")
 
 OnlyFor = Annotated[
     str | None,
     typer.Option(
         "--transport",
-        help="Only the file that this one uses: a program, or a library; both unless given.",
+        help="Only the kind of file that this one uses, program or library; both by default.",
         metavar="NAME",
     ),
+]
+PinsOption = Annotated[
+    Path | None,
+    typer.Option("--manifest", help="Hold plugins to this manifest's pins.", metavar="FILE"),
 ]
 
 
 @plugins.callback()
 def _root() -> None:
-    """With this there may be one command or several, called in the same way."""
+    """Without a callback Typer would drop the word `plugins` if it had only one command."""
+
+
+@plugins.command("list")
+def list_plugins(
+    manifest: PinsOption = None,
+    start: Annotated[
+        bool,
+        typer.Option("--start", help="Start each plugin to ask for its version and transports."),
+    ] = False,
+    timeout: HandshakeOption = 5.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the plugins that a host would find, and what is wrong with those that cannot run."""
+    with guarded(), _starting() if start else nullcontext() as cancellation:
+        found = survey(os.environ, _options(manifest, timeout, cancellation), start=start)
+    if as_json:
+        typer.echo(json.dumps(asdict(found)))
+    else:
+        render_plugins.listing(open_console(), found, started=start)
+
+
+@plugins.command("diagnose")
+def diagnose_plugin(
+    backend: Annotated[str, typer.Argument(help="The backend: a name, or the path of a plugin.")],
+    transport: Annotated[
+        str | None,
+        typer.Option(help="Start it over this one; over each in turn by default.", metavar="NAME"),
+    ] = None,
+    manifest: PinsOption = None,
+    timeout: HandshakeOption = 5.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Find out why a plugin does not start: examine its file, then start it.
+
+    Exits with 1 if it does not start.
+    """
+    with guarded(), _starting() as cancellation:
+        found = diagnose(backend, transport, _options(manifest, timeout, cancellation))
+    if as_json:
+        typer.echo(json.dumps(asdict(found)))
+    else:
+        render_plugins.diagnosis(open_console(), found)
+    raise typer.Exit(0 if found.starts else EXIT_ERROR)
 
 
 @plugins.command()
 def pin(
     names: Annotated[
-        list[str], typer.Argument(help="Backends by name, or by a path with a slash.")
+        list[str], typer.Argument(help="Backends: names, or paths of plugins (with a slash).")
     ],
     transport: OnlyFor = None,
 ) -> None:
     """Print the manifest's plugins block that pins these plugins as they are now.
 
-    What a sum leaves out is said on stderr.
+    On stderr it says what each sum does not cover.
     """
     with guarded():
         files = [file for name in names for file in sums(name, _libraries(transport))]
@@ -68,13 +112,13 @@ def pin(
 
 @plugins.command("verify")
 def verify_pins(
-    manifest: Annotated[Path, typer.Option(help="The manifest, a JSON file.", metavar="FILE")],
+    manifest: ManifestOption,
     transport: OnlyFor = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Compare the manifest's pins with the files that a host would run; run nothing.
+    """Compare the manifest's pins with the files that a host would run, without running them.
 
-    Exits with 1 unless each pin is ok, and if there is none.
+    Exits with 1 unless every pin is ok, and with 2 if there is none.
     """
     with guarded():
         pins = load_manifest(manifest).plugins
@@ -85,7 +129,7 @@ def verify_pins(
         typer.echo(json.dumps({"pins": [asdict(result) for result in results]}))
     else:
         for result in results:
-            typer.echo(clean(_line(result)))
+            typer.echo(render_plugins.pin(result))
     if any(result.state is not PinState.OK for result in results):
         raise typer.Exit(EXIT_ERROR)
 
@@ -100,66 +144,6 @@ def _libraries(transport: str | None) -> Collection[bool]:
     return (kind is EndpointKind.LIBRARY,)
 
 
-def _line(result: Verified) -> str:
-    head = f"{result.state.value:8}  {result.name}"
-    if result.file is None:
-        return f"{head}  {result.problem}"
-    return f"{head}  {result.file.path}  {result.file.sha256}  {in_words(result.file.left_out)}"
-
-
-# `transportlab plugins list` and `transportlab plugins diagnose`: looking at plugins.
-
-PinsOption = Annotated[
-    Path | None,
-    typer.Option("--manifest", help="A manifest whose pins are to hold.", metavar="FILE"),
-]
-
-
-@plugins.command("list")
-def list_plugins(
-    manifest: PinsOption = None,
-    start: Annotated[
-        bool,
-        typer.Option("--start", help="Start each plugin, for its version and its transports."),
-    ] = False,
-    timeout: HandshakeOption = 5.0,
-    as_json: JsonOption = False,
-) -> None:
-    """Show the plugins that a host would find, and what is wrong with those it cannot run."""
-    with guarded(), _starting() if start else nullcontext() as cancellation:
-        found = survey(os.environ, _options(manifest, timeout, cancellation), start=start)
-    if as_json:
-        typer.echo(json.dumps(asdict(found)))
-    else:
-        render_plugins.listing(_console(), found, started=start)
-
-
-@plugins.command("diagnose")
-def diagnose_plugin(
-    backend: Annotated[str, typer.Argument(help="A path with a slash, or a name.")],
-    transport: Annotated[
-        str | None,
-        typer.Option(
-            help="Start it over this one; over each in turn unless given.", metavar="NAME"
-        ),
-    ] = None,
-    manifest: PinsOption = None,
-    timeout: HandshakeOption = 5.0,
-    as_json: JsonOption = False,
-) -> None:
-    """Find out why a plugin does not start: look at its file, and start it.
-
-    Exits with 1 if it does not start.
-    """
-    with guarded(), _starting() as cancellation:
-        found = diagnose(backend, transport, _options(manifest, timeout, cancellation))
-    if as_json:
-        typer.echo(json.dumps(asdict(found)))
-    else:
-        render_plugins.diagnosis(_console(), found)
-    raise typer.Exit(0 if found.starts else EXIT_ERROR)
-
-
 def _options(
     manifest: Path | None, handshake: float, cancellation: Cancellation | None
 ) -> HostOptions:
@@ -169,7 +153,7 @@ def _options(
 
 @contextmanager
 def _starting() -> Iterator[Cancellation]:
-    """What a signal throws while plugins are started; it ends the command once they are stopped."""
+    """What a signal throws while plugins are started. It ends the command once they are stopped."""
     try:
         with interrupts.cancelling() as cancellation:
             yield cancellation
@@ -178,9 +162,3 @@ def _starting() -> Iterator[Cancellation]:
             raise
     if interrupts.number:
         raise KeyboardInterrupt
-
-
-def _console() -> Console:
-    terminal = sys.stdout.isatty()
-    width = None if terminal else NOT_A_TERMINAL_WIDTH
-    return Console(highlight=False, markup=False, emoji=False, width=width)

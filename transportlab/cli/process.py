@@ -1,18 +1,24 @@
-"""Signals that end a command, and what they do to it while it has a session open.
+"""The command as a process: its streams, the signals that end it, and its exit status.
 
-Python runs a signal's handler between any two of its instructions. An exception from there, in the
-middle of a library, can leave one of its locks taken for ever. So while a plugin's process is at
-work nothing is raised: the signal cancels what is waited for, from a thread of its own, and the
-session is closed as ever. Elsewhere, and where a backend is in this very process, which only an
-exception gets out of its code, it is KeyboardInterrupt.
+A command that is ended by SIGINT, SIGTERM or SIGHUP first stops its plugin, within the bounds of
+any stop. It exits with 128 and the signal's number.
+
+Python runs a signal's handler between any two of its instructions. An exception raised there, in
+the middle of a library, can leave one of the library's locks taken for ever. So while a plugin's
+process is at work the handler raises nothing: it cancels what the command waits for, from a thread
+of its own, and the session is closed as usual. At any other time the handler raises
+KeyboardInterrupt. It also does so when the backend is in this very process, since nothing but an
+exception gets out of the backend's code. Whoever catches KeyboardInterrupt says what has become of
+the command and raises it again; run() alone makes an exit status of it.
 """
 
+import os
 import select
 import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import FileIO, RawIOBase, TextIOWrapper
 from queue import SimpleQueue
@@ -28,17 +34,58 @@ from transportlab.errors import LabError, UsageError
 from transportlab.quote import clean
 from transportlab.sdk.program import claim_stdout
 
+EXIT_ERROR = 1
+EXIT_USAGE = 2
+EXIT_SIGNAL = 128
+"""A command that a signal has ended exits with this and the signal's number."""
+
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 STOP_SECONDS = 6.0
 """How long after a signal the next is ignored: a plugin's stop takes at most 5 s."""
 
-EXIT_SIGNAL = 128
-"""The exit status of a command that a signal has ended is this and the signal's number."""
+NOT_A_TERMINAL_WIDTH = 10_000
+"""Columns of a table that goes into a file or a pipe, where nothing need be wrapped."""
+
+_EXTRA = ("numpy", "matplotlib")
+"""Libraries that only the extra `evidence` brings."""
+
+
+def run(command: Callable[[], object]) -> None:
+    """Run the command as this process, and exit with its status. Does not return."""
+    _open_streams()
+    interrupts.heed()
+    # The parent may ignore it, and then nobody learns how a plugin has ended.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    try:
+        command()
+    except KeyboardInterrupt:
+        sys.exit(interrupts.status)
+    except SystemExit as end:
+        if end.code == EXIT_SIGNAL + signal.SIGINT:  # Typer's own, whichever signal it was
+            end.code = interrupts.status
+        raise
+    except OSError as error:  # of stdout: what is in the way of a plugin is a LabError
+        # Else the interpreter writes once more at its end, and exits with 120.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(f"error: {error}")
+
+
+def _open_streams() -> None:
+    """Open the descriptors 0, 1 and 2 where they are closed.
+
+    Else the next pipe would get such a number, and with it whatever is printed.
+    """
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            opened = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+            setattr(sys, name, open(opened, "w" if descriptor else "r", encoding="utf-8"))  # noqa: SIM115  # lives as long as the process
 
 
 class Interrupts:
-    """Of this process. number is that of the first signal that was to end it, 0 before."""
+    """The signals that end this process. number is that of the first to come, 0 before."""
 
     def __init__(self) -> None:
         self.number = 0
@@ -52,7 +99,7 @@ class Interrupts:
         return EXIT_SIGNAL + (self.number or signal.SIGINT)
 
     def heed(self) -> None:
-        """From now on; but not what whoever started this process has had ignored (nohup)."""
+        """Take the signals from now on, but none that the parent has had ignored (nohup)."""
         for number in ENDING:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._take)
@@ -68,7 +115,7 @@ class Interrupts:
 
     @contextmanager
     def cancelling(self) -> Iterator[Cancellation]:
-        """What a signal throws meanwhile, in place of an exception."""
+        """Within it a signal throws the Cancellation, and raises no exception."""
         cancellation = Cancellation()
         news: SimpleQueue[bool] = SimpleQueue()
 
@@ -79,7 +126,7 @@ class Interrupts:
         listener = threading.Thread(target=listen, name="interrupts", daemon=True)
         try:
             listener.start()
-        except RuntimeError:  # no thread is to be had, which the start of a plugin will tell
+        except RuntimeError:  # there is no room for a thread; the start of a plugin will tell that
             yield cancellation
             return
         self._news = news
@@ -92,7 +139,7 @@ class Interrupts:
 
     @contextmanager
     def raising(self) -> Iterator[None]:
-        """Within cancelling(), a signal is an exception meanwhile.
+        """Within cancelling(), have a signal raise an exception meanwhile.
 
         Nothing else ends the printing into a pipe that nobody reads.
         """
@@ -104,31 +151,25 @@ class Interrupts:
 
 
 interrupts = Interrupts()
-"""The one of this process; what starts it (entry.py) has it heed signals."""
-
-
-# The stdout of an operation: its own, and written as a whole or with an error.
-
-NOT_A_TERMINAL_WIDTH = 10_000
-"""Columns of a table that goes into a file or a pipe, where nothing need be wrapped."""
+"""The one of this process; run() has it heed signals."""
 
 
 class Whole(RawIOBase):
-    """Writes all that it is given, or raises OSError.
+    """Writes all that it is given, or raises OSError. Closes the file with itself.
 
-    One write takes a part at a signal, of a disk that gets full, and into a pipe that does not
-    block; a TextIOWrapper then loses the rest, and nobody hears of it.
+    A plain file writes only a part at a signal, on a disk that gets full, and into a pipe that does
+    not block. A TextIOWrapper then loses the rest, and nobody hears of it.
     """
 
     def __init__(self, file: FileIO) -> None:
         self._file = file
 
     def writable(self) -> bool:
-        """As in RawIOBase."""
+        """See RawIOBase."""
         return True
 
     def write(self, data: Any) -> int:
-        """As in RawIOBase, but for what is said above."""
+        """Write all of the bytes; return how many there were."""
         rest = memoryview(data)
         while rest:
             taken = self._file.write(rest)
@@ -140,51 +181,59 @@ class Whole(RawIOBase):
                 rest = rest[taken:]
         return len(data)
 
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+        super().close()
 
-def private_stdout() -> Console:
-    """A console on the real stdout; what a backend in this process prints goes to stderr."""
+
+@contextmanager
+def private_stdout() -> Iterator[Console]:
+    """A console on the real stdout, flushed at the end, which may raise OSError.
+
+    What a backend in this process prints goes to stderr.
+    """
     terminal = sys.stdout.isatty()
-    file = TextIOWrapper(
-        cast("BinaryIO", Whole(claim_stdout())), encoding="utf-8", errors="backslashreplace"
-    )
-    return Console(
-        file=file,
-        highlight=False,
-        markup=False,
-        emoji=False,
-        force_terminal=terminal,
-        width=None if terminal else NOT_A_TERMINAL_WIDTH,
-    )
+    raw = cast("BinaryIO", Whole(claim_stdout()))
+    with TextIOWrapper(raw, encoding="utf-8", errors="backslashreplace") as file:
+        yield Console(
+            file=file,
+            highlight=False,
+            markup=False,
+            emoji=False,
+            force_terminal=terminal,
+            width=None if terminal else NOT_A_TERMINAL_WIDTH,
+        )
 
 
-# Errors of the commands that work on evidence: one line on stderr, and the exit code.
+def open_console() -> Console:
+    """A console on stdout as it is."""
+    width = None if sys.stdout.isatty() else NOT_A_TERMINAL_WIDTH
+    return Console(highlight=False, markup=False, emoji=False, width=width)
 
-EXIT_ERROR = 1
-EXIT_USAGE = 2
 
-_EXTRA = ("numpy", "matplotlib")
+def tell_error(text: str) -> None:
+    """Print an error on stderr, with its control characters escaped."""
+    typer.echo(f"error: {clean(text, keep_lines=True)}", err=True)
 
 
 @contextmanager
 def guarded(*, error_exit: int = EXIT_ERROR) -> Iterator[None]:
-    """Turn what the lab raises on purpose, and a library that is missing, into an exit."""
+    """Make one line on stderr and an exit status of what the lab raises on purpose.
+
+    A library that only the extra `evidence` brings may be missing: that is an error of usage.
+    """
     try:
         yield
     except LabError as error:
-        code = EXIT_USAGE if isinstance(error, UsageError) else error_exit
-        _fail(error_text(error), code)
+        tell_error(error_text(error))
+        raise typer.Exit(EXIT_USAGE if isinstance(error, UsageError) else error_exit) from None
     except ModuleNotFoundError as error:
         name = (error.name or "").partition(".")[0]
         if name not in _EXTRA:
             raise
-        _fail(
-            f"{name} is not installed; it comes with: pip install 'transportlab[evidence]'",
-            EXIT_USAGE,
-        )
+        tell_error(f"{name} is not installed; it comes with: pip install 'transportlab[evidence]'")
+        raise typer.Exit(EXIT_USAGE) from None
     except KeyboardInterrupt:
-        _fail("interrupted", interrupts.status)
-
-
-def _fail(text: str, code: int) -> None:
-    typer.echo(f"error: {clean(text, keep_lines=True)}", err=True)
-    raise typer.Exit(code) from None
+        tell_error("interrupted")
+        raise

@@ -1,4 +1,7 @@
-"""What a person sees: tables, diffs, progress and errors. Texts of a backend are shown escaped."""
+"""What a person sees of operations: tables, diffs, progress and errors.
+
+Every text that a backend gave is shown with its control characters escaped.
+"""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -26,7 +29,7 @@ _MARKS = {
 
 
 def table(out: Console, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Columns under their heads, every cell escaped."""
+    """Print columns under their heads, with every cell escaped."""
     shown = Table(*columns, box=None, pad_edge=False, header_style="bold")
     for row in rows:
         shown.add_row(*(Text(clean(cell)) for cell in row))
@@ -111,7 +114,7 @@ def applied(out: Console, wanted: model.PlanReply, counts: model.Counts) -> None
 
 
 def drift(out: Console, reply: model.DriftReply) -> None:
-    """Each departure with what is desired and what is there."""
+    """Each difference with what is desired and what is there."""
     for item in reply.items:
         out.print(Text(clean(f"{item.kind} {item.app}.{item.job} [{item.index}]"), "yellow"))
         if item.expected is not None:
@@ -124,7 +127,7 @@ def drift(out: Console, reply: model.DriftReply) -> None:
 
 
 def pruned(out: Console, reply: model.PruneReply, dry_run: bool) -> None:
-    """The entries that went, or would go."""
+    """The entries that were removed, or would be."""
     for entry in reply.removed:
         out.print(Text(f"- {clean(f'{entry.app}.{entry.job}')} {_line(entry)}", "red"))
     verb = "would be removed" if dry_run else "removed"
@@ -132,7 +135,7 @@ def pruned(out: Console, reply: model.PruneReply, dry_run: bool) -> None:
 
 
 def adopted(out: Console, job: str, reply: model.AdoptReply, dry_run: bool) -> None:
-    """The outcome, and each difference that stood in the way."""
+    """The outcome, and each difference that prevented an adoption."""
     words = {
         model.AdoptOutcome.ADOPTED: "would be adopted" if dry_run else "adopted",
         model.AdoptOutcome.ALREADY_MANAGED: "already managed",
@@ -164,7 +167,7 @@ def verdicts(out: Console, reply: model.VerifyOwnershipReply) -> None:
 
 
 def transports(out: Console, rows: Sequence[Mapping[str, Any]]) -> None:
-    """A table of traits, a transport a column."""
+    """A table of traits with a column for each transport."""
     shown = Table("", *(row["name"] for row in rows), box=None, pad_edge=False, header_style="bold")
     for trait in rows[0]:
         if trait not in ("name", "requires", "missing"):
@@ -181,7 +184,7 @@ def _trait(value: object) -> str:
 
 
 def error_text(error: LabError) -> str:
-    """An error for people: what, where, expected and got, how far it came, what to do."""
+    """An error for people: what failed, what was expected, what to do, how far an Apply came."""
     reached = Reached()
     if isinstance(error, ApplyInterrupted):
         reached, error = error.reached, error.error
@@ -191,7 +194,7 @@ def error_text(error: LabError) -> str:
         if details.expected:
             got = marked(details.got or "nothing")
             lines.append(f"  expected {marked(details.expected)}, got {got}")
-        elif details.got:  # nobody said what would be right, which need not be nothing
+        elif details.got:  # not "expected nothing": the backend has not said what would be right
             lines.append(f"  got {marked(details.got)}")
         if details.action:
             lines.append(f"  {marked(details.action)}")
@@ -234,7 +237,7 @@ def log_json(record: LogRecord) -> str:
 
 
 def _json(value: object) -> str:
-    r"""As msgspec writes it, but also of names that are no Unicode (\udcff), as files may have."""
+    r"""JSON that may also hold what msgspec refuses: file names that are no Unicode (\udcff)."""
     return clean_json(
         json.dumps(msgspec.to_builtins(value), ensure_ascii=False, separators=(",", ":"))
     )

@@ -1,4 +1,4 @@
-"""What a person sees of plugins: the list of them, and why one does not start."""
+"""What a person sees of plugins: the list of them, why one does not start, and their pins."""
 
 from collections.abc import Iterator, Sequence
 from textwrap import wrap
@@ -9,21 +9,21 @@ from rich.text import Text
 from transportlab.host.inspection.diagnose import Diagnosis
 from transportlab.host.inspection.findings import Check, Status
 from transportlab.host.inspection.list import Listing, Row
-from transportlab.host.inspection.pin import in_words
+from transportlab.host.inspection.pin import Verified, in_words
 from transportlab.quote import clean
 
 _COLOURS = {Status.OK: "green", Status.FAILED: "red", Status.NOT_REACHED: "dim"}
 _INDENT = " " * 4
 
 NARROWEST = 20
-"""Columns that what was found has at least, however narrow the terminal is."""
+"""Columns that a finding has at least, however narrow the terminal is."""
 
 LINE = 76
-"""Where a remark of several words goes on in the next line: 80 columns, less the indent."""
+"""Where a remark wraps: 80 columns, less the indent."""
 
 
 def listing(out: Console, found: Listing, *, started: bool) -> None:
-    """A line for each plugin, below it what is too long for columns; then what was searched."""
+    """A line for each plugin with its longer details below it; then the directories searched."""
     head = ["NAME", "KIND", "PINNED", *(["VERSION", "TRANSPORTS"] if started else [])]
     lines = [head, *(_columns(row, started) for row in found.plugins)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
@@ -63,7 +63,7 @@ def _below(row: Row) -> Iterator[tuple[str, str]]:
 
 
 def diagnosis(out: Console, found: Diagnosis) -> None:
-    """Each check with what it found and what to do about it; at the end the one answer."""
+    """Each check with what it found and what to do about it; at the end, whether it starts."""
     kind = "library" if found.library else "program"
     title = f'{kind} "{found.name}" over {found.transport}'
     out.print(Text(clean(title), "bold"))
@@ -96,3 +96,12 @@ def _texts(check: Check) -> Iterator[str]:
     yield from (clean(f"| {line}") for line in check.lines)
     if check.action:
         yield clean(f"-> {check.action}")
+
+
+def pin(result: Verified) -> str:
+    """A line for a pin, and the file that it was compared with."""
+    head = f"{result.state.value:8}  {result.name}"
+    if result.file is None:
+        return clean(f"{head}  {result.problem}")
+    left_out = in_words(result.file.left_out)
+    return clean(f"{head}  {result.file.path}  {result.file.sha256}  {left_out}")
