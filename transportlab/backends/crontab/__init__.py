@@ -1,7 +1,7 @@
 """The crontab backend: entries in a real crontab file, in cronix's line format.
 
-Each file below does one thing: translate.py schedules, lines.py bytes, document.py the crontab as a
-value, store.py the file.
+translate.py turns schedules into cron's five fields, lines.py parses and writes bytes, document.py
+is the crontab as a value, and store.py the Store over the file.
 """
 
 from collections.abc import Mapping
@@ -16,9 +16,12 @@ DEFAULT_BINARY = "cronix"
 
 
 def create(config: Mapping[str, str]) -> Operations:
-    """The operations; raises INVALID_ARGUMENT for a path or a binary that cannot be."""
+    """The operations for a checked config.
+
+    Raises INVALID_ARGUMENT for a path that no file can have, or a binary that is not one word.
+    """
     binary = config.get("trigger_bin", DEFAULT_BINARY)
-    # cron makes a line end of %; white space would end the word.
+    # cron reads % as a line end, and white space would end the word.
     if not binary or "%" in binary or not binary.isprintable() or " " in binary:
         raise invalid_argument(
             "config/trigger_bin",

@@ -1,10 +1,13 @@
 """A crontab as a value: what is in it, and the crontab that a change makes of it. No I/O.
 
-New pairs are appended; changed ones stand together where the first of the job's old ones stood.
-What is foreign keeps its bytes. One case needs a trick: the last line may lack its line end, and
-something must follow. (To leave the new last line without one instead would not do: some crons
-then ignore the file.) So the line end is added together with a note of it as a comment; when the
-note is the last line again, both are taken back. The note ends in just what was added.
+Pairs of a new job are appended. Those of a changed job stand together, where the first of its old
+pairs stood. Foreign lines keep their bytes.
+
+One case needs a trick: the last line lacks its line end, and something must follow it. Then the
+line end is added, and below it a comment that notes this (NOTE). Once the note is the last line
+again, both are taken back, and the file has its old bytes. The note ends with the line end that was
+added, so it also tells which one. Adding no line end after the new last line instead would be no
+way out: some crons ignore such a file.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -19,7 +22,7 @@ NOTE = b"# cronix:line-end (the line above had none)"
 
 
 class Document:
-    """A crontab. Never changes; changes make new ones."""
+    """A crontab. It is immutable: each change makes a new one."""
 
     def __init__(self, items: list[Item], end: bytes) -> None:
         self._items = items
@@ -35,7 +38,7 @@ class Document:
         return b"".join([item.raw for item in self._items])
 
     def snapshot(self, binary: str) -> Snapshot:
-        """What is there, candidates being lines that run this trigger binary."""
+        """What is there; candidates are the unmarked lines that run this trigger binary."""
         owned: list[Entry] = []
         malformed: list[MalformedMarker] = []
         candidates: list[Entry] = []
@@ -65,9 +68,10 @@ class Document:
         return tuple(item.entry() for item in sorted(found, key=lambda item: item.index))
 
     def replaced(self, jobs: Collection[tuple[str, str]], entries: Sequence[Entry]) -> "Document":
-        """The crontab with these entries in the place of all that the jobs, as (app, job), have.
+        """The crontab with these entries in the place of all that the jobs own.
 
-        Raises ValueError if a marker that is an orphan now would get hold of another line by it.
+        jobs: pairs of app and job. Raises ValueError, with the marker, if an orphan marker would
+        end up below a line that it then owns.
         """
         new: list[Item] = [lines.owned(entry, self._end) for entry in entries]
         gone = [isinstance(i, Owned) and (i.app, i.job) in jobs for i in self._items]
@@ -81,7 +85,7 @@ class Document:
         return document
 
     def check_orphans(self) -> None:
-        """Raise ValueError if these items, read anew, are not these items."""
+        """Raise ValueError, with the marker, if reading these items anew gives it a line."""
         for above, item in pairwise(self._items):
             if not isinstance(item, Malformed):
                 continue
@@ -99,24 +103,24 @@ class Document:
         return Document.parse(b"".join(file))
 
     def _terminated(self, items: list[Item]) -> list[Item]:
-        """The items so that something can follow."""
+        """The items with a line end at their end, so that a line can follow."""
         missing = self._missing_end(items[-1].raw) if items else b""
         if not missing:
             return items
         *rest, last = items
-        if isinstance(last, Owned):  # cronix's own line: nothing to take back
+        if isinstance(last, Owned):  # cronix's own line, so no byte of others has changed
             return [*rest, Owned(last.raw + missing, last.entry())]
         return [*items, Item(missing + NOTE + missing)]
 
     def _missing_end(self, raw: bytes) -> bytes:
-        """What the last of these lines needs to end; of CR LF perhaps only the half."""
+        """The line end that these lines lack. After a CR it is only the LF."""
         if raw.endswith(b"\n"):
             return b""
         return b"\n" if raw.endswith(b"\r") else self._end
 
 
 def _without_note(items: list[Item]) -> list[Item]:
-    """The items without a note at the end and the line end that it tells of."""
+    """The items without a note at their end, and without the line end that the note is about."""
     tail = b"".join(item.raw for item in items[-2:])
     for end in (b"\r\n", b"\n"):
         note = end + NOTE + end
@@ -126,7 +130,10 @@ def _without_note(items: list[Item]) -> list[Item]:
 
 
 def _candidates(raw: bytes, first: int, binary: str) -> Iterator[Entry]:
-    """The unmarked lines whose command is just the trigger; first is the first line's number."""
+    """The unmarked lines in foreign bytes whose command is just the trigger.
+
+    first is the number of the first line in raw.
+    """
     needle = f"{binary} trigger ".encode()
     at = raw.find(needle)
     while at >= 0:

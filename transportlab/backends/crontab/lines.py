@@ -1,19 +1,19 @@
-r"""A crontab's bytes and what of them is cronix's. No I/O: bytes in, bytes out.
+r"""Parses a crontab's bytes into items, and writes the lines of an entry. No I/O.
 
     <five fields> <trigger binary> trigger <app>.<job>
     # cronix:owned app=<app> job=<job> hash=<hex> idx=<n>
 
-A file is a list of items: foreign bytes, which are never looked into but for candidates; owned
-pairs of a line and the marker below it; markers that are malformed. Joined they are the file again,
-byte for byte, so whatever an item does not replace stays as it is: bytes that are no UTF-8, NULs,
-line ends of any kind.
+An item is one of three: foreign bytes, which are only searched for candidates; an owned pair of a
+line and the marker below it; a malformed marker. Joined, all items are the file again, byte for
+byte. So whatever a change does not replace stays as it is: invalid UTF-8, NULs, line ends of any
+kind.
 
-Which line a marker owns: the one directly above, if the words `trigger <app>.<job>` are in it, even
-if somebody commented it out or edited it. Any other line above is foreign and the marker an orphan,
-which is reported like every marker that cannot be read, and left alone.
+A marker owns the line directly above it if the words `trigger <app>.<job>` are in that line, even
+if somebody commented it out or edited it. Otherwise the line is foreign and the marker an orphan.
+An orphan is reported like a marker that cannot be read, and left alone.
 
-Only LF ends a line. A CR before it belongs to the line end; new lines get the line end that most
-lines of the file have. An entry's texts are for people: bytes that are no UTF-8 show as \xNN.
+Only LF ends a line; a CR before it belongs to the line end. New lines get the line end that most
+lines of the file have. Invalid UTF-8 is shown as \xNN in an entry's texts, which are for people.
 """
 
 from collections.abc import Iterator
@@ -25,11 +25,11 @@ MARK = b"# cronix:owned"
 FORM = "# cronix:owned app=<app> job=<job> hash=<hex> idx=<n>"
 
 SHOWN = 200
-"""Characters of a malformed marker that a report shows."""
+"""Most characters of a malformed marker that Read shows."""
 
 
 class Item:
-    """Some whole lines of the file."""
+    """Some whole lines of the file; foreign, unless of a subclass."""
 
     __slots__ = ("raw",)
 
@@ -38,7 +38,7 @@ class Item:
 
 
 class Owned(Item):
-    """A marker and the line above it."""
+    """A marker and the line above it, which it owns."""
 
     __slots__ = ("app", "command", "digest", "index", "job", "schedule")
 
@@ -48,7 +48,7 @@ class Owned(Item):
         self.schedule, self.command = entry.schedule, entry.command
 
     def entry(self, line: int = 0) -> Entry:
-        """The entry, as standing at that line (0: unknown)."""
+        """The entry, located at the line of that number (0: no location)."""
         return Entry(
             self.app,
             self.job,
@@ -61,7 +61,7 @@ class Owned(Item):
 
 
 class Malformed(Item):
-    """A marker that cannot be read, or whose line is gone."""
+    """A marker that cannot be read, or that owns no line."""
 
     __slots__ = ("reason",)
 
@@ -71,17 +71,17 @@ class Malformed(Item):
 
 
 def place(line: int) -> str:
-    """A line's number, from 1, as the location of an entry."""
+    """The location of an entry: the number of its line, counted from 1."""
     return f"line {line}"
 
 
 def line_of(location: str) -> int:
-    """The number that place() was given."""
+    """The number of the line in a location that place() made."""
     return int(location.removeprefix("line "))
 
 
 def text(raw: bytes) -> str:
-    """Bytes as text for people."""
+    """Bytes as text for people; invalid UTF-8 shows as escapes."""
     return raw.decode("utf-8", "backslashreplace")
 
 
@@ -96,7 +96,7 @@ def line_end(data: bytes) -> bytes:
 
 
 def parse(data: bytes) -> list[Item]:
-    """The file's items; joined they are data."""
+    """The file's items, in order; joined they are data again."""
     items: list[Item] = []
     done = 0
     for at in _marks(data):
@@ -116,7 +116,7 @@ def parse(data: bytes) -> list[Item]:
 
 
 def _marks(data: bytes) -> Iterator[int]:
-    """Where the lines begin that begin like a marker."""
+    """The offsets of the lines that begin like a marker."""
     at = data.find(MARK)
     while at >= 0:
         if at == 0 or data[at - 1 : at] == b"\n":
@@ -125,7 +125,7 @@ def _marks(data: bytes) -> Iterator[int]:
 
 
 def _marked(above: bytes, marker: bytes) -> Item:
-    """What a marker is together with the line above it, which is empty if there is none left."""
+    """The item that a marker makes with the line above it; above is empty if there is none."""
     try:
         found = parse_marker(bare(marker))
     except ValueError as error:
@@ -141,7 +141,10 @@ def _marked(above: bytes, marker: bytes) -> Item:
 
 
 def parse_marker(line: bytes) -> Entry:
-    """The marker's four members as an entry without its line; ValueError with what is wrong."""
+    """The members of a marker, as an entry without schedule and command.
+
+    Raises ValueError with what is wrong.
+    """
     words = text(line).split(" ")
     keys = ("app=", "job=", "hash=", "idx=")
     start, members = " ".join(words[:2]).encode(), words[2:]
@@ -156,7 +159,7 @@ def parse_marker(line: bytes) -> Entry:
     if not (index.isascii() and index.isdigit()):
         raise ValueError("idx is not a number")
     short = index.lstrip("0") or "0"
-    # Looked at as text: a number of any size may stand there.
+    # Checked as text first, because int() is slow for, or refuses, a number of many digits.
     if len(short) > len(str(MAX_SCHEDULES)) or int(short) >= MAX_SCHEDULES:
         raise ValueError(f"idx out of range: it is 0 to {MAX_SCHEDULES - 1}")
     return Entry(app, job, int(short), digest)
@@ -167,7 +170,10 @@ def _runs(words: list[bytes], job: bytes) -> bool:
 
 
 def split_line(line: bytes) -> tuple[str, str] | None:
-    """Schedule, with single spaces, and command of a line of cron's form; None for any other."""
+    """Schedule and command of a line that cron would read; None for any other.
+
+    The schedule's words have single spaces between them.
+    """
     start = line.lstrip(b" \t")
     if start.startswith(b"#"):
         return None
@@ -179,7 +185,7 @@ def split_line(line: bytes) -> tuple[str, str] | None:
 
 
 def _split_dead(words: list[bytes], job: bytes) -> tuple[str, str]:
-    """The same for a line that is none of cron's: the command begins one word before `trigger`."""
+    """Schedule and command of an edited line: the command begins one word before `trigger`."""
     at = words.index(b"trigger")
     while words[at + 1] != job:
         at = words.index(b"trigger", at + 1)
@@ -188,12 +194,12 @@ def _split_dead(words: list[bytes], job: bytes) -> tuple[str, str]:
 
 
 def marker(entry: Entry, end: bytes) -> bytes:
-    """The marker line of an entry."""
+    """The marker line of an entry, with that line end."""
     members = f"app={entry.app} job={entry.job} hash={entry.hash} idx={entry.index}"
     return b"%b %b%b" % (MARK, members.encode(), end)
 
 
 def owned(entry: Entry, end: bytes) -> Owned:
-    """The two lines of an entry."""
+    """The two lines of an entry, each with that line end."""
     line = f"{entry.schedule} {entry.command}".encode()
     return Owned(line + end + marker(entry, end), entry)

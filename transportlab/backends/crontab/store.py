@@ -1,4 +1,4 @@
-"""The crontab as a Store: entries by the file's lock, and each change as one new file."""
+"""The crontab as a Store: each change holds the file's lock and replaces the file once."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,17 +13,17 @@ Known = tuple[bytes, Document]
 
 
 class CrontabStore:
-    """As in Store; a missing file is an empty one, made by the first write."""
+    """A Store over one file. A file that is not there counts as empty; the first write makes it."""
 
     def __init__(self, file: SharedFile, binary: str) -> None:
         self._file = file
         self._binary = binary
-        # What was parsed or written last. It is used only for equal bytes, so it may be outdated
-        # and any thread may replace it; an Apply of many ops is spared parsing its own work.
+        # What was parsed or written last, so that an Apply of many ops need not parse its own work.
+        # It is used for equal bytes only: it may be outdated, and any thread may replace it.
         self._known: Known = (b"", Document.parse(b""))
 
     def express(self, app: str, desired: DesiredJob, path: str) -> tuple[Entry, ...]:
-        """As in Store."""
+        """See Store.express. Raises INVALID_ARGUMENT, reason SCHEDULE_NOT_EXPRESSIBLE."""
         job = desired.job.name
         command = f"{self._binary} trigger {app}.{job}"
         entries: list[Entry] = []
@@ -42,17 +42,17 @@ class CrontabStore:
         return tuple(entries)
 
     def snapshot(self) -> Snapshot:
-        """As in Store; needs no lock, as the file is only ever replaced whole."""
+        """See Store.snapshot. Takes no lock: the file is only ever replaced whole."""
         return self.document(self._file.read()).snapshot(self._binary)
 
     @contextmanager
     def transaction(self, context: Context) -> Iterator["CrontabTransaction"]:
-        """As in Store."""
+        """See Store.transaction."""
         with self._file.locked(context) as file:
             yield CrontabTransaction(self, self._file.path, self._binary, file)
 
     def document(self, data: bytes | None) -> Document:
-        """The crontab in the file's bytes."""
+        """The crontab in the file's bytes; None is a file that is not there."""
         data = data or b""
         known, document = self._known
         if data != known:
@@ -61,12 +61,12 @@ class CrontabStore:
         return document
 
     def know(self, data: bytes, document: Document) -> None:
-        """Remember what has been written."""
+        """Remember a crontab that has been written, by its bytes."""
         self._known = data, document
 
 
 class CrontabTransaction:
-    """As in Transaction."""
+    """A Transaction inside the file's lock."""
 
     def __init__(self, store: CrontabStore, path: str, binary: str, file: LockedFile) -> None:
         self._store = store
@@ -76,15 +76,19 @@ class CrontabTransaction:
         self._document = store.document(file.read())
 
     def snapshot(self) -> Snapshot:
-        """As in Transaction."""
+        """See Transaction.snapshot."""
         return self._document.snapshot(self._binary)
 
     def owned(self, app: str, job: str) -> tuple[Entry, ...]:
-        """As in Transaction."""
+        """See Transaction.owned."""
         return self._document.owned(app, job)
 
     def replace(self, before: tuple[Entry, ...], after: tuple[Entry, ...]) -> None:
-        """As in Transaction; FAILED_PRECONDITION where an orphan marker would come to a line."""
+        """See Transaction.replace.
+
+        Raises FAILED_PRECONDITION, reason ORPHAN_MARKER, if an orphan marker would end up below a
+        line that it then owns.
+        """
         jobs = {(entry.app, entry.job) for entry in before}
         try:
             document = self._document.replaced(jobs, after)
@@ -102,7 +106,7 @@ class CrontabTransaction:
         self._write(document)
 
     def mark(self, marks: tuple[tuple[Entry, Entry], ...]) -> None:
-        """As in Transaction. Only marker lines are put in."""
+        """See Transaction.mark. Only adds marker lines."""
         self._write(self._document.marked(marks))
 
     def _write(self, document: Document) -> None:

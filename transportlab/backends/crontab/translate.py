@@ -1,16 +1,17 @@
-"""From a manifest's schedule to the five fields that cron understands, or a reason why not.
+"""Translates a manifest's schedule into cron's five fields, or says why that is impossible.
 
-Manifests follow robfig/cron, crontabs Vixie cron, which is near but not the same:
+Manifests follow robfig/cron, crontabs follow Vixie cron. The two differ a little:
 
-- five fields are written as they are, with single spaces between them;
-- `?` is `*`; `N/step`, which cron has not, is `N-<highest>/step`;
-- where day of month and day of week are both given, robfig takes `*/2` as a restriction (either
-  may match) and cron as `*` (both must): it is written `1-31/2`, which both take alike;
-- @hourly and its like have fixed fields; `@every Nm` and `@every Nh` are steps if N divides the
-  hour or the day, else no five fields mean the same.
+- Five fields are written as they are, with single spaces between them.
+- `?` becomes `*`. `N/step`, which cron does not have, becomes `N-<highest>/step`.
+- Where both day of month and day of week are restricted, a day needs to match only one of them. For
+  robfig `*/2` is such a restriction, for cron it is not, because it begins with `*`. It becomes
+  `1-31/2`, which means the same to both.
+- @hourly and the like have fixed fields. `@every Nm` and `@every Nh` become steps if N divides the
+  hour or the day; otherwise no five fields mean the same.
 
-A timezone cannot be told per line: the line fires in cron's own zone, and the trigger command,
-which knows the job, judges. So it is not looked at here.
+The job's timezone is ignored: a crontab line has none. It fires in cron's own zone, and the trigger
+command, which knows the job, decides.
 """
 
 from functools import lru_cache
@@ -22,7 +23,7 @@ EXPRESSIBLE = (
     "five cron fields, @hourly, @daily, @midnight, @weekly, @monthly, @yearly, @annually,"
     " @every Nm (N below 60 that divides 60) or @every Nh (N below 24 that divides 24)"
 )
-"""What can be expressed, for error messages."""
+"""What a crontab can express, for error messages."""
 
 _FIXED = {
     "@hourly": "0 * * * *",
@@ -47,12 +48,12 @@ _DAY_OF_MONTH, _DAY_OF_WEEK = 2, 4
 _CRON_SUNDAY = 7
 
 _DIGITS = 4
-"""More make no number that a field or a step could need."""
+"""Most digits of a number: no field or step needs more."""
 
 
 @lru_cache(maxsize=4096)
 def translate(schedule: str) -> str:
-    """The five fields; ValueError with the problem if there are none that mean the same."""
+    """The five fields. Raises ValueError with the problem if no fields mean the same."""
     words = schedule.split()
     if not words:
         raise ValueError("the schedule is empty")
@@ -69,7 +70,7 @@ def translate(schedule: str) -> str:
 
 @lru_cache(maxsize=4096)
 def is_live(schedule: str) -> bool:
-    """Whether cron would ever act on a line with these fields, as far as one can tell."""
+    """Whether cron would act on a line with these fields: whether it can read them."""
     words = schedule.split()
     if len(words) == 1:
         return words[0] in _FIXED or words[0] == "@reboot"
@@ -97,14 +98,18 @@ def _special(words: list[str]) -> str:
 
 
 def _is_star(word: str) -> bool:
-    """Whether robfig takes the field as no restriction."""
+    """Whether robfig sees no restriction in the field."""
     return any(part in ("*", "?", "*/1", "?/1") for part in word.split(","))
 
 
 def _field(word: str, place: int, spell_out: bool, *, cron: bool = False) -> str:
-    """The field as cron takes it. spell_out: write a stepped star as a range. cron: cron's own."""
+    """The field in cron's syntax.
+
+    spell_out: write a star with a step as a range. cron: the field is in cron's syntax already, so
+    only check it.
+    """
     if not cron and place in (_DAY_OF_MONTH, _DAY_OF_WEEK) and "," in word and _is_star(word):
-        word = "*"  # cron looks only at the first character to see whether a day is restricted
+        word = "*"  # to cron a day is unrestricted only if its field begins with a star
     return ",".join(_part(part, place, spell_out, cron) for part in word.split(","))
 
 
