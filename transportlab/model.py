@@ -11,6 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+MAX_SCHEDULES = 64
+"""Most schedules of one job (P-PLAN-2); so the highest index of an entry is 63."""
+
 
 class Word(StrEnum):
     """An enum whose members are words. Their hash is the word's: Enum's own is Python code."""

@@ -7,7 +7,7 @@ from cronsim import CronSim, CronSimError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transportlab.manifest.cron import GO_SPACE, MACROS, find_problem, trim
+from transportlab.manifest.cron import GO_SPACE, MACROS, schedule_problem, trim
 
 
 @pytest.mark.parametrize(
@@ -36,12 +36,12 @@ from transportlab.manifest.cron import GO_SPACE, MACROS, find_problem, trim
     ],
 )
 def test_what_robfig_cron_takes_is_a_schedule(text: str) -> None:
-    assert find_problem(text) is None
+    assert schedule_problem(text) is None
 
 
 @pytest.mark.parametrize("space", [" ", "\n", "\t\r\n", "\u2003", "\x85", "\xa0"])
 def test_white_space_around_a_schedule_does_not_count(space: str) -> None:
-    assert find_problem(f"{space}@daily{space}") is None
+    assert schedule_problem(f"{space}@daily{space}") is None
     assert trim(f"{space}0 0 1 * *{space}") == "0 0 1 * *"
 
 
@@ -92,7 +92,7 @@ def test_what_go_does_not_trim_is_not_trimmed() -> None:
     ],
 )
 def test_a_message_names_the_field_and_what_is_wrong(text: str, problem: str) -> None:
-    assert find_problem(text) == problem
+    assert schedule_problem(text) == problem
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_message_names_the_field_and_what_is_wrong(text: str, problem: str) ->
 )
 def test_another_number_of_fields_is_counted(text: str, count: str) -> None:
     expected = f"expected five cron fields, a macro or @every, got {count}: "
-    assert (find_problem(text) or "").startswith(expected)
+    assert (schedule_problem(text) or "").startswith(expected)
 
 
 @pytest.mark.parametrize(
@@ -130,17 +130,17 @@ def test_another_number_of_fields_is_counted(text: str, count: str) -> None:
 )
 def test_every_takes_a_whole_number_and_one_unit(text: str) -> None:
     form = 'expected "@every N" with a whole number and s, m or h, got '
-    assert find_problem(text) == f'{form}"{text}"'
+    assert schedule_problem(text) == f'{form}"{text}"'
 
 
 @pytest.mark.parametrize("text", ["@Daily", "@reboot", "@", "@daily 5"])
 def test_an_unknown_macro_is_answered_with_those_that_exist(text: str) -> None:
-    problem = find_problem(text) or ""
+    problem = schedule_problem(text) or ""
     assert problem.startswith(f'unknown macro "{text}"; expected @hourly, ')
 
 
 def test_a_long_number_is_outside_the_range_and_cut_in_the_message() -> None:
-    assert find_problem(f"{'9' * 5000} * * * *") == f"minute: {'9' * 60}... is outside 0-59"
+    assert schedule_problem(f"{'9' * 5000} * * * *") == f"minute: {'9' * 60}... is outside 0-59"
 
 
 NUMBERS = st.integers(0, 65).map(str)
@@ -159,13 +159,13 @@ def test_a_second_parser_agrees_where_the_two_dialects_are_one(text: str, positi
     try:
         CronSim(schedule, datetime(2026, 1, 1, tzinfo=UTC))
     except CronSimError:
-        assert find_problem(schedule) is not None
+        assert schedule_problem(schedule) is not None
     else:
-        assert find_problem(schedule) is None
+        assert schedule_problem(schedule) is None
 
 
 @given(st.text())
 @settings(deadline=None)
 def test_any_text_is_judged_and_a_problem_is_one_short_line(text: str) -> None:
-    problem = find_problem(text)
+    problem = schedule_problem(text)
     assert problem is None or (len(problem) < 500 and problem.isprintable())

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transportlab.errors import ManifestError
-from transportlab.manifest import strict_json as strictjson
+from transportlab.manifest import strict_json
 from transportlab.manifest.strict_json import MAX_DEPTH, Number, join, parse
 
 
@@ -129,7 +129,7 @@ def test_deeper_nesting_is_an_error_and_no_crash(depth: int) -> None:
 def test_a_text_over_the_limit_is_refused_and_one_at_the_limit_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(strictjson, "MAX_MESSAGE_BYTES", 10)
+    monkeypatch.setattr(strict_json, "MAX_MESSAGE_BYTES", 10)
     assert parse(b'"12345678"', "x") == "12345678"
     assert problem(b'"123456789"') == "expected at most 10 bytes, got more"
 

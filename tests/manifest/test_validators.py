@@ -7,24 +7,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transportlab.manifest import validators as fields
+from transportlab.manifest import validators
 from transportlab.manifest.validators import header_value_problem, timezone_problem, url_problem
 
-Finder = Callable[[str], str | None]
+Validator = Callable[[str], str | None]
 HEX = "0123456789abcdef" * 4
 
 
 @pytest.mark.parametrize(
-    ("finder", "texts"),
+    ("validator", "texts"),
     [
-        (fields.name_problem, ["a", "a-", "a1-b--2", "a" * 63]),
-        (fields.secret_ref_problem, ["A", "z_:./-9", "a" * 128]),
-        (fields.sha256_problem, [HEX]),
-        (fields.header_name_problem, ["Accept", "X-Tenant", "x_1", "!#$%&'*+.^`|~"]),
-        (fields.header_value_problem, ["", "a\tb", "é", " x ", 'W/"1"']),
-        (fields.timezone_problem, ["UTC", "Europe/Paris", "America/Argentina/Buenos_Aires"]),
+        (validators.name_problem, ["a", "a-", "a1-b--2", "a" * 63]),
+        (validators.secret_ref_problem, ["A", "z_:./-9", "a" * 128]),
+        (validators.sha256_problem, [HEX]),
+        (validators.header_name_problem, ["Accept", "X-Tenant", "x_1", "!#$%&'*+.^`|~"]),
+        (validators.header_value_problem, ["", "a\tb", "é", " x ", 'W/"1"']),
+        (validators.timezone_problem, ["UTC", "Europe/Paris", "America/Argentina/Buenos_Aires"]),
         (
-            fields.url_problem,
+            validators.url_problem,
             [
                 "http://h",
                 "HTTPS://H/",
@@ -40,24 +40,27 @@ HEX = "0123456789abcdef" * 4
         ),
     ],
 )
-def test_valid_texts_have_no_problem(finder: Finder, texts: list[str]) -> None:
-    assert [finder(text) for text in texts] == [None] * len(texts)
+def test_valid_texts_have_no_problem(validator: Validator, texts: list[str]) -> None:
+    assert [validator(text) for text in texts] == [None] * len(texts)
 
 
 @pytest.mark.parametrize(
-    ("finder", "texts"),
+    ("validator", "texts"),
     [
-        (fields.name_problem, ["", "A", "1a", "-a", "a_b", "a" * 64, "a\n", "é", "a b"]),
-        (fields.secret_ref_problem, ["", "1A", "_A", "a b", "a" * 129, "a\n", "é"]),
-        (fields.sha256_problem, ["", HEX[1:], HEX + "0", HEX.upper(), HEX + "\n", "g" + HEX[1:]]),
-        (fields.header_name_problem, ["", "a b", "a:", "a\r\n", "é", "(a)"]),
+        (validators.name_problem, ["", "A", "1a", "-a", "a_b", "a" * 64, "a\n", "é", "a b"]),
+        (validators.secret_ref_problem, ["", "1A", "_A", "a b", "a" * 129, "a\n", "é"]),
+        (
+            validators.sha256_problem,
+            ["", HEX[1:], HEX + "0", HEX.upper(), HEX + "\n", "g" + HEX[1:]],
+        ),
+        (validators.header_name_problem, ["", "a b", "a:", "a\r\n", "é", "(a)"]),
     ],
 )
 def test_a_text_that_does_not_match_is_answered_with_the_rule(
-    finder: Finder, texts: list[str]
+    validator: Validator, texts: list[str]
 ) -> None:
     for text in texts:
-        problem = finder(text) or ""
+        problem = validator(text) or ""
         assert problem.startswith("expected ")
         assert ", got " in problem
 
@@ -146,11 +149,11 @@ def test_every_time_zone_that_is_taken_can_be_loaded() -> None:
         zoneinfo.ZoneInfo(name)
 
 
-FINDERS = [finder for name, finder in vars(fields).items() if name.endswith("_problem")]
+VALIDATORS = [value for name, value in vars(validators).items() if name.endswith("_problem")]
 
 
-@given(st.text() | st.text().map("http://{}".format), st.sampled_from(FINDERS))
+@given(st.text() | st.text().map("http://{}".format), st.sampled_from(VALIDATORS))
 @settings(deadline=None)
-def test_any_text_is_judged_and_a_problem_is_one_line(text: str, finder: Finder) -> None:
-    problem = finder(text)
+def test_any_text_is_judged_and_a_problem_is_one_line(text: str, validator: Validator) -> None:
+    problem = validator(text)
     assert problem is None or problem.isprintable()

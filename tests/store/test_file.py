@@ -17,7 +17,6 @@ import pytest
 
 from transportlab.context import Cancellation, Context
 from transportlab.errors import Code, RpcError
-from transportlab.store import file as _files
 from transportlab.store.file import SharedFile
 
 NOBODY = 65534
@@ -279,7 +278,7 @@ def test_a_wait_for_the_lock_ends_with_cancellation(held: SharedFile) -> None:
 
 
 def test_a_wait_for_the_lock_is_bounded(held: SharedFile, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_files, "LOCK_SECONDS", 0.05)
+    monkeypatch.setattr("transportlab.store.file.LOCK_SECONDS", 0.05)
     error = entered(held, Context())
     assert (error.code, error.details.reason) == (Code.UNAVAILABLE, "LOCKED")
     assert error.details.path == held.path

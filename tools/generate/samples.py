@@ -7,7 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from transportlab.manifest.document import MAX_JOBS, MAX_SCHEDULES, METHODS
+from transportlab.manifest.document import MAX_JOBS, METHODS
+from transportlab.model import MAX_SCHEDULES
 
 OUT = Path("spec/manifests")
 

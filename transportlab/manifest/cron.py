@@ -1,15 +1,17 @@
-"""Whether a text is a schedule of a manifest, and if not, which part of it is wrong.
+"""The validator of a manifest's schedules; it says which part of one is wrong.
 
-Three forms: five cron fields, a macro (@daily), `@every N{s|m|h}`. When a schedule is due is the
-scheduler's business, and whether a backend can express it is that backend's.
+A schedule is five cron fields, a macro (@daily) or `@every N{s|m|h}`. When it is due is left to the
+scheduler, and whether it can be expressed to each backend.
 
-The fields are those of robfig/cron v3's parser with minute, hour, day of month, month and day of
-week, which is what cronix checks with. No library fits: cronsim takes 7, L, W and #, refuses `?`,
-and refuses dates that never come (`0 0 30 2 *`), all unlike robfig. The tests hold the two against
-each other where they should agree. Refused here although robfig takes it, because a crontab does
-not, or because a line of a crontab would be broken by it: an empty item of a list (`1,,2`), a star
-with a range (`*-5`), a signed number (`+5`), white space between fields other than spaces and tabs.
-Of @every, only the form that cronix documents is taken, not `@every5m` or `@every +5M`.
+The fields are those that robfig/cron v3 parses: minute, hour, day of month, month, day of week.
+cronix checks with that parser. No Python library does the same: cronsim accepts 7, L, W and #, and
+refuses `?` and dates that never come (`0 0 30 2 *`). The tests compare with it where the two should
+agree.
+
+Refused here although robfig accepts it, because crontabs do not or because it would break a line of
+a crontab: an empty item of a list (`1,,2`), a star with a range (`*-5`), a signed number (`+5`),
+white space between fields other than spaces and tabs. Of @every only the form that cronix documents
+is accepted, not `@every5m` or `@every +5M`.
 """
 
 import re
@@ -22,7 +24,7 @@ MIN_EVERY_SECONDS = 60
 
 GO_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009"
 GO_SPACE += "\u200a\u2028\u2029\u202f\u205f\u3000"
-"""What strings.TrimSpace trims; str.strip() also takes U+001C to U+001F."""
+"""What Go's strings.TrimSpace trims; str.strip() would also trim U+001C to U+001F."""
 
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 _EVERY = re.compile(r"@every ([0-9]{1,9})([smh])")
@@ -56,16 +58,16 @@ _FIELDS = (
 
 
 class _BadScheduleError(Exception):
-    """Carries the sentence that find_problem returns."""
+    """Carries the sentence that schedule_problem returns."""
 
 
 def trim(text: str) -> str:
-    """The schedule without the white space around it, as cronix stores and hashes it."""
+    """The schedule without surrounding white space, as cronix stores and hashes it."""
     return text.strip(GO_SPACE)
 
 
-def find_problem(text: str) -> str | None:
-    """What keeps a text from being a schedule (`minute: 61 is outside 0-59`); None if it is one."""
+def schedule_problem(text: str) -> str | None:
+    """What is wrong with a schedule, such as `minute: 61 is outside 0-59`; None if nothing is."""
     try:
         _check(trim(text))
     except _BadScheduleError as problem:
@@ -104,7 +106,7 @@ def _check_every(text: str) -> None:
 
 
 def _check_item(field: _Field, item: str) -> None:
-    """One item of a list: `*`, a value or a range, and perhaps a step after it."""
+    """Check one item of a list: `*`, a value or a range, perhaps with a step after it."""
     values, slash, step = item.partition("/")
     if slash and not (_DIGITS.fullmatch(step) and step.strip("0")):
         raise _BadScheduleError(

@@ -1,14 +1,14 @@
-"""The manifest: the jobs of an app as cronix's users write them, version 1.
+"""Reads manifests, version 1: the jobs of an app as cronix's users write them.
 
-A manifest is read, checked whole and normalised in one step: jobs sorted by name, one `schedule`
-made `schedules`, defaults filled in. The rules are data (_MANIFEST and what it is made of).
-Schedules have a module of their own, and so have the hashes.
+A manifest is read, checked whole and normalised in one step: jobs are sorted by name, a `schedule`
+becomes `schedules`, defaults are filled in. The rules are data: _MANIFEST, at the end, and its
+parts. reading.py says how such rules work, validators.py and cron.py what single strings must be.
 
-Stricter than cronix: `null` is no value of any member, member names are matched to the letter
-(Go's decoder ignores case), the time zone has to exist, headers must be such that HTTP can carry
-them, seconds fit the contract's int32, and the retries' min <= max holds with the defaults too.
-As in cronix, `secret_refs: []` is an error although the canonical bytes of a job without secrets
-have it: those bytes are for hashing and comparing, and are not a manifest to be read again.
+It is stricter than cronix. No member may be `null`; names of members must have the right case (Go's
+decoder ignores it); the time zone must exist; HTTP must be able to carry the headers; seconds must
+fit the contract's int32; and min <= max of the retries must hold with the defaults too. As in
+cronix, `secret_refs: []` is an error, although canonical_bytes writes it for a job without secrets:
+those bytes are for hashing and comparing, not for reading again.
 """
 
 import functools
@@ -21,9 +21,7 @@ from typing import Any
 import msgspec
 
 from transportlab.errors import MAX_MESSAGE_BYTES, ManifestError, Problem
-from transportlab.manifest import cron as schedule
-from transportlab.manifest import strict_json as strictjson
-from transportlab.manifest import validators as fields
+from transportlab.manifest import cron, strict_json, validators
 from transportlab.manifest.pin import PluginPin
 from transportlab.manifest.reading import (
     Report,
@@ -37,6 +35,7 @@ from transportlab.manifest.reading import (
     word,
 )
 from transportlab.model import (
+    MAX_SCHEDULES,
     Auth,
     Concurrency,
     ConcurrencyScope,
@@ -48,12 +47,11 @@ from transportlab.model import (
 
 VERSION = 1
 MAX_JOBS = 256
-MAX_SCHEDULES = 64
 MAX_SECRET_REFS = 8
 MAX_SUMS = 64
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 MAX_SECONDS = 2**31 - 1
-"""Bound of seconds that have no other: the contract's integers are int32 (P-CODEC-2)."""
+"""Upper bound of seconds that have no other: the contract's integers are int32 (P-CODEC-2)."""
 
 DEFAULT_RETRIES = Retries(max_attempts=3, min_seconds=1, max_seconds=60)
 DEFAULT_POLICY = Policy(Concurrency.FORBID, ConcurrencyScope.HOST, 60, DEFAULT_RETRIES)
@@ -63,7 +61,10 @@ DEFAULT_JOB = Job(timezone="UTC", policy=DEFAULT_POLICY)
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A valid, normalised manifest; plugins is the lab's addition, by the plugin's name."""
+    """A valid, normalised manifest.
+
+    plugins: pins by the plugin's name. cronix's own manifest does not have this block.
+    """
 
     version: int
     app: str
@@ -72,7 +73,7 @@ class Manifest:
 
 
 def load_manifest(path: Path) -> Manifest:
-    """The manifest in a file. Raises ManifestError, also when the file cannot be read."""
+    """The manifest in a file. Raises ManifestError, also if the file cannot be read."""
     try:
         with path.open("rb") as file:
             data = file.read(MAX_MESSAGE_BYTES + 1)
@@ -84,12 +85,12 @@ def load_manifest(path: Path) -> Manifest:
 
 
 def parse_manifest(data: bytes, source: str) -> Manifest:
-    """The manifest in a JSON text; source is what messages call it (a file's name).
+    """The manifest in a JSON text. source is its name in messages, such as a file's path.
 
-    Raises ManifestError with every problem in document order, or with the first one where the
-    text is no JSON.
+    Raises ManifestError with every problem, in document order. A text that is not JSON has one:
+    its first.
     """
-    value = strictjson.parse(data, source)
+    value = strict_json.parse(data, source)
     report = Report()
     manifest: Manifest = _MANIFEST(value, "", report)
     if report.problems:
@@ -98,11 +99,10 @@ def parse_manifest(data: bytes, source: str) -> Manifest:
 
 
 def canonical_bytes(manifest: Manifest) -> bytes:
-    r"""Compact JSON of version, app and jobs, as Go's encoder writes them; plugins are no part.
+    r"""Compact JSON of version, app and jobs, byte for byte as Go's encoder writes it.
 
-    With and without a plugins block the same jobs are the same bytes, so that cronix, which does
-    not know the block, computes them too. \b and \f are the short escapes of Go 1.22 and later,
-    the least that cronix is built with; before, they were \u0008 and \u000c.
+    The plugins block is left out: cronix does not know it, and must get the same bytes. \b and \f
+    are the short escapes that Go writes since 1.22, the oldest version that cronix is built with.
     """
     data = _ENCODER.encode(_Canonical(manifest.version, manifest.app, manifest.jobs))
     for character, escape in _GO_ESCAPES.items():
@@ -117,9 +117,9 @@ class _Canonical:
     jobs: tuple[Job, ...]
 
 
-# Deterministic: mappings (headers) by key, and members of dataclasses as they are declared.
+# Deterministic: headers are sorted by key, members of dataclasses stay as they are declared.
 _ENCODER = msgspec.json.Encoder(order="deterministic")
-# Bytes that JSON has inside strings only, so that replacing them touches nothing else.
+# JSON has these bytes only inside strings, so replacing them changes nothing else.
 _GO_ESCAPES = {c.encode(): f"\\u{ord(c):04x}".encode() for c in "<>&\u2028\u2029"}
 
 
@@ -143,7 +143,7 @@ def _one_of_two(found: Mapping[str, Any]) -> str | None:
 def _min_up_to_max(found: Mapping[str, Any]) -> str | None:
     low = found.get("min_seconds", DEFAULT_RETRIES.min_seconds)
     high = found.get("max_seconds", DEFAULT_RETRIES.max_seconds)
-    if low is None or high is None or low <= high:  # None: reported already
+    if low is None or high is None or low <= high:  # None: that member is reported already
         return None
     return f"expected min_seconds <= max_seconds, got {low} > {high} (defaults counted)"
 
@@ -152,8 +152,8 @@ _REQUEST = record(
     functools.partial(replace, DEFAULT_REQUEST),
     {
         "method": word(METHODS),
-        "url": text(fields.url_problem),
-        "headers": mapping(fields.header_name_problem, text(fields.header_value_problem)),
+        "url": text(validators.url_problem),
+        "headers": mapping(validators.header_name_problem, text(validators.header_value_problem)),
         "body": text(),
     },
     required=("url",),
@@ -176,15 +176,17 @@ _POLICY = record(
         "retries": _RETRIES,
     },
 )
-_AUTH = record(Auth, {"secret_refs": array(text(fields.secret_ref_problem), 1, MAX_SECRET_REFS)})
-_SCHEDULE = text(schedule.find_problem, schedule.trim)
+_AUTH = record(
+    Auth, {"secret_refs": array(text(validators.secret_ref_problem), 1, MAX_SECRET_REFS)}
+)
+_SCHEDULE = text(cron.schedule_problem, cron.trim)
 _JOB = record(
     _job,
     {
-        "name": unique(text(fields.name_problem), "job name"),
+        "name": unique(text(validators.name_problem), "job name"),
         "schedule": _SCHEDULE,
         "schedules": array(_SCHEDULE, 1, MAX_SCHEDULES),
-        "timezone": text(fields.timezone_problem),
+        "timezone": text(validators.timezone_problem),
         "request": _REQUEST,
         "policy": _POLICY,
         "auth": _AUTH,
@@ -193,10 +195,10 @@ _JOB = record(
     check=_one_of_two,
 )
 _PLUGINS = mapping(
-    fields.name_problem,
+    validators.name_problem,
     record(
         PluginPin,
-        {"sha256": one_or_several(text(fields.sha256_problem), MAX_SUMS)},
+        {"sha256": one_or_several(text(validators.sha256_problem), MAX_SUMS)},
         required=("sha256",),
     ),
 )
@@ -204,7 +206,7 @@ _MANIFEST = record(
     _manifest,
     {
         "version": integer(VERSION, VERSION),
-        "app": text(fields.name_problem),
+        "app": text(validators.name_problem),
         "jobs": array(_JOB, 1, MAX_JOBS),
         "plugins": _PLUGINS,
     },

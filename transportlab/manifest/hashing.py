@@ -1,26 +1,27 @@
-"""cronix's hash of one schedule of a job: how an entry's marker says what the entry stands for.
+"""cronix's hash of one schedule of a job, by which an entry's marker says what the entry is for.
 
-The host computes the hashes and sends them, so that no plugin needs this module.
+The host computes the hashes and sends them with the jobs, so no plugin needs this module.
 """
 
 from transportlab.manifest.document import VERSION, Manifest, canonical_bytes
 from transportlab.model import DesiredJob, Job
 
 HASH_APP = "_hash_"
-"""The app in the hashed bytes, whichever app the job is of: cronix hashes the job alone."""
+"""The app in the hashed bytes, for a job of any app: cronix hashes the job alone."""
 
 OFFSET = 1469598103934665603
-"""What cronix begins with. It is not FNV-1a's 14695981039346656037, one digit is missing."""
+"""cronix's first state. It is FNV-1a's 14695981039346656037 without its last digit."""
 
 PRIME = 1099511628211
 _MASK = 2**64 - 1
 
 
 def job_hashes(job: Job) -> tuple[str, ...]:
-    """A hash for each schedule, 16 lower-case hex digits.
+    """The hash of each schedule, in order: 16 lower-case hex digits.
 
-    The hashed bytes hold the whole job, all its schedules included, and after them the position
-    of the one schedule: so the bytes are gone through once, and each position is one step more.
+    FNV-1a, with cronix's OFFSET, of the job's canonical bytes, which hold all its schedules, and
+    then of one byte: the position of the one schedule. So all hashes of a job share their work but
+    for the last step.
     """
     state = OFFSET
     for byte in canonical_bytes(Manifest(VERSION, HASH_APP, (job,))):

@@ -1,9 +1,11 @@
-"""Readers: what a document's values must be, said as data; every departure is found, with its path.
+"""Readers: rules for a document's values, as data, which find every problem with its path.
 
-A reader takes a JSON value, its path and a Report, and returns what the value stands for. Where
-the value is wrong it adds a problem and returns None, so that reading goes on and one pass finds
-them all; what is built of such values is thrown away. Problems are in document order, those of an
-object as a whole before those of its members.
+    POINT = record(Point, {"x": integer(0, 9), "label": text()}, required=("x",))
+
+A reader takes a JSON value, its path and a Report, and returns what the value stands for. For a
+wrong value it adds a problem to the report and returns None. Reading goes on, so one pass finds all
+problems; whatever was built from wrong values is thrown away. Problems are in document order, those
+of an object as a whole before those of its members.
 """
 
 import json
@@ -24,17 +26,21 @@ class Report:
     seen: dict[str, str] = field(default_factory=dict)
 
     def add(self, path: str, message: str) -> None:
-        """One problem more, at the end."""
+        """Add a problem at the end."""
         self.problems.append(Problem(path, message))
 
 
 Reader = Callable[[object, str, Report], Any]
-Finder = Callable[[str], str | None]
+
+Validator = Callable[[str], str | None]
+"""Takes a string; returns what is wrong with it, or None."""
+
 CrossCheck = Callable[[Mapping[str, Any]], str | None]
+"""Takes an object's members, already read; returns what is wrong with them together, or None."""
 
 
 def show(value: object) -> str:
-    """A JSON value as messages name it: arrays and objects by their kind only."""
+    """A JSON value as messages show it; of arrays and objects only the kind."""
     match value:
         case str():
             return quote(value)
@@ -52,13 +58,13 @@ def _expect(path: str, report: Report, expected: str, value: object) -> None:
     report.add(path, f"expected {expected}, got {show(value)}")
 
 
-def text(find_problem: Finder | None = None, convert: Callable[[str], str] = str) -> Reader:
-    """A string in which find_problem finds none; returned as convert makes it."""
+def text(validator: Validator | None = None, convert: Callable[[str], str] = str) -> Reader:
+    """A string that the validator accepts; returns convert(string)."""
 
     def read(value: object, path: str, report: Report) -> str | None:
         if not isinstance(value, str):
             _expect(path, report, "a string", value)
-        elif find_problem is not None and (problem := find_problem(value)) is not None:
+        elif validator is not None and (problem := validator(value)) is not None:
             report.add(path, problem)
         else:
             return convert(value)
@@ -67,13 +73,13 @@ def text(find_problem: Finder | None = None, convert: Callable[[str], str] = str
     return read
 
 
-def matching(matches: Callable[[str], object], expected: str) -> Finder:
-    """A finder for text(): the string must make matches true."""
+def matching(matches: Callable[[str], object], expected: str) -> Validator:
+    """A validator that accepts a string if matches(string) is true; expected describes those."""
     return lambda value: None if matches(value) else f"expected {expected}, got {quote(value)}"
 
 
 def unique(reader: Reader, what: str) -> Reader:
-    """A string that no other value read with this report has."""
+    """A string that no other value of such a reader has, in the same report."""
 
     def read(value: object, path: str, report: Report) -> Any:
         if isinstance(value, str):
@@ -87,11 +93,11 @@ def unique(reader: Reader, what: str) -> Reader:
 
 
 def integer(low: int, high: int) -> Reader:
-    """An integer from low to high, both included; 60.0 and true are none."""
+    """An integer from low to high, both included. 60.0 and true are no integers."""
     expected = f"an integer from {low} to {high}" if low != high else f"{low}"
 
     def read(value: object, path: str, report: Report) -> int | None:
-        if type(value) is int and low <= value <= high:  # true is an instance of int
+        if type(value) is int and low <= value <= high:  # isinstance would accept True
             return value
         _expect(path, report, expected, value)
         return None
@@ -100,7 +106,7 @@ def integer(low: int, high: int) -> Reader:
 
 
 def word(words: Collection[str], convert: Callable[[str], str] = str) -> Reader:
-    """One of the words, returned as convert makes it."""
+    """One of the words; returns convert(word)."""
     expected = f"one of {', '.join(words)}"
 
     def read(value: object, path: str, report: Report) -> str | None:
@@ -113,7 +119,7 @@ def word(words: Collection[str], convert: Callable[[str], str] = str) -> Reader:
 
 
 def array(item: Reader, low: int, high: int) -> Reader:
-    """An array of low to high items, returned as a tuple. Items past high are counted, not read."""
+    """An array of low to high items; returns a tuple. Items past high are counted, not read."""
 
     def read(value: object, path: str, report: Report) -> tuple[Any, ...] | None:
         expected = f"an array of {low} to {high} items"
@@ -130,7 +136,7 @@ def array(item: Reader, low: int, high: int) -> Reader:
 
 
 def one_or_several(item: Reader, high: int) -> Reader:
-    """One item, or an array of 1 to high; returned as a tuple in either case."""
+    """One item, or an array of 1 to high items; returns a tuple in either case."""
     several = array(item, 1, high)
 
     def read(value: object, path: str, report: Report) -> Any:
@@ -143,8 +149,8 @@ def one_or_several(item: Reader, high: int) -> Reader:
     return read
 
 
-def mapping(name: Finder, item: Reader) -> Reader:
-    """An object with members of one kind, returned as a dict sorted by name."""
+def mapping(name: Validator, item: Reader) -> Reader:
+    """An object with any names that the validator accepts; returns a dict sorted by name."""
 
     def read(value: object, path: str, report: Report) -> dict[str, Any] | None:
         if not isinstance(value, dict):
@@ -167,9 +173,9 @@ def record(
     required: Collection[str] = (),
     check: CrossCheck | None = None,
 ) -> Reader:
-    """An object of these members and no other, returned as build(**members found) makes it.
+    """An object with these members and no others; returns build(**the members it has).
 
-    check sees the members as they were read, and returns what is wrong with them together.
+    check may find a problem with the members together; absent ones are not among them.
     """
 
     def read(value: object, path: str, report: Report) -> Any:

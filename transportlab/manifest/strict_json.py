@@ -1,9 +1,9 @@
-"""JSON text to values, refusing what parsers let pass; what the values mean is left to others.
+"""A strict JSON parser, for text that people write; what its values mean is left to reading.py.
 
-The standard library's parser takes NaN and repeated members, breaks on deep nesting, and decodes
-half of a surrogate pair to text that UTF-8 cannot hold. Each of these is an error here, like text
-that is not JSON at all, and has its place. Only the first is reported: what follows such an error
-cannot be relied on.
+The standard library's parser accepts NaN and repeated members, fails on deep nesting, and decodes
+half of a surrogate pair into text that UTF-8 cannot hold. Here each of these is an error with its
+place, like text that is not JSON at all. Only the first error is reported, because what follows it
+may be misread.
 """
 
 import json
@@ -16,12 +16,13 @@ from transportlab.errors import MAX_MESSAGE_BYTES, ManifestError, Problem
 from transportlab.quote import quote
 
 MAX_DEPTH = 64
-"""Deepest nesting of arrays and objects: far more than a manifest needs, far less than a stack."""
+"""Deepest nesting of arrays and objects: more than a manifest needs, less than would overflow."""
 
 MAX_INT_DIGITS = 19
-"""Integers with more characters stay as written: Python's int() raises past 4300 digits."""
+"""Integers with more characters become Number: Python's int() raises past 4300 digits."""
 
-_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'  # possessive, and the end optional: linear on any text
+# Possessive, with an optional end, so that no text makes it take more than linear time.
+_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
 _TOKEN = re.compile(_STRING + r"|[\[\]{},:]", re.DOTALL)
 _BRACKET = re.compile(_STRING + r"|[\[\]{}]", re.DOTALL)
 _CONSTANT = re.compile(_STRING + r"|-?Infinity|NaN", re.DOTALL)
@@ -38,23 +39,23 @@ Path = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number that is not an integer of at most MAX_INT_DIGITS characters, as it is written."""
+    """A number as it is written: one with a fraction or an exponent, or a very long integer."""
 
     text: str
 
 
 class _RepeatedError(Exception):
-    """Some object of the text has a member twice."""
+    """An object in the text has a member twice."""
 
 
 class _ConstantError(Exception):
-    """The text has NaN or an infinity for a number."""
+    """The text has NaN or an infinity where a number should be."""
 
 
 def parse(data: bytes, source: str) -> object:
-    """The value of a JSON text in UTF-8: what json.loads makes of it, and Number for some numbers.
+    """The value of a JSON text in UTF-8, as json.loads gives it, but with Number for some numbers.
 
-    Raises ManifestError with one problem; source is what its message calls the text.
+    Raises ManifestError with one problem. source is the text's name in its message.
     """
     text = _decode(data, source)
     _check_depth(text, source)
@@ -81,13 +82,13 @@ def parse(data: bytes, source: str) -> object:
 
 
 def place(text: str, offset: int) -> str:
-    """Where an offset into a text is: line and column, both from 1, in characters."""
+    """The line and column of an offset into a text, both counted in characters from 1."""
     line = text.count("\n", 0, offset) + 1
     return f"line {line}, column {offset - text.rfind(chr(10), 0, offset)}"
 
 
 def join(path: str, step: str | int) -> str:
-    """The path one step further; a step that is no plain word is quoted."""
+    """The path, one step longer. A step that is not a plain word is quoted."""
     word = str(step)
     word = word if _PLAIN.fullmatch(word) else quote(word)
     return f"{path}/{word}" if path else word
@@ -158,9 +159,9 @@ def _surrogates(text: str) -> Iterator[tuple[str, Path]]:
 
 
 def _strings(text: str) -> Iterator[tuple[Path, int, str, bool]]:
-    """Path, offset and value of each string of a valid text, and whether it is a member's name.
+    """Each string of a valid text: its path, offset and value, and whether it names a member.
 
-    Names and values alternate: after `{` and `,` comes a name, after `:` a value.
+    In an object names and values alternate: a name follows `{` and `,`, a value follows `:`.
     """
     path: list[str | int] = []
     wants_name = [False]

@@ -1,6 +1,7 @@
-"""What single strings of a manifest must be: names, addresses, headers, time zones, checksums.
+"""Validators of a manifest's strings: names, URLs, headers, time zones, checksums.
 
-Each function returns what is wrong with a text, or None. Schedules have a module of their own.
+Each <kind>_problem takes a string and returns what is wrong with it, or None. Schedules are in
+cron.py.
 """
 
 import functools
@@ -35,7 +36,7 @@ header_name_problem = matching(_TOKEN.fullmatch, "a header name (letters, digits
 
 
 def header_value_problem(value: str) -> str | None:
-    """What HTTP cannot carry in a header. The value itself is not shown: it may be a secret."""
+    """What HTTP cannot carry in a header's value. The value is not shown: it may be a secret."""
     match = _CONTROL.search(value)
     if match is None:
         return None
@@ -44,7 +45,7 @@ def header_value_problem(value: str) -> str | None:
 
 
 def url_problem(url: str) -> str | None:
-    """What keeps a text from being an http or https URL with a host."""
+    """Why a string is not an http or https URL with a host."""
     wrong = _wrong_in_url(url)
     if wrong is None:
         return None
@@ -59,8 +60,8 @@ def _wrong_in_url(url: str) -> str | None:
         parts = urllib.parse.urlsplit(url)
         host = parts.hostname or ""
         address = ipaddress.ip_address(host) if ":" in host else None
-        _ = parts.port  # reading it is what checks it
-    except ValueError:  # its text may hold the password, and is as long as the URL
+        _ = parts.port  # raises ValueError for a port that is none
+    except ValueError:  # its text is not shown: it may hold the password
         return "its host or its port cannot be read"
     if parts.scheme not in ("http", "https"):
         return f"its scheme is {quote(parts.scheme)}"
@@ -72,7 +73,7 @@ def _wrong_in_url(url: str) -> str | None:
 
 
 def timezone_problem(name: str) -> str | None:
-    """What keeps a text from being a time zone's name."""
+    """Why a string is not the name of an IANA time zone."""
     if name in _timezones():
         return None
     near = nearest(name, _timezones())
@@ -82,7 +83,7 @@ def timezone_problem(name: str) -> str | None:
 
 @functools.cache
 def _timezones() -> frozenset[str]:
-    # The package's own list: zoneinfo.available_timezones() adds what the machine has, among it
-    # "localtime", so that a manifest would be valid on one machine and not on another.
+    # The package's own list, so that a manifest is valid on every machine or on none:
+    # zoneinfo.available_timezones() adds what the machine has, such as "localtime".
     zones = importlib.resources.files("tzdata").joinpath("zones").read_text("ascii")
     return frozenset(zones.split())

@@ -12,9 +12,8 @@ docs/writing-a-plugin.md has the whole of it. A store that is one file also find
 replacing in transportlab.store.file, which is not imported here: other stores do without.
 """
 
-from transportlab.model import DesiredJob, Entry, MalformedMarker
+from transportlab.model import MAX_SCHEDULES, DesiredJob, Entry, MalformedMarker
 from transportlab.store.base import (
-    MAX_SCHEDULES,
     Snapshot,
     Store,
     Transaction,

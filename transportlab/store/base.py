@@ -12,9 +12,6 @@ from typing import Protocol
 from transportlab.context import Context
 from transportlab.model import DesiredJob, Entry, MalformedMarker
 
-MAX_SCHEDULES = 64
-"""Most schedules of one job, as in the manifest; so the highest index of an entry is 63."""
-
 MAX_NAME = 63
 MAX_HASH = 64
 

@@ -29,8 +29,8 @@ from collections.abc import Iterable, Sequence
 
 from transportlab import model
 from transportlab.errors import RpcError, invalid_argument
-from transportlab.model import Entry, Op, OpKind
-from transportlab.store.base import MAX_SCHEDULES, Express, Snapshot, by_job, is_hash, is_name
+from transportlab.model import MAX_SCHEDULES, Entry, Op, OpKind
+from transportlab.store.base import Express, Snapshot, by_job, is_hash, is_name
 
 _OP_ORDER = {kind: position for position, kind in enumerate(OpKind)}
 
