@@ -1,10 +1,11 @@
-"""The messages of the contract as frozen dataclasses, free of any wire library.
+"""The messages of the contract as frozen dataclasses, without any wire library.
 
-spec/plugin/backend.proto is the same contract in protobuf; a test holds the two to each other
-field by field. An enum's member names are the proto names without their prefix, its values are
-the words of the manifest and of JSON. Integers are int32. A default is what an absent member
-means on every codec: protobuf's zero, and for an enum the member named here (the defaults of a
-manifest are manifest.py's). What a message means stands in spec/PROTOCOL.md.
+spec/plugin/backend.proto is the same contract in protobuf; a test compares the two field by field.
+The names of an enum's members are those of the .proto without their prefix; its values are the
+words of the manifest and of JSON. Integers are int32. A member that is absent on the wire has the
+default given here, with every codec: protobuf's zero, and for an enum the member named here. (The
+defaults of a manifest are others; manifest/document.py has them.) spec/PROTOCOL.md says what the
+messages mean, and the docstrings are also the descriptions in the OpenAPI and OpenRPC documents.
 """
 
 from collections.abc import Mapping
@@ -22,7 +23,7 @@ class Word(StrEnum):
 
 
 class Concurrency(Word):
-    """What happens when a run is due while the one before still goes on."""
+    """What happens when a run is due while the previous one still runs."""
 
     ALLOW = "Allow"
     FORBID = "Forbid"
@@ -54,7 +55,7 @@ class ApplyEventKind(Word):
 
 
 class DriftKind(Word):
-    """How one entry departs from what is desired."""
+    """How an entry differs from what is desired."""
 
     MISSING = "missing"
     MODIFIED = "modified"
@@ -62,7 +63,7 @@ class DriftKind(Word):
 
 
 class AdoptOutcome(Word):
-    """What became of the wish to take over existing entries."""
+    """How an Adopt ended."""
 
     ADOPTED = "adopted"
     ALREADY_MANAGED = "already_managed"
@@ -71,7 +72,7 @@ class AdoptOutcome(Word):
 
 
 class Verdict(Word):
-    """Whose an entry is."""
+    """What VerifyOwnership finds of an entry."""
 
     OWNED = "owned"
     TAMPERED = "tampered"
@@ -92,7 +93,7 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class Retries:
-    """How often a failed run is tried again, and the bounds of the wait between, in seconds."""
+    """How often a failed run is tried again, and the bounds of the wait before that, in seconds."""
 
     max_attempts: int = 0
     min_seconds: int = 0
@@ -101,7 +102,7 @@ class Retries:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How runs of one job relate to each other and to time."""
+    """Whether runs of a job may overlap, how long one may take, and how it is tried again."""
 
     concurrency: Concurrency = Concurrency.FORBID
     concurrency_scope: ConcurrencyScope = ConcurrencyScope.HOST
@@ -140,7 +141,8 @@ class DesiredJob:
 class Entry:
     """One scheduler entry that carries cronix's mark, in the scheduler's own terms.
 
-    location says where it stands, for people; it is not part of the entry's identity.
+    location says where it stands, for people; it is not part of the entry's identity. index is the
+    position among the job's schedules, hash the one of that schedule in DesiredJob.
     """
 
     app: str = ""
@@ -163,7 +165,7 @@ class MalformedMarker:
 
 @dataclass(frozen=True, slots=True)
 class OpenSessionRequest:
-    """The first call: who calls, in which versions, and the backend's configuration."""
+    """The first call: the host's version, the protocol versions it speaks, the configuration."""
 
     host_version: str = ""
     protocol_versions: tuple[int, ...] = ()
@@ -173,7 +175,7 @@ class OpenSessionRequest:
 
 @dataclass(frozen=True, slots=True)
 class OpenSessionReply:
-    """Who answers, and the version that both speak."""
+    """The version that both speak, and what the plugin is called and can do."""
 
     protocol_version: int = 0
     plugin_name: str = ""
@@ -228,7 +230,7 @@ class PlanRequest:
 
 @dataclass(frozen=True, slots=True)
 class PlanReply:
-    """Ops in the order in which they are applied, and the digest of the state they rest on."""
+    """Ops in the order in which they are applied, and the digest of the state they come from."""
 
     app: str = ""
     ops: tuple[Op, ...] = ()
@@ -265,7 +267,7 @@ class ApplyEvent:
 
 @dataclass(frozen=True, slots=True)
 class DriftRequest:
-    """Ask how the app's entries depart from the desired jobs; nothing is written."""
+    """Ask how the app's entries differ from the desired jobs; nothing is written."""
 
     app: str = ""
     jobs: tuple[DesiredJob, ...] = ()
@@ -273,7 +275,7 @@ class DriftRequest:
 
 @dataclass(frozen=True, slots=True)
 class DriftItem:
-    """One departure: expected is None for an orphan, actual is None for a missing entry."""
+    """One difference: expected is None for an orphan, actual is None for a missing entry."""
 
     kind: DriftKind = DriftKind.MISSING
     app: str = ""
@@ -285,7 +287,7 @@ class DriftItem:
 
 @dataclass(frozen=True, slots=True)
 class DriftReply:
-    """Every departure, by job and index; empty means that there is none."""
+    """Every difference, by job and index; empty means that there is none."""
 
     items: tuple[DriftItem, ...] = ()
 
@@ -331,7 +333,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class AdoptReply:
-    """The outcome, what stood in its way, and the entries that are now owned (or would be)."""
+    """The outcome, what prevented it, and the entries that are now owned (or would be)."""
 
     outcome: AdoptOutcome = AdoptOutcome.NOT_FOUND
     differences: tuple[Difference, ...] = ()
@@ -340,7 +342,7 @@ class AdoptReply:
 
 @dataclass(frozen=True, slots=True)
 class VerifyOwnershipRequest:
-    """Ask whose the app's entries are, held against the desired jobs."""
+    """Ask who owns the app's entries, compared with the desired jobs."""
 
     app: str = ""
     jobs: tuple[DesiredJob, ...] = ()
@@ -382,7 +384,7 @@ class ErrorDetails:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """An error whole, where a transport has no place of its own for the code and the message."""
+    """A whole error, for transports that have no place of their own for its code and message."""
 
     code: int = 0
     message: str = ""

@@ -1,8 +1,9 @@
-"""From messages to bytes and back. One module a codec, so that a plugin imports only its own.
+"""Turns messages into bytes and back. Each codec is a module, so a plugin imports only its own.
 
-A message that cannot be encoded is the caller's fault (RpcError INVALID_ARGUMENT with the path);
-bytes that cannot be decoded are DecodeError, which a server answers with INVALID_ARGUMENT and a
-client takes as a ProtocolViolation.
+A message that cannot be encoded is its sender's mistake: RpcError INVALID_ARGUMENT with the path of
+the member. Bytes that cannot be decoded are a DecodeError, which a server answers with
+INVALID_ARGUMENT and a client reports as a ProtocolViolation. How bytes travel is left to the
+transports.
 """
 
 from abc import ABC, abstractmethod
@@ -22,12 +23,16 @@ from transportlab.errors import (
 M = TypeVar("M")
 
 Pair = tuple[Callable[[], bytes], Callable[[bytes], object]]
+"""Encodes one request; decodes one reply."""
 
 INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
 
 
 class DecodeError(LabError):
-    """Bytes that are no such message. path names the member where that is known."""
+    """Bytes that are not the message that they should be.
+
+    path is the member that is wrong, empty where that is not known; problem says what is wrong.
+    """
 
     def __init__(self, path: str, problem: str) -> None:
         super().__init__(f"{path}: {problem}" if path else problem)
@@ -40,16 +45,21 @@ class DecodeError(LabError):
 
 
 class Codec(ABC):
-    """One way to write messages as bytes. Safe to use from several threads."""
+    """One encoding of messages. Safe to use from several threads.
+
+    name is what a transport's traits and CRONIX_PLUGIN_CODEC call it; content_type its name in
+    HTTP.
+    """
 
     name: str
     content_type: str
 
     def encode(self, message: object) -> bytes:
-        """The message's bytes.
+        """The bytes of a message.
 
-        Raises RpcError RESOURCE_EXHAUSTED over MAX_MESSAGE_BYTES, INVALID_ARGUMENT for a value that
-        the contract does not allow (a lone surrogate, an integer beyond int32), with its path.
+        Raises RpcError: RESOURCE_EXHAUSTED for more than MAX_MESSAGE_BYTES; INVALID_ARGUMENT, with
+        the path, for a value that the contract does not allow (a lone surrogate, an integer beyond
+        int32).
         """
         try:
             data = self._encode(message)
@@ -64,30 +74,35 @@ class Codec(ABC):
 
     @abstractmethod
     def decode(self, kind: type[M], data: bytes | memoryview) -> M:
-        """The message of that type in the bytes, or DecodeError. Size is the caller's concern."""
+        """The message of that type in the bytes.
+
+        Unknown members are ignored, absent ones get the dataclass's default (P-CODEC-4, -5). Raises
+        DecodeError. Checking the size is left to the caller.
+        """
 
     def pair(self, request: object, reply: type) -> "Pair":
-        """What one call needs of the codec: to write the request, to read a reply."""
+        """The two functions that one call needs: to encode this request, to decode a reply."""
         return lambda: self.encode(request), lambda data: self.decode(reply, data)
 
     def alone(self, request: object, reply: type) -> "Pair":
-        """The same by the codec's library alone, in its own form of a message where it has one.
+        """The same two functions by the codec's library alone, without the checks made here.
 
-        For benchmarks, which hold the lab's own layers against it.
+        The library's own form of a message, where it has one, takes the place of the dataclass.
+        For benchmarks, which measure what this package adds to a library.
         """
         return self.pair(request, reply)
 
 
 def load_codec(name: str) -> Codec:
-    """The codec of that name: json or protobuf."""
+    """The codec of that name. Raises ModuleNotFoundError if it or its library is not there."""
     codec: Codec = import_module(f"transportlab.codecs.{name}").CODEC
     return codec
 
 
 def unencodable(message: object, path: str = "") -> RpcError | None:
-    """What in a message cannot be encoded, as INVALID_ARGUMENT with its path; None if nothing.
+    """INVALID_ARGUMENT for the first member that cannot be encoded, with its path; None if all can.
 
-    Walks the whole message: for the moment after an encoder has failed.
+    Walks the whole message, so it is for messages that an encoder has refused already.
     """
     if isinstance(message, str):
         return _check_text(message, path)

@@ -1,7 +1,7 @@
-"""The JSON codec: compact UTF-8, the contract's field names, JSON straight into the dataclasses.
+"""The JSON codec: compact UTF-8, which msgspec writes and reads without a step between.
 
-Not protobuf's JSON mapping: names stay snake_case, an enum is its word, an integer a number
-(P-CODEC-1).
+It is not protobuf's JSON mapping: member names are the contract's, in snake_case, an enum is its
+word, and an integer is a number (P-CODEC-1).
 """
 
 import re
@@ -35,7 +35,7 @@ class JsonCodec(Codec):
         return self._encoder.encode(message)
 
     def decode(self, kind: type[M], data: bytes | memoryview) -> M:
-        """As in Codec. Unknown members are ignored, absent ones take the dataclass's default."""
+        """See Codec.decode."""
         decoder = self._decoders.get(kind)
         if decoder is None:
             decoder = self._decoders[kind] = msgspec.json.Decoder(kind)
@@ -46,7 +46,7 @@ class JsonCodec(Codec):
         return checked(message)
 
     def convert(self, kind: type[M], value: object) -> M:
-        """The message of that type in a value that a JSON parser has made of bytes."""
+        """The message of that type in a value that another JSON parser made. Raises DecodeError."""
         try:
             message = msgspec.convert(value, kind)
         except (msgspec.MsgspecError, RecursionError) as error:
@@ -55,9 +55,9 @@ class JsonCodec(Codec):
 
 
 def checked(message: M) -> M:
-    """The message, or DecodeError if one of its integers is not int32 (P-CODEC-2).
+    """The message itself. Raises DecodeError if one of its integers is not int32 (P-CODEC-2).
 
-    msgspec takes integers of any size.
+    msgspec accepts integers of any size.
     """
     check = INT32.get(type(message))
     if check is not None and not check(message) and (found := unencodable(message)) is not None:

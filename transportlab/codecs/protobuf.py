@@ -1,4 +1,4 @@
-"""The protobuf codec: backend.proto's messages, made of and into the dataclasses at its edge."""
+"""The protobuf codec: converts the dataclasses to the messages of backend.proto, and back."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -26,7 +26,7 @@ class ProtobufCodec(Codec):
         return data
 
     def decode(self, kind: type[M], data: bytes | memoryview) -> M:
-        """As in Codec. Unknown fields are ignored, absent ones take the dataclass's default."""
+        """See Codec.decode."""
         wire, from_wire = _FROM[kind]
         try:
             parsed = wire.FromString(data)
@@ -39,7 +39,7 @@ class ProtobufCodec(Codec):
         return message
 
     def alone(self, request: object, reply: type) -> Pair:
-        """As in Codec. The message is made beforehand and the reply stays a protobuf message."""
+        """See Codec.alone. The request is converted before; the reply stays a protobuf message."""
         wire, fill = _FILL[type(request)]
         return fill(wire(), request).SerializeToString, _FROM[reply][0].FromString
 
