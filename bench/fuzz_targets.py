@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from transportlab import model
 from transportlab.codecs import DecodeError, load_codec
 from transportlab.errors import MAX_TEXT, LabError, ProtocolViolation, RpcError
-from transportlab.handshake import MAGIC, HandshakeError, again, parse
+from transportlab.handshake import MAGIC, HandshakeError, parse, second_handshake
 from transportlab.host.inspection.elf import ElfError
 from transportlab.host.inspection.elf import parse as parse_elf
 from transportlab.host.inspection.script import first_line
@@ -41,7 +41,7 @@ CODECS = tuple(load_codec(name) for name in ("json", "protobuf"))
 def handshake(data: bytes) -> None:
     """A line is a Handshake, which written again is the same, or one of the stable errors."""
     with suppress(LabError):
-        if (second := again(data)) is not None:
+        if (second := second_handshake(data)) is not None:
             raise second
     try:
         found = parse(data)

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from transportlab import floor as rawecho
+from transportlab import floor
 from transportlab.floor import Echo, Started, child, pipe_echo, socket_child, socket_echo
 from transportlab.registry import transport_names
 
@@ -60,7 +60,7 @@ def test_a_child_that_does_not_listen_is_an_error() -> None:
 
 
 def test_a_child_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rawecho, "STOP_SECONDS", 0.1)
+    monkeypatch.setattr(floor, "STOP_SECONDS", 0.1)
     with child("import time; time.sleep(100)", started=bool) as process:
         assert isinstance(process, subprocess.Popen)
     assert process.returncode == -9

@@ -29,7 +29,7 @@ def test_a_line_is_read(line: bytes, endpoint: str, words: dict[str, str]) -> No
         (b"hello", "not a handshake but this: 'hello'"),
         (b"1|1|unix|/tmp/plugin|grpc", "not a handshake but this: '1|1|unix|/tmp/plugin|grpc'"),
         (b"CRONIX-PLUGIN-V2 stdio", "another version than CRONIX-PLUGIN-V1"),
-        (b"CRONIX-PLUGIN-V1\tstdio", "does not put a space behind its first word"),
+        (b"CRONIX-PLUGIN-V1\tstdio", "has no space after its first word"),
         (b"CRONIX-PLUGIN-V1", "names no endpoint"),
         (b"CRONIX-PLUGIN-V1 ", "names no endpoint"),
         (b"CRONIX-PLUGIN-V1 stdio word", "has 'word', which is not key=value"),

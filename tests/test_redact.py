@@ -31,10 +31,10 @@ from transportlab.redact import (
     PIECE,
     SHORTEST,
     Redactor,
-    forms,
     is_part,
     lines_of,
     too_short,
+    written_forms,
 )
 
 VALUE = 'p@ss w/rd+"é\\n€=\U0001f600\tend?&%41'
@@ -158,9 +158,9 @@ def test_a_value_that_is_wrapped_over_two_lines_of_a_text_is_hidden(end: str) ->
 @given(st.lists(values, min_size=2, max_size=5), st.sampled_from("\n\r\u2028"))
 def test_the_pieces_of_a_line_are_among_those_of_its_value(lines: list[str], end: str) -> None:
     """So they are learned once, which for a bundle of keys is what takes the time."""
-    whole = forms(end.join(lines))
+    whole = written_forms(end.join(lines))
     for line in filter(is_part, lines_of(end.join(lines))):
-        for form in forms(line):
+        for form in written_forms(line):
             assert any(form in other for other in whole)
 
 

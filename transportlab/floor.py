@@ -1,8 +1,8 @@
-"""Raw echoes, each with a child process at its other end: the least that a carriage can cost.
+"""Raw echoes to a child process: the least that a carriage can cost.
 
-Here are those that need the operating system alone; what a transport's library has to offer stands
-in that transport's floor.py, which builds on child(). Frames are four bytes of length and the
-payload, and one call is on its way at a time.
+The echoes here use the operating system alone. Those that use a transport's library are in that
+transport's floor.py, which builds on child(). A frame is four bytes of length and the payload. One
+call is in flight at a time.
 """
 
 import contextlib
@@ -17,13 +17,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 Echo = Callable[[bytes], bytes]
-"""Sends a payload and returns what came back."""
+"""Sends a payload, and returns what came back."""
 
 Started = Callable[[int], object]
-"""Is told the pid of the child as soon as it runs, to place it on a CPU."""
+"""Called with the child's pid as soon as it runs, to place it on a CPU."""
 
 STOP_SECONDS = 5.0
-"""How long a child may take to end once its stdin has ended."""
+"""How long a child may take to exit after its stdin has ended."""
 
 CHUNK = 65536
 _HEAD = struct.Struct(">I")
@@ -31,7 +31,7 @@ _HEAD = struct.Struct(">I")
 
 @contextmanager
 def child(program: str, *arguments: str, started: Started) -> Iterator[subprocess.Popen[bytes]]:
-    """A Python child that runs the program text; it has to end when its stdin does."""
+    """Run the program text in a Python child, which must exit at the end of its stdin."""
     command = [sys.executable, "-c", program, *arguments]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
@@ -50,26 +50,26 @@ def child(program: str, *arguments: str, started: Started) -> Iterator[subproces
 
 @contextmanager
 def socket_child(program: str, started: Started) -> Iterator[str]:
-    """The path of a Unix socket at which such a child listens.
+    """Run such a child that listens on a Unix socket. Gives the socket's path.
 
-    The child gets the path as its argument and writes a byte on stdout once it listens.
+    The child gets the path as its argument, and writes a byte to stdout once it listens.
     """
     with (
         tempfile.TemporaryDirectory(prefix="tl-") as folder,
         child(program, path := str(Path(folder, "s")), started=started) as process,
     ):
         if process.stdout is None or not process.stdout.read(1):
-            raise RuntimeError("the echo's process ended before it listened")
+            raise RuntimeError("the echo process ended before it listened")
         yield path
 
 
 @contextmanager
 def pipe_echo(started: Started) -> Iterator[Echo]:
-    """Over two pipes."""
+    """Give an echo over two pipes."""
     program = "from transportlab.floor import serve_pipe; serve_pipe()"
     with child(program, started=started) as process:
         if process.stdin is None or process.stdout is None:
-            raise RuntimeError("the echo has no pipes")
+            raise RuntimeError("the echo process has no pipes")
         reader, writer = process.stdout.fileno(), process.stdin.fileno()
 
         def echo(payload: bytes) -> bytes:
@@ -81,7 +81,7 @@ def pipe_echo(started: Started) -> Iterator[Echo]:
 
 @contextmanager
 def socket_echo(started: Started) -> Iterator[Echo]:
-    """Over a Unix stream socket."""
+    """Give an echo over a Unix stream socket."""
     program = "import sys; from transportlab.floor import serve_socket; serve_socket(sys.argv[1])"
     with socket_child(program, started) as path, socket.socket(socket.AF_UNIX) as peer:
         peer.connect(path)
@@ -118,7 +118,7 @@ def _write_all(fd: int, data: bytes) -> None:
 
 
 def _frame(read: Callable[[int], bytes]) -> bytes:
-    """One frame with its head. The head comes whole: both ends write it with what follows."""
+    """Read one frame with its head. Its head comes whole, as each frame is written at once."""
     data = read(CHUNK)
     if not data:
         raise EOFError

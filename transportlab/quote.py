@@ -1,4 +1,4 @@
-"""How a foreign text is shown in a message, and which known word it was perhaps meant to be."""
+"""Shows foreign text in messages, safely, and guesses which known word was meant."""
 
 import difflib
 import json
@@ -9,9 +9,9 @@ SHOWN = 60
 
 
 def quote(text: str) -> str:
-    """The text in quotation marks, escaped as in JSON, cut after SHOWN characters.
+    """Return the text in quotation marks, escaped as in JSON and cut after SHOWN characters.
 
-    It stays on one line and does nothing to a terminal.
+    The result is one line, and does nothing to a terminal.
     """
     shown = text[:SHOWN]
     escaped = json.dumps(shown, ensure_ascii=not shown.isprintable())
@@ -19,7 +19,10 @@ def quote(text: str) -> str:
 
 
 def clean(text: str, *, keep_lines: bool = False) -> str:
-    """The text with control characters escaped, so that it cannot move a terminal's cursor."""
+    """Return the text with control characters escaped, so that it cannot steer a terminal.
+
+    keep_lines: leave line feeds as they are.
+    """
     if text.isprintable():
         return text
     keep = "\n" if keep_lines else ""
@@ -29,15 +32,15 @@ def clean(text: str, *, keep_lines: bool = False) -> str:
 
 
 def clean_json(text: str) -> str:
-    """The same JSON, with escapes for what does something to a terminal or is not to be seen."""
+    """Return the same JSON, with escapes for what is invisible or steers a terminal."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
 
 
 def nearest(text: str, known: Iterable[str]) -> str | None:
-    """The known word that is most like the text, letters' case aside; None if none is."""
+    """Return the known word most like the text, ignoring case, or None if none is close."""
     words = {word.lower(): word for word in known}
-    # Cut, because difflib takes time in proportion to the product of the lengths.
+    # The text is cut because difflib's time grows with the product of the lengths.
     near = difflib.get_close_matches(text[:SHOWN].lower(), words, 1)
     return words[near[0]] if near else None

@@ -1,21 +1,26 @@
-"""Keeps values that are secret out of texts: a mark with the key's name stands in their place.
+"""Hides secret values in texts: a mark with the value's name stands in their place.
 
-Whoever writes a text may have escaped the value, wrapped it over two lines or cut it in the middle.
-So a value is looked for in several forms (forms.py), and line by line. What is found of a form is
-one of:
+Whoever wrote a text may have escaped the value, wrapped it over two lines, or cut it in the
+middle. So each value, and each of its lines, is written in all usual forms (JSON, repr, HTML, URL,
+hex, base64, JSON in JSON), and a text is searched for parts of these forms:
 
-    all of it, anywhere
+    the whole form, anywhere
     a piece of at least PIECE characters, anywhere
-    its beginning at the end of a text, or its end at the beginning: at least SHORTEST characters
-    the same at a quotation mark or at "...": an excerpt in a message ends or begins there
-    the same at a line's end in the text, where long lines are wrapped
+    a beginning at the end of the text, or an end at its beginning: at least SHORTEST characters
+    the same beside a quotation mark or "...", since an excerpt in a message is cut there
+    the same beside a line end, since long lines are wrapped there
 
-Case is ignored, so that hex digits of escapes need no forms of their own. More may be hidden than a
-value: that is the better mistake. In a text over LONG only whole forms are found, as they are: what
-is cut or wrapped is shorter, and nobody shall keep a host busy with one message.
+The search takes time in proportion to the text, whatever the number and length of the values. Every
+window of PIECE characters of every form is a key of one dictionary, so each position of the text
+costs one look-up. Beginnings and ends are keys of two more, looked up only at the places where a
+text can be cut. Forms shorter than PIECE have no window; str.find looks for these.
 
-A value of 1 to 3 characters cannot be hidden: marks for every "a" would ruin all texts, and would
-tell the value besides. too_short() is for those who take values in, to refuse it (P-SESSION-4).
+Case is ignored, so escapes need no separate forms for upper-case hex digits. This may hide more
+than the value, which is the better mistake. In a text longer than LONG only whole forms are found,
+in their exact case: texts that are cut or wrapped are shorter, and no message may keep a host busy.
+
+A value of 1 to 3 characters cannot be hidden: a mark for every "a" would ruin all texts, and show
+the value as well. Those who take values in use too_short() to refuse such a value (P-SESSION-4).
 """
 
 import re
@@ -26,13 +31,16 @@ from typing import Any, TypeVar
 from transportlab.errors import LabError
 
 SHORTEST = 4
-"""The shortest value, line or edge that is hidden, in characters."""
+"""The shortest value, line, beginning or end that is hidden, in characters."""
 
 PIECE = 12
-"""The shortest part in the middle of a text that is hidden: most words are shorter."""
+"""The shortest part from the middle that is hidden, in characters. Most words are shorter."""
 
 LONG = 65536
-"""From how many characters on a text is only searched for whole forms, which takes little time."""
+"""Texts of more characters than this are searched for whole forms only, which takes little time."""
+
+MAX_BASE64 = 8192
+"""The longest value whose base64 is looked for, in bytes. A key with its chain is shorter."""
 
 _LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 _CUT = re.compile(r"""["']|\.\.\.|\u2026|(\r?\n|(\\r)?\\n)[ \t]*""")
@@ -40,93 +48,99 @@ _CUT = re.compile(r"""["']|\.\.\.|\u2026|(\r?\n|(\\r)?\\n)[ \t]*""")
 T = TypeVar("T")
 E = TypeVar("E", bound=LabError)
 Span = tuple[int, int, str]
+"""Start, end, mark."""
 
 
 def too_short(value: str) -> bool:
-    """Whether a value cannot be hidden; an empty one has nothing to hide."""
+    """Return whether a value cannot be hidden. An empty one has nothing to hide."""
     return 0 < len(value) < SHORTEST
 
 
 class Redactor:
-    """Hides the values of a mapping by name. Without values it changes nothing, at no cost."""
+    """Hides the values of a mapping; the mark is the key in brackets.
+
+    Values that are too short are not hidden. Without values nothing changes, at no cost.
+    """
 
     def __init__(self, values: Mapping[str, str] | None = None) -> None:
-        self._forms: dict[str, str] = {}
-        self._whole: dict[str, str] = {}
+        self._exact: dict[str, str] = {}
+        # From here on the keys are folded.
+        self._short: dict[str, str] = {}
         self._pieces: dict[str, str] = {}
-        self._heads: dict[str, str] = {}
-        self._tails: dict[str, str] = {}
+        self._beginnings: dict[str, str] = {}
+        self._ends: dict[str, str] = {}
         for name, value in (values or {}).items():
             if len(value) < SHORTEST:
                 continue
-            for form in {*forms(value), *base64_of(value)}:
-                self._learn(form, f"[{name}]")
+            for form in {*written_forms(value), *base64_forms(value)}:
+                self._add(form, f"[{name}]")
             for line in lines_of(value):
                 if len(line) >= SHORTEST:
-                    for form in forms(line):
-                        self._learn(form, f"[{name}]", part=is_part(line))
+                    for form in written_forms(line):
+                        self._add(form, f"[{name}]", has_pieces=not is_part(line))
 
-    def _learn(self, written: str, mark: str, *, part: bool = False) -> None:
-        """One form; the pieces of a part of the value are among those of the value."""
-        self._forms[written] = mark
-        form = _folded(written)
-        if len(form) < PIECE:  # longer ones are found by their pieces
-            self._whole[form] = mark
-        elif not part:
+    def _add(self, exact: str, mark: str, *, has_pieces: bool = True) -> None:
+        """Add one form. A part of a value has no pieces that the value's own form has not."""
+        self._exact[exact] = mark
+        form = _fold(exact)
+        if len(form) < PIECE:
+            self._short[form] = mark
+        elif has_pieces:
             for start in range(len(form) - PIECE + 1):
                 self._pieces[form[start : start + PIECE]] = mark
         for size in range(SHORTEST, min(PIECE, len(form))):
-            self._heads[form[:size]] = mark
-            self._tails[form[-size:]] = mark
+            self._beginnings[form[:size]] = mark
+            self._ends[form[-size:]] = mark
 
     def __bool__(self) -> bool:
         """Whether there is anything to hide."""
-        return bool(self._forms)
+        return bool(self._exact)
 
     def text(self, text: str) -> str:
-        """The text with a mark for each value."""
+        """Return the text with a mark in place of each value."""
         if not self:
             return text
         long = len(text) > LONG
-        spans = sorted(_found(text, self._forms) if long else self._spans(_folded(text)))
+        spans = sorted(_find(text, self._exact) if long else self._spans(_fold(text)))
         if not spans:
             return text
         parts, done = [], 0
         start, end, mark = spans[0]
-        for begin, stop, name in [*spans[1:], (len(text) + 1, 0, "")]:
-            if begin < end:
-                end = max(end, stop)
+        for next_start, next_end, next_mark in [*spans[1:], (len(text) + 1, 0, "")]:
+            if next_start < end:  # overlapping spans become one, with the first one's mark
+                end = max(end, next_end)
                 continue
             parts += [text[done:start], mark]
-            done, start, end, mark = end, begin, stop, name
+            done, start, end, mark = end, next_start, next_end, next_mark
         return "".join([*parts, text[done:]])
 
     def _spans(self, text: str) -> Iterator[Span]:
-        """Where something is to be hidden: start, end, mark; in any order, perhaps overlapping."""
+        """Yield what to hide in a folded text, in any order. Spans may overlap."""
         size = len(text)
-        yield from _found(text, self._whole)
+        yield from _find(text, self._short)
         if self._pieces:
             for start in range(size - PIECE + 1):
-                if found := self._pieces.get(text[start : start + PIECE]):
-                    yield start, start + PIECE, found
-        if self._heads:
+                if mark := self._pieces.get(text[start : start + PIECE]):
+                    yield start, start + PIECE, mark
+        if self._beginnings:
             cuts = [match.span() for match in _CUT.finditer(text)]
             for before, after in [(size, 0), *cuts]:
-                yield from self._edges(text, before, after)
+                yield from self._spans_at_cut(text, before, after)
 
-    def _edges(self, text: str, before: int, after: int) -> Iterator[Span]:
-        """A beginning that ends at the one place, an end that begins at the other."""
+    def _spans_at_cut(self, text: str, before: int, after: int) -> Iterator[Span]:
+        """Yield a beginning that stops at `before`, and an end that starts at `after`."""
         for length in range(SHORTEST, PIECE):
-            if length <= before and (found := self._heads.get(text[before - length : before])):
-                yield before - length, before, found
+            if length <= before and (mark := self._beginnings.get(text[before - length : before])):
+                yield before - length, before, mark
             end = after + length
-            if end <= len(text) and (found := self._tails.get(text[after:end])):
-                yield after, end, found
+            if end <= len(text) and (mark := self._ends.get(text[after:end])):
+                yield after, end, mark
 
     def value(self, value: T) -> T:
-        """A value with its texts hidden: texts, numbers, tuples, lists, mappings, records, errors.
+        """Return a value with all texts in it hidden.
 
-        A number whose digits are a secret's becomes a text, unless it is a dataclass's member.
+        It walks through tuples, lists, mappings, dataclasses and errors. A number whose digits hold
+        a secret becomes a text, unless it is a member of a dataclass.
         """
         return self._value(value) if self else value
 
@@ -140,9 +154,9 @@ class Redactor:
             return type(value)(map(self._value, value))
         if isinstance(value, Mapping):
             return {self._value(key): self._value(item) for key, item in value.items()}
-        return self._record(value)
+        return self._object(value)
 
-    def _record(self, value: Any) -> Any:
+    def _object(self, value: Any) -> Any:
         if isinstance(value, LabError):
             return self.error(value)
         if not is_dataclass(value) or isinstance(value, type):
@@ -152,97 +166,102 @@ class Redactor:
         return replace(value, **texts)
 
     def error(self, error: E) -> E:
-        """The error itself if nothing in it is hidden, else one like it, with its notes.
+        """Return the error itself if nothing in it is hidden, else a copy, notes included.
 
-        The other one is not to be raised `from` the first, which a traceback would show.
+        Do not raise the copy `from` the original: a traceback would show the original.
         """
         args, members = self.value(error.args), self.value(vars(error))
         if (args, members) == (error.args, vars(error)):
             return error
-        made = type(error).__new__(type(error))
-        made.args = args
-        vars(made).update(members)
-        return made
+        copy = type(error).__new__(type(error))
+        copy.args = args
+        vars(copy).update(members)
+        return copy
 
 
 NOTHING = Redactor()
 """Hides nothing."""
 
 
-def _found(text: str, forms_: Mapping[str, str]) -> Iterator[Span]:
-    """Each place of each form."""
-    for form, mark in forms_.items():
+def _find(text: str, forms: Mapping[str, str]) -> Iterator[Span]:
+    """Yield every place of every form."""
+    for form, mark in forms.items():
         start = text.find(form)
         while start >= 0:
             yield start, start + len(form), mark
             start = text.find(form, start + 1)
 
 
-def _folded(text: str) -> str:
-    """In lower case as far as ASCII goes, where each character stays at its place."""
+def _fold(text: str) -> str:
+    """Return the text in lower case as far as ASCII goes, so that no character changes place."""
     return text.translate(_LOWER)
 
 
-# The ways in which a value may be written: as it is, as JSON, repr, HTML, URLs, hex, base64.
-#
-# What of them is looked for in a text, and how, is redact.py's.
-
-MAX_BASE64 = 8192
-"""The longest value in bytes whose base64 is looked for: a key with its certificates has less."""
-
-_QUOTED = {ord('"'): '\\"', ord("\\"): "\\\\"}
-_LONG_ESCAPES = {code: f"\\u{code:04x}" for code in range(32)} | _QUOTED
-_ESCAPES = _LONG_ESCAPES | {ord(c): f"\\{n}" for c, n in zip("\b\t\n\f\r", "btnfr", strict=True)}
-_LOG_ESCAPES = _LONG_ESCAPES | {c: f"\\u{c:04x}" for c in (*range(0x7F, 0xA0), 0x2028, 0x2029)}
-_MARKUP = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;"}
-_MARKED = [("&quot;", "&#x27;"), ("&quot;", "&#39;"), ("&#34;", "&#39;")]
-_HTML = [_MARKUP, *(_MARKUP | {ord('"'): one, ord("'"): other} for one, other in _MARKED)]
-_UNRESERVED = "-._~"
+# ---- the forms in which a value may be written
 
 
-def forms(text: str) -> set[str]:
-    """The ways in which all of the text is written."""
-    found = {text, *_escaped(text)}
-    # A log line in JSON that quotes a line in JSON.
-    return found | {written for form in found for written in _json(form)}
+def written_forms(text: str) -> set[str]:
+    """Return the text in every usual form but base64."""
+    once = {text, *_escaped(text)}
+    # JSON in JSON happens: a log line in JSON that quotes a line in JSON.
+    return once | {twice for form in once for twice in _json(form)}
+
+
+def base64_forms(value: str) -> Iterator[str]:
+    """Yield the part of a base64 text that the value alone decides, wherever in it the value is."""
+    import binascii  # only those who have a secret need it
+
+    data = value.encode("utf-8", "surrogatepass")
+    if len(data) > MAX_BASE64:
+        return
+    # Base64 writes 3 bytes as 4 characters, so the value can start at three places in a group. The
+    # first and the last character may also hold bits of the neighbours; they are left out.
+    for before in range(3):
+        text = binascii.b2a_base64(bytes(before) + data, newline=False).decode().rstrip("=")
+        whole = text[(before * 8 + 5) // 6 : (before + len(data)) * 8 // 6]
+        yield whole
+        yield whole.replace("+", "-").replace("/", "_")
 
 
 def lines_of(value: str) -> set[str]:
-    """Each line of several, and the value without the white space around it."""
+    """Return the lines of a value with several, and the value without white space around it."""
     lines = value.splitlines()
     return {value.strip(), *(line.strip() for line in lines if len(lines) > 1)} - {value}
 
 
 def is_part(line: str) -> bool:
-    """Whether a line's forms are parts of its value's: repr's escapes depend on all the quotes."""
+    """Return whether each form of a line is a part of the same form of its value.
+
+    With "'" in a line it need not be: which quotes repr() escapes depends on the whole value.
+    """
     return "'" not in line
 
 
 def _escaped(text: str) -> Iterator[str]:
-    for written in _json(text):
-        yield written
-        yield written.replace("/", "\\/")
+    for form in _json(text):
+        yield form
+        yield form.replace("/", "\\/")
     for table in _HTML:
         yield text.translate(table)
     yield text.encode("utf-8", "surrogatepass").hex()
     yield repr(text)[1:-1]
     yield ascii(text)[1:-1]
     yield repr(text.encode("utf-8", "surrogatepass"))[2:-1]
-    for percent in _PERCENT:
-        yield text.translate(percent)
-        yield text.translate(percent).replace("%20", "+")
+    for table in _URL:
+        yield text.translate(table)
+        yield text.translate(table).replace("%20", "+")
 
 
 def _json(text: str) -> Iterator[str]:
-    """As writers of JSON have it: short escapes, long ones, those of log.py; and all in ASCII."""
-    for table in (_ESCAPES, _LONG_ESCAPES, _LOG_ESCAPES):
-        written = text.translate(table)
-        yield written
-        yield written.translate(_IN_ASCII)
+    """Yield the text as JSON with short escapes, long ones, and log.py's; each also in ASCII."""
+    for table in (_SHORT_ESCAPES, _LONG_ESCAPES, _LOG_ESCAPES):
+        form = text.translate(table)
+        yield form
+        yield form.translate(_ASCII_ESCAPES)
 
 
 class _Table(dict[int, str]):
-    """For str.translate: each character as write() has it, which is asked once for each."""
+    """A table for str.translate that asks write() once for each character."""
 
     def __init__(self, write: Callable[[str], str]) -> None:
         super().__init__()
@@ -253,15 +272,15 @@ class _Table(dict[int, str]):
         return found
 
 
-def _unit_escapes(character: str) -> str:
-    """A character beyond ASCII as JSON's escapes: one, or two beyond the first 65536."""
+def _ascii_escape(character: str) -> str:
+    """Return a character beyond ASCII as JSON escapes: one, or two beyond the first 65536."""
     if " " <= character <= "~":
         return character
     data = character.encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{data[i : i + 2].hex()}" for i in range(0, len(data), 2))
 
 
-def _percent(kept: str, digits: str) -> _Table:
+def _percent_table(kept: str, digits: str) -> _Table:
     def write(c: str) -> str:
         if c.isascii() and (c.isalnum() or c in kept):
             return c
@@ -270,23 +289,25 @@ def _percent(kept: str, digits: str) -> _Table:
     return _Table(write)
 
 
-def base64_of(value: str) -> Iterator[str]:
-    """The value's part of base64 texts that hold it at any place."""
-    import binascii  # only those who have a secret need it
+_QUOTES = {ord('"'): '\\"', ord("\\"): "\\\\"}
+_LONG_ESCAPES = {code: f"\\u{code:04x}" for code in range(32)} | _QUOTES
+_SHORT_ESCAPES = _LONG_ESCAPES | {
+    ord(c): f"\\{name}" for c, name in zip("\b\t\n\f\r", "btnfr", strict=True)
+}
+_LOG_ESCAPES = _LONG_ESCAPES | {c: f"\\u{c:04x}" for c in (*range(0x7F, 0xA0), 0x2028, 0x2029)}
+_ASCII_ESCAPES = _Table(_ascii_escape)
 
-    data = value.encode("utf-8", "surrogatepass")
-    if len(data) > MAX_BASE64:
-        return
-    for before in range(3):
-        text = binascii.b2a_base64(bytes(before) + data, newline=False).decode().rstrip("=")
-        whole = text[(before * 8 + 5) // 6 : (before + len(data)) * 8 // 6]
-        yield whole
-        yield whole.replace("+", "-").replace("/", "_")
+_MARKUP = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;"}
+_HTML = [  # without quotes, as Python, as many templates, as Go
+    _MARKUP,
+    *(
+        _MARKUP | {ord('"'): double, ord("'"): single}
+        for double, single in [("&quot;", "&#x27;"), ("&quot;", "&#39;"), ("&#34;", "&#39;")]
+    ),
+]
 
-
-_IN_ASCII = _Table(_unit_escapes)
-_PERCENT = [
-    _percent(_UNRESERVED + kept, digits)
+_URL = [  # RFC 3986's unreserved characters are kept, and those that each kind of encoder keeps too
+    _percent_table("-._~" + kept, digits)
     for digits in ("02X", "02x")
     for kept in ("", "/", "!'()*", "/:@!$&'()*+,;=")
 ]

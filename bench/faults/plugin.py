@@ -34,7 +34,7 @@ from transportlab.backend import Operations
 from transportlab.backends import crontab
 from transportlab.channel import EndpointKind
 from transportlab.context import Context
-from transportlab.handshake import STDIO, write
+from transportlab.handshake import STDIO, format_line
 from transportlab.model import ApplyEventKind
 from transportlab.registry import load_transport
 from transportlab.sdk import program as sdk
@@ -146,7 +146,8 @@ def never_read() -> NoReturn:
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(endpoint)
         listener.listen()
-    print(write(endpoint, transport=name, name=PLUGIN.name, version=PLUGIN.version), flush=True)
+    line = format_line(endpoint, transport=name, name=PLUGIN.name, version=PLUGIN.version)
+    print(line, flush=True)
     hang()
 
 

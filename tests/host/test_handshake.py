@@ -142,8 +142,10 @@ def test_any_number_of_seconds_may_be_waited() -> None:
 @pytest.mark.parametrize("transport", PROCESS[:1])
 def test_unknown_keys_are_ignored(echo_with: Make, transport: str) -> None:
     code = """
-write = sdk.handshake.write
-sdk.handshake.write = lambda endpoint, **words: write(endpoint, colour="red", **words, later="1=2")
+made = sdk.handshake.format_line
+def with_more(endpoint, **words):
+    return made(endpoint, colour="red", **words, later="1=2")
+sdk.handshake.format_line = with_more
 """
     with open_backend(echo_with(code), transport) as session:
         assert session.info.plugin_name == "echo"

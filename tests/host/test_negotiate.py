@@ -7,7 +7,7 @@ import pytest
 
 from transportlab.channel import EndpointKind
 from transportlab.errors import PluginError
-from transportlab.host.handshake import mismatch, read
+from transportlab.host.handshake import parse_versions, protocol_mismatch
 from transportlab.registry import transport_names
 
 PROCESS = transport_names(EndpointKind.SOCKET, EndpointKind.STDIO)
@@ -67,13 +67,15 @@ sdk.PluginSession = Boastful
 
 
 def test_sets_that_interleave_leave_the_choice_of_the_plugin() -> None:
-    text = str(mismatch("x", "/x", "", {2}, (1, 3)))
+    text = str(protocol_mismatch("x", "/x", "", {2}, (1, 3)))
     assert text.endswith("Install a release of the plugin that speaks one of {1,3}.")
     assert re.match(r'E-PROTO-MISMATCH: backend "x" \(/x\) speaks protocol \{2\}; ', text)
 
 
 def test_a_set_that_cannot_be_read_is_unknown() -> None:
-    assert read("{1,20}") == {1, 20}
+    assert parse_versions("{1,20}") == {1, 20}
     for text in ("", "{}", "1", "{1,}", "{1 ,2}", "{x}", "{-1}", "{1}\n", "{" + "9" * 10 + "}"):
-        assert read(text) == set()
-    assert "speaks protocol {?}" in str(mismatch("x", "/x", "", read("all"), (1,)))
+        assert parse_versions(text) == set()
+    assert "speaks protocol {?}" in str(
+        protocol_mismatch("x", "/x", "", parse_versions("all"), (1,))
+    )

@@ -19,7 +19,7 @@ from transportlab.channel import EndpointKind, SocketEndpoint
 from transportlab.errors import PluginError
 from transportlab.host import launch, open_backend, rundir
 from transportlab.host.launch import MAX_SOCKET_PATH
-from transportlab.host.rundir import PREFIX, private_folder, remove_abandoned, usual_place
+from transportlab.host.rundir import PREFIX, make_rundir, remove_abandoned, temporary_directory
 from transportlab.registry import transport_names
 
 SOCKET = transport_names(EndpointKind.SOCKET)[0]
@@ -27,9 +27,9 @@ SOCKET = transport_names(EndpointKind.SOCKET)[0]
 HOST = """
 import os, signal, sys
 from contextlib import ExitStack
-from transportlab.host.rundir import private_folder
+from transportlab.host.rundir import make_rundir
 with ExitStack() as undo:
-    folder = private_folder(undo, "x", sys.argv[1])
+    folder = make_rundir(undo, "x", sys.argv[1])
     open(os.path.join(folder, "s"), "w").close()
     print(folder, flush=True)
     if sys.argv[2] == "die":
@@ -58,7 +58,7 @@ def first_line(process: "subprocess.Popen[str]") -> Path:
 
 def test_the_directory_is_private_and_goes_with_its_session(place: str) -> None:
     with ExitStack() as undo:
-        folder = Path(private_folder(undo, "x", place))
+        folder = Path(make_rundir(undo, "x", place))
         assert folder.name.startswith(PREFIX)
         assert folder.stat().st_mode & 0o777 == 0o700
         assert remove_abandoned(place) == 0
@@ -92,7 +92,7 @@ def test_the_place_for_short_paths_is_tidied_up_as_well(
     left.mkdir(mode=0o700)
     with tempfile.TemporaryDirectory(prefix="x" * MAX_SOCKET_PATH) as long:
         monkeypatch.setattr(tempfile, "tempdir", long)
-        monkeypatch.setattr(launch, "SHORT_PLACE", place)
+        monkeypatch.setattr(launch, "SHORT_DIRECTORY", place)
         with open_backend("echo", SOCKET) as session:
             assert isinstance(session.endpoint, SocketEndpoint)
             assert Path(session.endpoint.path).parents[1] == Path(place)
@@ -121,7 +121,7 @@ def test_nothing_else_is_touched(place: str) -> None:
 def test_of_a_full_place_a_part_is_looked_at(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(5):
         Path(place, f"{PREFIX}{number:08}").mkdir(mode=0o700)
-    monkeypatch.setattr(rundir, "SWEPT", 3)
+    monkeypatch.setattr(rundir, "MAX_SWEPT", 3)
     assert [remove_abandoned(place) for _ in range(3)] == [3, 2, 0]
 
 
@@ -138,7 +138,7 @@ def test_a_place_that_is_gone_or_full_is_one_clear_error(place: str) -> None:
     gone = os.path.join(place, "gone")
     assert remove_abandoned(gone) == 0
     with ExitStack() as undo, pytest.raises(PluginError) as caught:
-        private_folder(undo, "x", gone)
+        make_rundir(undo, "x", gone)
     assert caught.value.code == "E-FOLDER"
     assert gone in caught.value.problem
     assert "TMPDIR" in caught.value.action
@@ -152,7 +152,7 @@ def test_a_directory_that_is_always_taken_away_is_an_error_in_the_end(
 
     monkeypatch.setattr("transportlab.host.rundir._hold", taken)
     with ExitStack() as undo, pytest.raises(PluginError, match="other hosts took 100 of them"):
-        private_folder(undo, "x", place)
+        make_rundir(undo, "x", place)
 
 
 def test_a_file_system_without_locks_is_used_and_never_tidied(
@@ -163,7 +163,7 @@ def test_a_file_system_without_locks_is_used_and_never_tidied(
 
     monkeypatch.setattr("transportlab.host.rundir.fcntl.flock", refuse)
     with ExitStack() as undo:
-        folder = private_folder(undo, "x", place)
+        folder = make_rundir(undo, "x", place)
         assert remove_abandoned(place) == 0
         assert os.path.isdir(folder)
     assert os.listdir(place) == []
@@ -180,7 +180,7 @@ def test_hosts_that_start_while_others_tidy_up_keep_what_they_made(place: str) -
     def start() -> None:
         for _ in range(100):
             with ExitStack() as undo:
-                folder = private_folder(undo, "x", place)
+                folder = make_rundir(undo, "x", place)
                 Path(folder, "s").write_text("")
                 remove_abandoned(place)
                 if not Path(folder, "s").exists():
@@ -199,7 +199,7 @@ def test_hosts_that_start_while_others_tidy_up_keep_what_they_made(place: str) -
     assert os.listdir(place) == []
 
 
-@pytest.mark.parametrize("what", [usual_place, partial(private_folder, ExitStack())])
+@pytest.mark.parametrize("what", [temporary_directory, partial(make_rundir, ExitStack())])
 def test_disks_that_are_all_full_are_one_clear_error(
     what: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

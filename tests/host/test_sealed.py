@@ -19,8 +19,8 @@ from transportlab.channel import EndpointKind
 from transportlab.errors import PluginError
 from transportlab.host import HostOptions, open_backend, sealed, spawn
 from transportlab.host.rundir import PREFIX
-from transportlab.host.sealed import transfer
-from transportlab.host.trust import Admitted, admit, file_sum, resident
+from transportlab.host.sealed import copy_and_hash
+from transportlab.host.trust import Admitted, admit, file_sum, library_path
 from transportlab.manifest.pin import PluginPin
 from transportlab.registry import transport_names
 
@@ -71,7 +71,10 @@ def test_a_file_that_shrinks_or_grows_gives_the_sum_of_what_was_copied(tmp_path:
     for size, kept in ((5, b"01234"), (10, b"0123456789"), (99, b"0123456789")):
         target = tmp_path / f"target {size}"
         with source.open("rb") as read, target.open("wb") as write:
-            assert transfer(read.fileno(), size, write.fileno()) == hashlib.sha256(kept).hexdigest()
+            assert (
+                copy_and_hash(read.fileno(), size, write.fileno())
+                == hashlib.sha256(kept).hexdigest()
+            )
         assert target.read_bytes() == kept
 
 
@@ -115,7 +118,7 @@ tempfile.tempdir = place
 pins = {"demo": PluginPin((file_sum("demo", path),))}
 with contextlib.ExitStack() as undo:
     print(admit("demo", path, pins, undo, library=False).file.startswith(place))
-    sealed.places = lambda _: [place, place + "/nowhere", os.path.dirname(place) + "/file"]
+    sealed.directories = lambda _: [place, place + "/nowhere", os.path.dirname(place) + "/file"]
     for wanted in (path, place + "/cronix-backend-demo"):
         try:
             admit("demo", wanted, pins, undo, library=False)
@@ -144,7 +147,7 @@ def test_a_file_system_from_which_nothing_may_run_is_avoided_or_told(
         "False",
         f"E-NOEXEC {place}: mounted noexec; {place}/nowhere: No such file or directory;"
         f" {tmp_path}/file: no private directory can be made in {tmp_path}/file: Not a directory",
-        "E-NOEXEC stands on a file system from which nothing may run",
+        "E-NOEXEC is on a file system from which nothing may run",
     ], done.stderr
 
 
@@ -174,14 +177,14 @@ def test_a_library_that_is_loaded_again_takes_no_descriptor_more(
     """It is never unloaded, so the memory that it was loaded from stays open, once."""
     one = put(b"\x7fELF one", "cronix-backend-one.so")
     two = put(b"\x7fELF two", "cronix-backend-two.so")
-    first = resident(pinned(one, library=True))
+    first = library_path(pinned(one, library=True))
     undo.close()
     count = len(os.listdir("/proc/self/fd"))
     for _ in range(5):
-        assert resident(pinned(one, library=True)) == first
+        assert library_path(pinned(one, library=True)) == first
     undo.close()
     assert len(os.listdir("/proc/self/fd")) == count
-    other = resident(pinned(two, library=True))
+    other = library_path(pinned(two, library=True))
     undo.close()
     assert Path(first).read_bytes() == b"\x7fELF one"
     assert Path(other).read_bytes() == b"\x7fELF two"

@@ -15,7 +15,7 @@ from transportlab.errors import PluginError
 from transportlab.host import HostOptions, open_backend
 from transportlab.host.discovery import find
 from transportlab.host.inspection.pin import sums
-from transportlab.host.trust import Admitted, admit, resident
+from transportlab.host.trust import Admitted, admit, library_path
 from transportlab.manifest.pin import PluginPin
 from transportlab.registry import load_transport, transport_names
 from transportlab.remote import RemoteBackend
@@ -193,7 +193,7 @@ def test_a_library_changed_after_its_check_is_loaded_as_it_was(
     admitted = pinned(path, library=True)
     change(path, b"\x7fELF and nothing else")
     transport = load_transport(LIBRARY)
-    endpoint = LibraryEndpoint(resident(admitted))
+    endpoint = LibraryEndpoint(library_path(admitted))
     with transport.connect(endpoint, codec=transport.traits.codecs[0]) as channel:
         opening = model.OpenSessionRequest("1", (1,))
         assert RemoteBackend(channel).open_session(opening, Context()).plugin_name == "echo"
@@ -251,4 +251,4 @@ def test_a_pinned_text_that_is_no_program_is_named_by_the_path_where_it_was_foun
 
 def test_an_unpinned_library_is_loaded_from_its_path(put: Put, undo: contextlib.ExitStack) -> None:
     path = str(put(b"\x7fELF", "cronix-backend-demo.so"))
-    assert resident(admit("demo", path, {}, undo, library=True)) == path
+    assert library_path(admit("demo", path, {}, undo, library=True)) == path

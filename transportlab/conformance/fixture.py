@@ -23,8 +23,8 @@ from transportlab.errors import PluginError
 from transportlab.host import HostOptions, HostSession
 from transportlab.host.channel import RedactedChannel
 from transportlab.host.discovery import find
-from transportlab.host.handshake import hear
-from transportlab.host.launch import give_secret, socket_path
+from transportlab.host.handshake import read_handshake
+from transportlab.host.launch import new_socket_path, send_secret
 from transportlab.host.process import PluginProcess
 from transportlab.host.spawn import plugin_environment
 from transportlab.sdk.program import ENV_CODEC, ENV_SOCKET, ENV_TRANSPORT
@@ -160,7 +160,7 @@ class Program:
     def start(self, step: Start) -> dict[str, Any]:
         """Start the program, read its line, end its stdin; what comes back: vectors.Start."""
         with ExitStack() as undo:
-            return self._start(step, socket_path(undo, "plugin"))
+            return self._start(step, new_socket_path(undo, "plugin"))
 
     def _start(self, step: Start, socket: str) -> dict[str, Any]:
         environment = plugin_environment(os.environ, self.secrets.values())
@@ -174,10 +174,10 @@ class Program:
         if not step.secret:
             process.stdin.close()
         elif self.transport.traits.endpoint is EndpointKind.SOCKET:
-            give_secret(process, new_secret())
+            send_secret(process, new_secret())
         said: dict[str, Any] = {"problem": "", "endpoint": "", "words": {}}
         try:
-            found = hear(process, HANDSHAKE_SECONDS)
+            found = read_handshake(process, HANDSHAKE_SECONDS)
             endpoint = found.endpoint.replace(os.path.dirname(socket), "{place}")
             said |= {"endpoint": endpoint, "words": dict(found.words)}
         except PluginError as error:

@@ -1,6 +1,7 @@
 """The host's side of a plugin's life: find it, start it, shake hands, call, stop.
 
-`open_backend` is the way in; the modules are its steps, in the order of the protocol.
+Start with `open_backend`. The modules are its steps: discovery, trust, launch, handshake, session,
+channel, process. docs/how-the-host-works.md walks through them.
 """
 
 from transportlab.host.logs import LogRecord

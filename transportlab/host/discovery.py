@@ -1,7 +1,7 @@
-"""Where plugins are found: three directories, and last the lab's own (P-DISCOVERY).
+"""Finds a plugin's file by the backend's name: three directories, then the lab's own (P-DISCOVERY).
 
-PATH is not searched: what runs as a backend is put in a place that is meant for it. What is found
-is a path that looks as if it could run; whether these bytes may run is decided elsewhere.
+PATH is not searched: a program that runs with an operator's rights belongs in a place meant for it.
+The result is a file that looks as if it could run. Whether its bytes may run is trust.py's to say.
 """
 
 import errno
@@ -33,7 +33,7 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A plugin's file, and those of the same name that it hides, in the order of the search."""
+    """A plugin's file, and the files of the same name that it hides, in the order of the search."""
 
     name: str
     path: Path
@@ -41,7 +41,7 @@ class Found:
 
 
 def directories(environment: Mapping[str, str]) -> list[Path]:
-    """The directories that are searched, first match wins; the last holds the lab's own plugins."""
+    """Return the directories in the order of the search. The last has the lab's own plugins."""
     own = environment.get("CRONIX_PLUGIN_DIR")
     home = environment.get("HOME")
     places = [_absolute(own)] if own else []
@@ -51,13 +51,14 @@ def directories(environment: Mapping[str, str]) -> list[Path]:
 
 
 def find(backend: str, *, library: bool, environment: Mapping[str, str] | None = None) -> Found:
-    """The file of a backend, by its name or (if it holds a slash) by its path.
+    """Find the file of a backend, given its name or (if it has a slash) its path.
 
-    Raises PluginError: E-NOT-FOUND, E-BAD-NAME, E-DIRECTORY, and what check() raises.
+    library: look for a shared library, not a program. Raises PluginError: E-NOT-FOUND, E-BAD-NAME,
+    E-DIRECTORY, and what check_runnable() raises.
     """
     if os.sep in backend:
         path = _absolute(backend)
-        check(path, library=library)
+        check_runnable(path, library=library)
         return Found(name_of(path), path)
     if not _NAME.match(backend):
         raise bad_name(backend, "")
@@ -66,14 +67,14 @@ def find(backend: str, *, library: bool, environment: Mapping[str, str] | None =
     found: list[Path] = []
     for place in places:
         try:
-            if holds(place, file):
+            if contains(place, file):
                 found.append(place / file)
         except OSError as error:
             if not found:  # the first match might be in there (P-DISCOVERY-2)
                 raise _directory(backend, place, reason(error)) from error
     if not found:
-        raise _nowhere(backend, file, places)
-    check(found[0], library=library)
+        raise _not_found(backend, file, places)
+    check_runnable(found[0], library=library)
     return Found(backend, found[0], tuple(found[1:]))
 
 
@@ -83,25 +84,25 @@ def _absolute(path: str) -> Path:
     except FileNotFoundError as error:
         raise PluginError(
             "E-DIRECTORY",
-            "cannot be looked for in the working directory, which has been removed",
+            "the working directory, in which it would be looked for, has been removed",
             name=name_of(Path(path)),
             path=path,
-            action="go to a directory that is there, or give the whole path",
+            action="change to a directory that exists, or give the whole path",
         ) from error
 
 
 def name_of(path: Path) -> str:
-    """The backend's name as its file's name tells it."""
+    """Return the backend's name, taken from its file's name."""
     return path.name.removesuffix(LIBRARY_SUFFIX).removeprefix(PREFIX)
 
 
 def is_name(name: str) -> bool:
-    """Whether a backend may be called so (P-DISCOVERY-1)."""
+    """Return whether this may be a backend's name (P-DISCOVERY-1)."""
     return _NAME.match(name) is not None
 
 
-def holds(place: Path, file: str) -> bool:
-    """Whether the directory has a file of that name, whatever it is; OSError if nobody can tell."""
+def contains(place: Path, file: str) -> bool:
+    """Return whether the directory has an entry of that name. Raises OSError if it cannot tell."""
     try:
         os.lstat(place / file)
     except FileNotFoundError:
@@ -112,12 +113,12 @@ def holds(place: Path, file: str) -> bool:
 
 
 def leads_nowhere(place: Path) -> bool:
-    """Whether a directory that is not there, or one that it is in, is a link that is broken."""
+    """Return whether a missing directory, or one that it is in, is a broken link."""
     return any(part.is_symlink() and not part.exists() for part in (place, *place.parents))
 
 
-def check(path: Path, *, library: bool) -> None:
-    """Whether the file could run, as far as its inode tells.
+def check_runnable(path: Path, *, library: bool) -> None:
+    """Check that the file could run, by its type, its mode and its file system.
 
     Raises PluginError: E-NOT-FOUND, E-BROKEN-LINK, E-DIRECTORY, E-NOT-A-FILE, E-NOT-EXECUTABLE,
     E-NOT-READABLE, E-NOEXEC.
@@ -134,14 +135,8 @@ def check(path: Path, *, library: bool) -> None:
             got=_kind(mode),
             action="put the plugin's own file there",
         )
-    if os.statvfs(path).f_flag & os.ST_NOEXEC:  # access() denies it then, whatever the mode
-        raise PluginError(
-            "E-NOEXEC",
-            "stands on a file system from which nothing may run",
-            name=name,
-            path=str(path),
-            action="install it elsewhere, or mount that file system without noexec",
-        )
+    if not may_run_from(path):  # first: access() would say no as well, whatever the mode
+        raise noexec_error(name, str(path))
     code, right, flag = (
         ("E-NOT-READABLE", os.R_OK, "r") if library else ("E-NOT-EXECUTABLE", os.X_OK, "x")
     )
@@ -158,8 +153,24 @@ def check(path: Path, *, library: bool) -> None:
         )
 
 
+def may_run_from(place: Path | str | int) -> bool:
+    """Return whether the file system of a path or descriptor lets programs run."""
+    return not os.statvfs(place).f_flag & os.ST_NOEXEC
+
+
+def noexec_error(name: str, path: str) -> PluginError:
+    """Return the error for a plugin on a file system from which nothing may run."""
+    return PluginError(
+        "E-NOEXEC",
+        "is on a file system from which nothing may run",
+        name=name,
+        path=path,
+        action="install it elsewhere, or mount that file system without noexec",
+    )
+
+
 def _mode(name: str, path: Path) -> int:
-    """The mode of what the path leads to, or a PluginError that says where it leads instead."""
+    """Return the mode of what the path leads to. Raises PluginError if it leads nowhere."""
     try:
         return path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -167,10 +178,10 @@ def _mode(name: str, path: Path) -> int:
             raise PluginError(
                 "E-NOT-FOUND", _absent(path), name=name, path=str(path), action="check the path"
             ) from error
-        raise _broken(name, path, NOWHERE) from error
+        raise _broken_link(name, path, NOWHERE) from error
     except OSError as error:
         if error.errno == errno.ELOOP:
-            raise _broken(name, path, "a link that leads in a circle") from error
+            raise _broken_link(name, path, "a link that leads in a circle") from error
         if error.errno == errno.ENAMETOOLONG:
             raise PluginError(
                 "E-NOT-FOUND", reason(error), name=name, path=str(path), action="check the path"
@@ -181,7 +192,7 @@ def _mode(name: str, path: Path) -> int:
 
 
 def _absent(path: Path) -> str:
-    """That the file is not there, with the first directory on the way that is not there either."""
+    """Say that the file is missing, and the first directory on the way that is missing too."""
     for parent in reversed(path.parents):
         if not parent.is_dir():
             link = (
@@ -193,7 +204,7 @@ def _absent(path: Path) -> str:
     return "no such file"
 
 
-def _broken(name: str, path: Path, problem: str) -> PluginError:
+def _broken_link(name: str, path: Path, problem: str) -> PluginError:
     target = path.readlink() if path.is_symlink() else "a link on the way to it"
     return PluginError(
         "E-BROKEN-LINK",
@@ -214,23 +225,23 @@ def _directory(name: str, place: Path, problem: str) -> PluginError:
         path=str(place),
         expected="a directory that this user may search",
         got=problem,
-        action="give this user the right to read it, or take it out of the way",
+        action="give this user the right to read it, or take it out of the search",
     )
 
 
 def bad_name(name: str, problem: str) -> PluginError:
-    """The error for what cannot be a backend's name."""
+    """Return the error for what cannot be a backend's name."""
     return PluginError(
         "E-BAD-NAME",
         problem or "not a backend's name",
         name=name,
         expected="a lower-case letter, then at most 62 of a-z, 0-9, '-'; or a path with a slash",
         got=repr(name),
-        action="`transportlab plugins list` shows the names that there are",
+        action="`transportlab plugins list` shows the plugins that are installed",
     )
 
 
-def _nowhere(name: str, file: str, places: list[Path]) -> PluginError:
+def _not_found(name: str, file: str, places: list[Path]) -> PluginError:
     other = PREFIX + name + ("" if file.endswith(LIBRARY_SUFFIX) else LIBRARY_SUFFIX)
     near = [place / other for place in places if os.path.isfile(place / other)]
     action = "install the plugin there, set CRONIX_PLUGIN_DIR, or give its path"
@@ -242,7 +253,7 @@ def _nowhere(name: str, file: str, places: list[Path]) -> PluginError:
 
 
 def reason(error: OSError) -> str:
-    """What the system says is wrong."""
+    """Return the operating system's words for an error."""
     return error.strerror or str(error)
 
 

@@ -1,6 +1,11 @@
-"""The handshake as the host hears it: one line within its bounds, and what stdout says after it.
+"""The host's side of the handshake: reads the plugin's one line, checks it, and compares versions.
 
-Each way to get it wrong has a code of its own, and its bytes in the error (docs/error-codes.md).
+read_handshake() waits for the line on stdout (P-HANDSHAKE). check_handshake() then compares it with
+what the plugin was asked for. Both work on a running PluginProcess; the format of the line is in
+transportlab/handshake.py. protocol_mismatch() explains an OpenSession that failed because the two
+sides have no protocol version in common (P-SESSION-2).
+
+Each way to get the line wrong has a code of its own: docs/error-codes.md.
 """
 
 import os
@@ -19,30 +24,33 @@ from transportlab.handshake import (
     Handshake,
     HandshakeError,
     parse,
-    shown,
+    show_bytes,
 )
 from transportlab.host.channel import own_word
 from transportlab.host.process import EXIT_GRACE, PluginProcess
 
+MAX_SECONDS = 86400.0
+"""The longest wait: poll() takes no more than some weeks, and a day is enough for any plugin."""
+
+CANCEL_SECONDS = 0.05
+"""How often a wait checks whether it has been cancelled."""
+
 _ADDRESS = re.compile(r"(\w+://)?(\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9.*-]*):[0-9]{1,5}/?\Z")
-
-LONGEST_SECONDS = 86400.0
-"""Beyond some weeks poll() takes no number; this is long enough for any plugin to start."""
+"""A network address, as a plugin may name it: localhost:80, [::1]:80, tcp://127.0.0.1:80."""
 
 
-LOOK_SECONDS = 0.05
-"""How often a wait for the line looks whether it is cancelled."""
+# ---- the line
 
 
-def hear(
+def read_handshake(
     process: PluginProcess, seconds: float, cancellation: Cancellation | None = None
 ) -> Handshake:
-    """Wait for the plugin's one line. Raises PluginError, or RpcError CANCELLED.
+    """Wait at most `seconds` for the plugin's line.
 
-    The process then still runs.
+    Raises PluginError (E-HANDSHAKE-..., E-EXITED), or RpcError CANCELLED. The process is not
+    stopped then.
     """
-    end = time.monotonic() + min(seconds, LONGEST_SECONDS)
-    line = _read_line(process, end, seconds, cancellation)
+    line = _read_line(process, seconds, cancellation)
     try:
         found = parse(line)
     except HandshakeError as error:
@@ -51,58 +59,57 @@ def hear(
     return found
 
 
-def _read_line(
-    process: PluginProcess, end: float, seconds: float, cancellation: Cancellation | None
-) -> bytes:
-    # Byte by byte: on a stdio transport the byte after the line is already the wire's.
-    fd, line = process.stdout.fileno(), bytearray()
+def _read_line(process: PluginProcess, seconds: float, cancellation: Cancellation | None) -> bytes:
+    # Byte by byte: on a stdio transport the byte after the line belongs to the wire.
+    end = time.monotonic() + min(seconds, MAX_SECONDS)
+    fd, line = process.stdout.fileno(), b""
     poll = select.poll()
     poll.register(fd, select.POLLIN)
     while True:
-        if not _can_be_read(poll, end, cancellation):
+        if not _wait(poll, end, cancellation):
             raise process.error(
                 "E-HANDSHAKE-TIMEOUT",
                 f"no handshake line within {seconds:g} s",
                 expected="one line on stdout",
-                got=f"{shown(bytes(line))} without a line end" if line else "nothing",
+                got=f"{show_bytes(line)} without a line end" if line else "nothing",
                 action="run the plugin by hand and see what it waits for",
             )
         byte = os.read(fd, 1)
         if not byte:
-            raise _no_line(process, bytes(line))
+            raise _no_line(process, line)
         if byte == b"\n":
-            return bytes(line)
+            return line
         line += byte
         if len(line) >= MAX_LINE:
             raise process.error(
                 "E-HANDSHAKE-TOO-LONG",
-                f"more than {MAX_LINE} bytes on stdout without a line end: {shown(bytes(line))}",
+                f"more than {MAX_LINE} bytes on stdout without a line end: {show_bytes(line)}",
                 action=f"write one line ({MAGIC} ...) before anything else on stdout",
             )
 
 
-def _can_be_read(poll: select.poll, end: float, cancellation: Cancellation | None) -> bool:
-    """Wait until there is something to read: whether there is before the end."""
+def _wait(poll: select.poll, end: float, cancellation: Cancellation | None) -> bool:
+    """Wait until there is something to read; return False if nothing comes before `end`."""
     while True:
         left = max(0.0, end - time.monotonic())
         if cancellation is None:
             return bool(poll.poll(left * 1000))
         if cancellation.cancelled:
             raise cancelled()
-        if poll.poll(min(left, LOOK_SECONDS) * 1000):
+        if poll.poll(min(left, CANCEL_SECONDS) * 1000):
             return True
-        if left <= LOOK_SECONDS:
+        if left <= CANCEL_SECONDS:
             return False
 
 
 def _no_line(process: PluginProcess, line: bytes) -> PluginError:
-    """Stdout has ended before the line has."""
+    """Return the error for a stdout that ended before the line did."""
     process.wait(EXIT_GRACE)
     how = "ended" if process.exit else "closed stdout"
     if line:
         return process.error(
             "E-HANDSHAKE-TRUNCATED",
-            f"{how} in the middle of its handshake line: {shown(line)}",
+            f"{how} in the middle of its handshake line: {show_bytes(line)}",
             action="end the line with a line feed, and flush it",
         )
     error = process.error(
@@ -117,8 +124,14 @@ def _no_line(process: PluginProcess, line: bytes) -> PluginError:
     return error
 
 
-def check(process: PluginProcess, said: Handshake, transport: str, endpoint: str) -> None:
-    """Raise PluginError unless the plugin serves what it was asked for, where it was asked to."""
+# ---- what the line says
+
+
+def check_handshake(process: PluginProcess, said: Handshake, transport: str, endpoint: str) -> None:
+    """Check that the plugin serves the transport it was asked for, at the endpoint it was given.
+
+    Raises PluginError E-TRANSPORT, E-ENDPOINT, E-ENDPOINT-TCP or E-ENDPOINT-OUTSIDE.
+    """
     spoken = said.words.get("transport", transport)
     if spoken != transport:
         raise process.error(
@@ -129,60 +142,63 @@ def check(process: PluginProcess, said: Handshake, transport: str, endpoint: str
             action=f"use --transport {spoken}" if spoken.isalnum() else "",
         )
     if said.endpoint != endpoint:
-        code, problem = _elsewhere(said.endpoint, endpoint)
+        code, problem = _wrong_endpoint(said.endpoint, endpoint)
         raise process.error(
             code,
             problem,
             expected=endpoint,
             got=said.endpoint[:SHOWN],
-            action="the endpoint is the host's to choose: report this to the plugin's author",
+            action="the host chooses the endpoint: report this to the plugin's author",
         )
 
 
-def _elsewhere(said: str, wanted: str) -> tuple[str, str]:
-    """The code and the words for an endpoint that is not the one which the host gave."""
+def _wrong_endpoint(said: str, wanted: str) -> tuple[str, str]:
+    """Return the code and the problem for an endpoint that is not the host's."""
     if _ADDRESS.match(said):
         return "E-ENDPOINT-TCP", "the plugin serves at a network address"
-    folder = os.path.dirname(wanted)
-    inside = os.path.dirname(os.path.normpath(said)) == folder and "\0" not in said
+    inside = os.path.dirname(os.path.normpath(said)) == os.path.dirname(wanted)
+    inside = inside and "\0" not in said
     if wanted == STDIO or not os.path.isabs(said) or inside:
         return "E-ENDPOINT", "the plugin serves at another endpoint than the host gave it"
     return "E-ENDPOINT-OUTSIDE", "the plugin serves outside the private directory of its launch"
 
 
-# Two sides without a version of the protocol in common: who must act, and how (P-SESSION-2).
+# ---- versions of the protocol
 
 
 class ProtocolMismatch(PluginError):
-    """The plugin speaks no version that the host speaks. got is its set, expected the host's."""
+    """Plugin and host have no version in common. `got` is the plugin's set, `expected` the host's.
+
+    The text is one line that ends with what to do, and not the block of other plugin errors.
+    """
 
     def __str__(self) -> str:
         return f"{self.code}: {self.who()} {self.problem} {self.action}"
 
 
-def mismatch(
+def protocol_mismatch(
     name: str, path: str, version: str, theirs: Collection[int], ours: Collection[int]
 ) -> ProtocolMismatch:
-    """The error for the two sets of versions; an empty set is one that is not known."""
+    """Return the error for the plugin's versions and the host's. `theirs` may be empty: unknown."""
     return ProtocolMismatch(
         "E-PROTO-MISMATCH",
-        f"speaks protocol {written(theirs)}; this host speaks {written(ours)}.",
+        f"speaks protocol {format_versions(theirs)}; this host speaks {format_versions(ours)}.",
         name=name,
         path=path,
         version=version,
-        expected=written(ours),
-        got=written(theirs),
+        expected=format_versions(ours),
+        got=format_versions(theirs),
         action=_advice(theirs, ours),
     )
 
 
-def written(versions: Collection[int]) -> str:
-    """A set of versions as the protocol writes it: {1,2}; an unknown one is {?}."""
+def format_versions(versions: Collection[int]) -> str:
+    """Return versions as the protocol writes them: {1,2}. Unknown ones are {?}."""
     return "{" + (",".join(map(str, sorted(versions))) or "?") + "}"
 
 
-def read(text: str) -> set[int]:
-    """The versions in such a text, which a plugin has written; empty if it is none."""
+def parse_versions(text: str) -> set[int]:
+    """Return the versions in a text like {1,2}, which a plugin wrote; empty if it is not one."""
     found = re.fullmatch(r"\{(\d{1,9}(?:,\d{1,9})*)\}", text, re.ASCII)
     return {int(number) for number in found[1].split(",")} if found else set()
 
@@ -198,4 +214,4 @@ def _advice(theirs: Collection[int], ours: Collection[int]) -> str:
             f"The host is too old: use a host that speaks {min(theirs)},"
             f" or install a release of the plugin that speaks {max(ours)}."
         )
-    return f"Install a release of the plugin that speaks one of {written(ours)}."
+    return f"Install a release of the plugin that speaks one of {format_versions(ours)}."

@@ -1,7 +1,9 @@
-"""How a program is started: private directory, environment, process, handshake, endpoint.
+"""Starts a plugin's program: private directory, environment, process, secret, handshake, listener.
 
-What is made on the way is undone by the caller's ExitStack, so a failure anywhere unwinds just what
-has been done. Whether the program may run at all is decided before this.
+Launch.start() takes these steps in the order of the protocol. Every step that makes something
+pushes onto the caller's ExitStack what undoes it, so a failure anywhere unwinds what was done and
+no more. Whether the program may run at all is decided before (trust.py). The process itself is
+process.py's.
 """
 
 import contextlib
@@ -23,10 +25,10 @@ from transportlab.channel import (
 )
 from transportlab.handshake import STDIO
 from transportlab.host.discovery import LIBRARY_SUFFIX
-from transportlab.host.handshake import check, hear
+from transportlab.host.handshake import check_handshake, read_handshake
 from transportlab.host.options import HostOptions
 from transportlab.host.process import EXIT_GRACE, PluginProcess
-from transportlab.host.rundir import PREFIX, private_folder, remove_abandoned, usual_place
+from transportlab.host.rundir import PREFIX, make_rundir, remove_abandoned, temporary_directory
 from transportlab.host.spawn import plugin_environment
 from transportlab.host.trust import Admitted
 from transportlab.redact import NOTHING, Redactor
@@ -35,19 +37,22 @@ from transportlab.sdk.program import ENV_CODEC, ENV_SOCKET, ENV_TRANSPORT
 MAX_SOCKET_PATH = 107
 """Bytes in sockaddr_un.sun_path on Linux, less the final NUL (P-HANDSHAKE-4)."""
 
-_PLAIN = re.compile(r"[A-Za-z0-9/._+-]+")
-"""What a socket's path may be made of: in the handshake line a space ends it, and gRPC writes it as
-a URI, in which "#", "?", "%" and "," lead to another path."""
+SHORT_DIRECTORY = "/tmp"  # noqa: S108  # the directory that is made in it is private
+"""Where sockets go if their path in TMPDIR would be too long, or not safe."""
 
-SHORT_PLACE = "/tmp"  # noqa: S108  # the directory that is made in it is private
-"""Where private directories are if TMPDIR is too long for a socket's path, or not plain."""
+_SAFE_PATH = re.compile(r"[A-Za-z0-9/._+-]+")
+"""The socket paths that are safe. In the handshake line a space ends the path; gRPC writes it as a
+URI, in which "#", "?", "%" and "," lead to another path."""
+
+_CREDENTIALS = struct.Struct("3i")
+"""struct ucred of Linux: process, user, group."""
 
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """A program that is to be started: its backend's name, its file, and how it is reached.
+    """A program to start: its backend's name, its file, and how it will be reached.
 
-    secret is that of this launch, as secret_for() makes it; no text has what the redactor hides.
+    secret is this launch's, from secret_for(). Texts do not show what `redactor` hides.
     """
 
     name: str
@@ -59,34 +64,38 @@ class Launch:
     redactor: Redactor = NOTHING
 
     def start(self, undo: contextlib.ExitStack) -> tuple[PluginProcess, Endpoint]:
-        """The running plugin and where to call it; undo ends it and removes what was made.
+        """Start the plugin. Returns the process, and the endpoint at which to call it.
 
-        Raises PluginError: E-FOLDER, E-START, E-EXITED, E-HANDSHAKE-..., E-TRANSPORT, E-ENDPOINT
-        and E-ENDPOINT-..., E-CONNECT, E-PEER.
+        `undo` stops the process and removes what was made. Raises PluginError: E-FOLDER, E-START,
+        E-EXITED, E-HANDSHAKE-..., E-TRANSPORT, E-ENDPOINT..., E-CONNECT, E-PEER; RpcError
+        CANCELLED.
         """
-        socket = ""
+        path = ""
         environment = plugin_environment(os.environ, self.options.secrets.values())
         environment |= {ENV_TRANSPORT: self.transport.name, ENV_CODEC: self.codec}
         if self.transport.traits.endpoint is EndpointKind.SOCKET:
-            environment[ENV_SOCKET] = socket = socket_path(undo, self.name)
+            environment[ENV_SOCKET] = path = new_socket_path(undo, self.name)
         process = self._process(environment)
         undo.callback(process.stop, self.options.stop)
         self.options.phase("started", process.pid)
-        if socket:
-            give_secret(process, self.secret)
-            # While the plugin starts, so that no start takes longer for it.
-            remove_abandoned(os.path.dirname(os.path.dirname(socket)))
-        said = hear(process, self.options.handshake, self.options.cancellation)
+        if path:
+            send_secret(process, self.secret)
+            # While the plugin starts anyway, so that tidying up makes no start longer.
+            remove_abandoned(os.path.dirname(os.path.dirname(path)))
+        said = read_handshake(process, self.options.handshake, self.options.cancellation)
         self.options.phase("line", process.pid)
-        check(process, said, self.transport.name, socket or STDIO)
-        if not socket:
+        check_handshake(process, said, self.transport.name, path or STDIO)
+        if not path:
             return process, StdioEndpoint(process.stdout, process.stdin)
         process.drain_stdout()
-        check_peer(process, socket)
-        return process, SocketEndpoint(socket, self.secret)
+        check_peer(process, path)
+        return process, SocketEndpoint(path, self.secret)
 
     def _process(self, environment: Mapping[str, str]) -> PluginProcess:
-        """A program as it is; a library in a worker, which only this host's code goes into (-P)."""
+        """Start a program as it is, and a library in a worker.
+
+        A worker imports from this host's installation only (-P leaves out the working directory).
+        """
         path, file, memory = self.plugin.path, self.plugin.file, self.plugin.memory
         command = [path]
         if path.endswith(LIBRARY_SUFFIX):
@@ -105,38 +114,44 @@ class Launch:
 
 
 def secret_for(transport: Transport) -> str:
-    """A new secret, where calls need one: on a socket (P-AUTH)."""
+    """Return a new secret if calls need one, which is on a socket (P-AUTH); else an empty text."""
     return new_secret() if transport.traits.endpoint is EndpointKind.SOCKET else ""
 
 
-def give_secret(process: PluginProcess, secret: str) -> None:
-    """The one line on a plugin's stdin (P-AUTH-1); it always fits into the pipe."""
-    with contextlib.suppress(BrokenPipeError):  # a plugin that has ended is told by its handshake
+def send_secret(process: PluginProcess, secret: str) -> None:
+    """Write the launch's secret to the plugin's stdin (P-AUTH-1). It always fits into the pipe."""
+    with contextlib.suppress(BrokenPipeError):  # the handshake will tell that the plugin has ended
         process.stdin.write(secret_line(secret))
 
 
-def socket_path(undo: contextlib.ExitStack, name: str) -> str:
-    """A path in a private directory (0700) that lives as long as the session (P-START-1)."""
-    usual = os.path.join(usual_place(name), PREFIX + "x" * 8, "s")
-    fits = len(usual) <= MAX_SOCKET_PATH and _PLAIN.fullmatch(usual)
-    place = None if fits else SHORT_PLACE
-    return os.path.join(private_folder(undo, name, place), "s")
-
-
-# Who listens at a plugin's socket, as the kernel tells it (P-AUTH-3).
-
-_CREDENTIALS = struct.Struct("3i")
-"""struct ucred of Linux: process, user, group."""
+def new_socket_path(undo: contextlib.ExitStack, name: str) -> str:
+    """Return a path for a socket, in a private directory that `undo` removes (P-START-1)."""
+    usual = os.path.join(temporary_directory(name), PREFIX + "x" * 8, "s")
+    fits = len(usual) <= MAX_SOCKET_PATH and _SAFE_PATH.fullmatch(usual)
+    return os.path.join(make_rundir(undo, name, None if fits else SHORT_DIRECTORY), "s")
 
 
 def check_peer(process: PluginProcess, path: str) -> None:
-    """Raise PluginError unless the listener at path is of this very user.
+    """Check that a process of this user listens at `path` (P-AUTH-3).
 
-    The kernel keeps the credentials of the moment in which the socket began to listen. Where the
-    platform has no way to ask, the private directory is all there is.
+    The kernel tells who it was when the socket began to listen (SO_PEERCRED). Where a platform
+    cannot tell, the private directory is the only protection. Raises PluginError E-CONNECT, E-PEER.
     """
     if not hasattr(socket, "SO_PEERCRED"):
         return
+    pid, user = _listener(process, path)
+    if user != os.geteuid():
+        raise process.error(
+            "E-PEER",
+            f"another user's process ({pid}) listens at {path}",
+            expected=f"user {os.geteuid()}",
+            got=f"user {user}",
+            action="the plugin must listen as the user that started it: look who owns that process",
+        )
+
+
+def _listener(process: PluginProcess, path: str) -> tuple[int, int]:
+    """Return the number and the user of the process that listens at `path`."""
     try:
         probe = socket.socket(socket.AF_UNIX)
     except OSError as error:
@@ -146,7 +161,7 @@ def check_peer(process: PluginProcess, path: str) -> None:
             action="raise the host's limits (ulimit -n), or end other sessions",
         ) from error
     with probe:
-        probe.setblocking(False)
+        probe.setblocking(False)  # a full backlog is an error, not a wait
         try:
             probe.connect(path)
         except OSError as error:
@@ -158,11 +173,4 @@ def check_peer(process: PluginProcess, path: str) -> None:
             ) from error
         told = probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     pid, user, _ = _CREDENTIALS.unpack(told)
-    if user != os.geteuid():
-        raise process.error(
-            "E-PEER",
-            f"another user's process ({pid}) listens at {path}",
-            expected=f"user {os.geteuid()}",
-            got=f"user {user}",
-            action="the plugin must listen as the user that started it: look who owns that process",
-        )
+    return pid, user

@@ -1,11 +1,11 @@
-"""A plugin's lines on stderr as records, whatever is in them (P-LOG-3).
+"""Makes a record of each line that a plugin writes on stderr, whatever is in it (P-LOG-3).
 
-    {"ts":...,"level":"info","plugin":...,"msg":...,"rows":3}    as transportlab.log writes them
-    {"@level":"warn","@message":...,"@timestamp":...,"rows":3}   as HashiCorp's loggers write them
+    {"ts":...,"level":"info","plugin":...,"msg":...,"rows":3}    as transportlab.log writes it
+    {"@level":"warn","@message":...,"@timestamp":...,"rows":3}   as HashiCorp's loggers write it
     anything else                                                the line is the message
 
-The parser is total: every line is a record, and nothing in a record moves a terminal's cursor or
-holds a secret. Nothing is decided by what a line says.
+The parser accepts all bytes. Nothing in a record moves a terminal's cursor or shows a secret. The
+host decides nothing by what a line says.
 """
 
 import json
@@ -19,7 +19,7 @@ from transportlab.quote import clean
 from transportlab.redact import NOTHING, Redactor
 
 LINE_BYTES = 8192
-"""Where a line of a plugin's output is cut: a plugin may write lines of any length."""
+"""A line is cut after so many bytes: a plugin may write lines of any length."""
 
 Value = str | int | float | bool | None
 
@@ -27,7 +27,8 @@ MESSAGE = ("msg", "@message", "message")
 LEVEL = ("level", "@level")
 SECONDS = ("ts",)
 MOMENT = ("ts", "@timestamp", "time")
-"""A number elsewhere than in SECONDS may as well be a duration."""
+"""Names of members with a time. As a number it is taken from SECONDS only: elsewhere a number may
+as well be a duration."""
 
 LEVELS = {
     "trace": "debug",
@@ -42,10 +43,10 @@ LEVELS = {
     "fatal": "error",
     "panic": "error",
 }
-"""What loggers call their levels, and the four that a record has."""
+"""The names that loggers give their levels, and which of a record's four each one is."""
 
 _DIGITS = 18
-"""Integers of more digits stay texts: what reads them next may have no more than 64 bits."""
+"""Integers with more digits stay texts: their next reader may have no more than 64 bits."""
 
 _CONTINUATION = bytes(range(0x80, 0xC0))
 _LEADING = bytes(range(0xC0, 0x100))
@@ -53,11 +54,12 @@ _LEADING = bytes(range(0xC0, 0x100))
 
 @dataclass(frozen=True, slots=True)
 class LogRecord:
-    """One line of a plugin's log.
+    """One line of a plugin's log. Texts are printable.
 
-    plugin is the name by which the host knows it. level is debug, info, warning or error, empty if
-    the line does not say; time in seconds since 1970, None if it does not. fields are the members
-    that are none of these, a list or an object as its JSON. Texts are printable.
+    plugin: the name by which the host knows the plugin.
+    level: debug, info, warning or error; empty if the line has none.
+    fields: the other members of the line. A list or an object is its JSON.
+    time: seconds since 1970, or None if the line has none.
     """
 
     plugin: str
@@ -67,13 +69,13 @@ class LogRecord:
     time: float | None = None
 
     def __str__(self) -> str:
-        """One line for people: name, level, message, key=value..."""
+        """The record as one line for people: name, level, message, key=value..."""
         said = [f"{_word(key)}={_shown(value)}" for key, value in self.fields.items()]
         return " ".join(filter(None, [self.plugin, self.level or "-", self.message, *said]))
 
 
 def parse(plugin: str, line: bytes, redactor: Redactor = NOTHING) -> LogRecord:
-    """The record of a line without its line end."""
+    """Return the record of a line without its line end."""
     members = _members(line)
     if members is None:
         return LogRecord(plugin, message=clean(text_of(line, redactor)))
@@ -87,10 +89,10 @@ def parse(plugin: str, line: bytes, redactor: Redactor = NOTHING) -> LogRecord:
 
 
 def text_of(line: bytes, redactor: Redactor = NOTHING) -> str:
-    """The line as text, cut at LINE_BYTES; it may hold control characters."""
+    """Return the line as text, cut at LINE_BYTES. It may hold control characters."""
     if len(line) <= LINE_BYTES:
         return redactor.text(_decoded(line))
-    # Cut between two characters: half of one would keep what is left of a secret from being known.
+    # Cut between two characters: with half of one at its end a part of a secret is not recognised.
     whole = line[:LINE_BYTES].rstrip(_CONTINUATION).rstrip(_LEADING)
     return redactor.text(_decoded(whole)) + "..."
 
@@ -100,7 +102,7 @@ def _decoded(line: bytes) -> str:
 
 
 def _members(line: bytes) -> dict[str, Any] | None:
-    """The members of a line that is a JSON object; of members with one name the last."""
+    """Return the members if the line is a JSON object. Of members with one name the last counts."""
     if len(line) > LINE_BYTES or not line.lstrip().startswith(b"{"):
         return None
     try:
@@ -122,7 +124,7 @@ def _number(digits: str) -> float | str:
 
 
 def _take(members: dict[str, Any], names: tuple[str, ...], read: Any) -> Any:
-    """Take out the first of these members that can be read; None if there is none."""
+    """Take out the first of these members that can be read, or return None."""
     for name in names:
         if name in members and (found := read(members[name])) is not None:
             del members[name]
@@ -151,12 +153,12 @@ def _moment(value: object) -> float | None:
 
 
 def _text(value: object) -> str:
-    """A value as text: itself, or its JSON."""
+    """Return a text as it is, and another value as its JSON."""
     if isinstance(value, str):
         return value
     try:
         return json.dumps(value, ensure_ascii=False)
-    except RecursionError:  # it could be read, with less of the stack in use
+    except RecursionError:  # it was read with less of the stack in use
         return "(nested too deeply)"
 
 
@@ -177,6 +179,6 @@ def _shown(value: Value) -> str:
 
 
 def _word(text: str) -> str:
-    """The text, in quotation marks if one would not see where it ends."""
+    """Return the text, in quotation marks if one could not see where it ends."""
     bare = text and not any(c in ' "=' for c in text)
     return text if bare else json.dumps(text, ensure_ascii=False)

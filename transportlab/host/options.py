@@ -1,4 +1,4 @@
-"""What an operator decides of a session: its bounds, its configuration, and who is told what."""
+"""HostOptions: the bounds, the configuration, the pins and the listeners of a session."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,16 +10,21 @@ from transportlab.manifest.pin import PluginPin
 
 @dataclass(frozen=True, slots=True)
 class HostOptions:
-    """Bounds in seconds, and what becomes of a plugin's lines on stderr.
+    """What an operator decides about a session. Bounds are in seconds.
 
-    secrets go into the configuration like config, but no text has them: no error, no line for
-    on_log; the environment that a plugin inherits has none either (P-SESSION-4).
-
-    codec None is the transport's usual one. handshake bounds the wait for the line, open the
-    OpenSession call, close the CloseSession call, stop all of the ladder after it. on_phase is told
-    of each step with the plugin's pid, None without a process: started, line, connected, opened.
-    cancellation gives up the opening, and nothing after it, once it is thrown.
-    pins are the manifest's, by the plugin's name: where there are any, no other plugin runs.
+    codec: None for the transport's usual one.
+    config: the plugin's configuration, sent in OpenSession.
+    secrets: sent like config, but shown in no text: no error and no line for on_log. The plugin's
+        environment holds none of them either (P-SESSION-4).
+    required_capabilities: the session does not open if the plugin lacks one.
+    pins: the manifest's, by the plugin's name. If there are any, no other plugin runs.
+    handshake, open, close, stop: bounds of the wait for the line, of OpenSession, of CloseSession,
+        and of the whole ladder that stops the process.
+    opens: whether to call OpenSession.
+    cancellation: cancels the opening, and nothing later.
+    on_log: called for each line of the plugin's log, from a thread.
+    on_phase: called after each step (started, line, connected, opened) with the plugin's pid, or
+        None if there is no process.
     """
 
     codec: str | None = None
@@ -37,6 +42,6 @@ class HostOptions:
     on_phase: Callable[[str, int | None], None] | None = None
 
     def phase(self, name: str, pid: int | None) -> None:
-        """Tell whoever asked to be told of the steps."""
+        """Call on_phase, if there is one."""
         if self.on_phase is not None:
             self.on_phase(name, pid)

@@ -1,9 +1,25 @@
-"""What a plugin writes to its pipes: read to the end by threads that can be let go before it.
+"""Threads beside a plugin's process: some read its pipes, and one waits for its end.
 
-A grandchild may hold a pipe open for ever. So a reader polls a pipe of the host's own beside it.
+A pipe may stay open for ever, because a process that the plugin left behind has inherited it. So no
+thread here blocks in a read. Each one polls two descriptors: the one that it serves, and one of the
+host's own that tells it to finish. Whoever stops the plugin can therefore always let it go.
+
+One thing can still keep a thread: the listener that gets the log (on_log) runs in the thread that
+reads stderr, and may take its time or even close the session from there. The thread's descriptor
+must then stay open. If it were closed, its number could soon mean another file, and the thread
+would read from that. So release() and stop() say whether the threads have ended, and process.py
+closes the descriptors only then.
+
+    Readers    one thread for each pipe
+    Tail       stderr: makes lines of it, keeps the last ones, gives each to on_log
+    Drain      stdout after the handshake, where it is not the wire: dropped, but searched for a
+               second handshake line
+    Watch      a thread that waits for the process itself. Nobody may ever see the end of its wire,
+               for the same reason as above, and then a call without a deadline would never end.
 """
 
 import contextlib
+import errno
 import os
 import select
 import threading
@@ -12,31 +28,37 @@ from collections.abc import Callable
 from io import FileIO
 
 from transportlab.errors import SecondHandshake
-from transportlab.handshake import SHOWN, again
+from transportlab.handshake import SHOWN, second_handshake
 from transportlab.host.logs import LINE_BYTES, LogRecord, parse, text_of
-from transportlab.host.spawn import start_thread
 from transportlab.redact import NOTHING, Redactor
 
 OnLog = Callable[[LogRecord], None]
-"""Who is told of each line of a plugin's log; from a thread."""
+"""Called for each line of a plugin's log, from a thread."""
 
 STDERR_LINES = 20
 """How many of the last lines on stderr an error shows."""
 
 CHUNK = 65536
+"""Bytes that are read at once."""
+
+JOIN_SECONDS = 1.0
+"""How long Watch.stop() waits for the callback that is running."""
 
 
 class Readers:
     """Threads that read pipes. release() must be called; it may be called twice."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self, plugin: str) -> None:
+        self._plugin = plugin
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
-        self._quit_read, self._quit_write = os.pipe()
+        self._quit_read, self._quit_write = os.pipe()  # its end tells every thread to finish
 
     def start(self, pipe: str, fd: int, take: Callable[[bytes], None]) -> None:
-        """Give take() what comes, and b"" at the end of the pipe or at release()."""
+        """Give what comes to take(); b"" at the end of the pipe or at release().
+
+        Raises OSError if the system has no thread to give.
+        """
 
         def pump() -> bool:
             data = os.read(fd, CHUNK)
@@ -44,22 +66,22 @@ class Readers:
                 take(data)
             return bool(data)
 
-        self.pump(pipe, fd, pump, lambda: take(b""))
+        self.start_pump(pipe, fd, pump, lambda: take(b""))
 
-    def pump(
+    def start_pump(
         self, pipe: str, fd: int, pump: Callable[[], bool], end: Callable[[], None] | None = None
     ) -> None:
-        """As start(); pump reads for itself, and returns False at the end of the pipe.
+        """Call pump(), which reads, whenever something comes. It returns False at the pipe's end.
 
-        Both raise OSError where no thread is to be had.
+        end() is called when the thread finishes. Raises OSError as start() does.
         """
         thread = threading.Thread(
-            target=self._read, args=(fd, pump, end), name=f"{self._name} {pipe}", daemon=True
+            target=self._run, args=(fd, pump, end), name=f"{self._plugin} {pipe}", daemon=True
         )
-        start_thread(thread)
+        _start(thread)
         self._threads.append(thread)
 
-    def _read(self, fd: int, pump: Callable[[], bool], end: Callable[[], None] | None) -> None:
+    def _run(self, fd: int, pump: Callable[[], bool], end: Callable[[], None] | None) -> None:
         poll = select.poll()
         poll.register(fd, select.POLLIN)
         poll.register(self._quit_read, select.POLLIN)
@@ -71,18 +93,18 @@ class Readers:
             end()
 
     def join(self, seconds: float | None) -> None:
-        """Wait for the ends of the pipes, at most so long for each, None for as long as it takes.
+        """Wait for each thread, at most so long; None waits for as long as it takes.
 
-        Not for the caller's own: whoever is told of a line may end the session from there.
+        The caller's own thread is left out: a listener may end the session from there.
         """
         for thread in self._threads:
             if thread is not threading.current_thread():
                 thread.join(seconds)
 
     def release(self, grace: float, seconds: float) -> bool:
-        """Wait `grace` for the ends of the pipes, then let the threads go.
+        """Wait `grace` for the ends of the pipes, then tell the threads to finish, and wait again.
 
-        False if one is still busy with what it has read; its pipe must then stay open.
+        Returns False if one is still busy with what it has read. Its pipe must then stay open.
         """
         with self._lock:
             if self._quit_write >= 0:
@@ -99,7 +121,7 @@ class Readers:
 
 
 class Tail:
-    """Lines out of bytes: the last are kept, each is told to on_log as it comes."""
+    """Makes lines of bytes. Keeps the last ones, and gives each to on_log as it comes."""
 
     def __init__(
         self, plugin: str, on_log: OnLog | None = None, redactor: Redactor = NOTHING
@@ -112,16 +134,16 @@ class Tail:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """The last ones; made texts only now, since most lines are never asked for."""
+        """The last lines. They become texts only here, as most are never asked for."""
         return tuple(text_of(line, self._redactor) for line in tuple(self._lines))
 
     def take(self, data: bytes) -> None:
-        """What comes next; b"" at the end."""
+        """Take in the next bytes; b"" at the end."""
         self._rest.extend(data)
         *whole, last = self._rest.split(b"\n")
         for line in whole:
             self._keep(line)
-        self._rest[:] = last[: LINE_BYTES + 1]  # one more, to know that the line is cut
+        self._rest[:] = last[: LINE_BYTES + 1]  # one byte more shows that the line was cut
         if not data and self._rest:
             self._keep(self._rest)
 
@@ -130,59 +152,51 @@ class Tail:
         self._lines.append(said)
         if self._on_log is not None:
             record = parse(self._plugin, said, self._redactor)
-            with contextlib.suppress(Exception):  # one line's listener must not stop the reading
+            with contextlib.suppress(Exception):  # a listener that fails must not stop the reading
                 self._on_log(record)
 
 
 class Drain:
-    """What a plugin writes to stdout after its line, where that is not the wire (P-HANDSHAKE-6).
+    """Drops stdout after the handshake line, but notices a second one (P-HANDSHAKE-6).
 
-    It is dropped, but for a second handshake line. Lines may be of any length.
+    Lines may be of any length. pump() may be called from several threads.
     """
 
     def __init__(self, stdout: FileIO) -> None:
         os.set_blocking(stdout.fileno(), False)
         self._stdout = stdout
         self._lock = threading.Lock()
-        self._begin = b""
+        self._line = b""  # the beginning of the line that is not complete yet
         self.second: SecondHandshake | None = None
 
     def pump(self) -> bool:
-        """Take what there is, without waiting; False once nothing more can come."""
+        """Read what there is, without waiting. Returns False once nothing more can come."""
         with self._lock:
             if self._stdout.closed:
                 return False
             data = self._stdout.read(CHUNK)
             if data:
-                self._look(data)
-            return data != b""
+                self._search(data)
+            return data != b""  # None: nothing there yet
 
     def close(self) -> None:
-        """Close the pipe, between two pumps: in one, its number might become another file's."""
+        """Close the pipe, but not while a pump() reads from it."""
         with self._lock:
             self._stdout.close()
 
-    def _look(self, data: bytes) -> None:
-        first, *more = (self._begin + data).split(b"\n") if self.second is None else [b""]
+    def _search(self, data: bytes) -> None:
+        first, *more = (self._line + data).split(b"\n") if self.second is None else [b""]
         for line in (first, *more):
-            self.second = self.second or again(line)
-        self._begin = (more[-1] if more else first)[: SHOWN + 1]
-
-
-# Notices that a plugin has ended, also where nobody reads its end off the wire.
-#
-# A child that the plugin has left behind may hold its socket or its pipes open, so the host sees
-# no end of them, and a call without a deadline would wait for ever. The process itself tells.
-
-JOIN_SECONDS = 1.0
-"""How long stop() waits for what it finds being done."""
+            self.second = self.second or second_handshake(line)
+        self._line = (more[-1] if more else first)[: SHOWN + 1]
 
 
 class Watch:
-    """A thread that waits for a process by its pidfd, which must stay open until stop().
+    """Waits for a process by its pidfd, which must stay open until stop() returns True.
 
-    At the end of the process ended() is called, and `grace` seconds later lost(), unless stop() has
-    come before: what the plugin has still sent may be read until then.
+    When the process ends, ended() is called, and `grace` seconds later lost(), unless stop() came
+    before. In that time others may still read what the plugin sent. Raises OSError if the system
+    has no thread to give.
     """
 
     def __init__(
@@ -193,7 +207,7 @@ class Watch:
         self._stopped = os.eventfd(0)
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
         try:
-            start_thread(self._thread)
+            _start(self._thread)
         except OSError:
             os.close(self._stopped)
             raise
@@ -210,7 +224,7 @@ class Watch:
             self._lost()
 
     def stop(self) -> bool:
-        """Let the thread go; False if it is still busy, and its descriptors must stay open."""
+        """End the thread. Returns False if it is still busy: its descriptors must stay open."""
         if self._stopped < 0:
             return True
         os.eventfd_write(self._stopped, 1)
@@ -220,3 +234,11 @@ class Watch:
         os.close(self._stopped)
         self._stopped = -1
         return True
+
+
+def _start(thread: threading.Thread) -> None:
+    """Start a thread. Raises OSError if there is no room for one more, as for a process."""
+    try:
+        thread.start()
+    except RuntimeError as error:
+        raise OSError(errno.EAGAIN, str(error)) from error

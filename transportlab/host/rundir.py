@@ -1,10 +1,11 @@
-"""Private directories of launches (P-START-1), and the end of those whose host has died (P-STOP-4).
+"""Private directories of launches (P-START-1), and the removal of those whose host died (P-STOP-4).
 
-A host holds a lock on each directory of its own for as long as it needs it; the kernel lets the
-lock go when the host ends, however it ends. So a directory whose lock can be had belongs to nobody
-any more, or was made a moment ago and is not locked yet. The one who finds it cannot tell which:
-it takes the lock, and removes. Its maker then does not get the lock, or finds the directory gone,
-and makes another. Neither waits, and no age and no process number is trusted.
+A host holds a lock (flock) on each of its directories for as long as it needs it. The kernel
+releases the lock when the host ends, however it ends. So a directory whose lock is free is either
+abandoned, or was made a moment ago and is not locked yet. A host that tidies up cannot tell which:
+it takes the lock and removes the directory. Its maker then fails to get the lock, or finds the
+directory gone, and makes another. Neither side waits, and nothing depends on a directory's age or
+on a process number.
 """
 
 import contextlib
@@ -23,70 +24,77 @@ PREFIX = "cronix-run-"
 MODE = 0o700
 
 TRIES = 100
-"""How often a directory may be taken away by a host that tidies up before it is locked."""
+"""How often other hosts may take a new directory away before it is locked."""
 
-SWEPT = 4096
-"""Entries of the directory for temporary files that are looked at, to bound what it costs."""
+MAX_SWEPT = 4096
+"""How many entries of the parent directory remove_abandoned() looks at. This bounds its time."""
 
 _NAME = re.compile(re.escape(PREFIX) + r"[a-z0-9_]{8}\Z")
+"""The names that mkdtemp makes."""
 
 
-def usual_place(name: str) -> str:
-    """Where temporary files go. Raises PluginError E-FOLDER: where all disks are full, nowhere."""
+def temporary_directory(name: str) -> str:
+    """Return the directory for temporary files. `name` is the backend's, for the error.
+
+    Raises PluginError E-FOLDER if there is none, as when all disks are full.
+    """
     try:
         return tempfile.gettempdir()
     except FileNotFoundError as error:
         raise _cannot(name, "TMPDIR", error.strerror or str(error)) from error
 
 
-def private_folder(undo: contextlib.ExitStack, name: str, place: str | None = None) -> str:
-    """A new directory of mode 0700 for the backend of that name; undo removes it.
+def make_rundir(undo: contextlib.ExitStack, name: str, parent: str | None = None) -> str:
+    """Make a directory with mode 0700 for the backend of that name; `undo` removes it.
 
-    place is where it is made, None for the usual. Raises PluginError E-FOLDER.
+    parent: where to make it; None for the directory for temporary files. Raises PluginError
+    E-FOLDER.
     """
-    place = place or usual_place(name)
+    parent = parent or temporary_directory(name)
     for _ in range(TRIES):
         try:
-            folder = tempfile.mkdtemp(prefix=PREFIX, dir=place)
+            path = tempfile.mkdtemp(prefix=PREFIX, dir=parent)
         except OSError as error:
-            raise _cannot(name, place, error.strerror or str(error)) from error
-        held = _hold(folder)
-        if held is not None:
-            undo.callback(os.close, held)
-            undo.callback(shutil.rmtree, folder, ignore_errors=True)
-            return folder
-    raise _cannot(name, place, f"other hosts took {TRIES} of them away")
+            raise _cannot(name, parent, error.strerror or str(error)) from error
+        descriptor = _hold(path)
+        if descriptor is not None:
+            undo.callback(os.close, descriptor)
+            undo.callback(shutil.rmtree, path, ignore_errors=True)
+            return path
+    raise _cannot(name, parent, f"other hosts took {TRIES} of them away")
 
 
-def _cannot(name: str, place: str, problem: str) -> PluginError:
+def _cannot(name: str, parent: str, problem: str) -> PluginError:
     return PluginError(
         "E-FOLDER",
-        f"no private directory can be made in {place}: {problem}",
+        f"no private directory can be made in {parent}: {problem}",
         name=name,
         action="make room there, or set TMPDIR to a directory that can be written to",
     )
 
 
-def _hold(folder: str) -> int | None:
-    """A descriptor with the lock of a directory just made; None if it was taken away before."""
+def _hold(path: str) -> int | None:
+    """Lock a new directory. Returns the descriptor, or None if another host took it away."""
     try:
-        held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        descriptor = _open(path)
     except FileNotFoundError:
         return None
-    if _lock(held) is not False and _is_there(folder, held):
-        return held
-    os.close(held)
+    # On a file system without locks (None) the directory is used all the same: nobody sweeps there.
+    if _lock(descriptor) is not False and _is_there(path, descriptor):
+        return descriptor
+    os.close(descriptor)
     return None
 
 
-def _is_there(folder: str, held: int) -> bool:
+def _is_there(path: str, descriptor: int) -> bool:
+    """Whether the path still leads to the directory that was opened and locked."""
     with contextlib.suppress(FileNotFoundError):
-        return os.path.samestat(os.fstat(held), os.stat(folder, follow_symlinks=False))
+        return os.path.samestat(os.fstat(descriptor), os.stat(path, follow_symlinks=False))
     return False
 
 
 def _lock(descriptor: int) -> bool | None:
-    """Whether the lock was to be had; None where the file system has no locks."""
+    """Try to lock a directory: whether it worked, or None if its file system has no locks."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -96,27 +104,31 @@ def _lock(descriptor: int) -> bool | None:
     return True
 
 
-def remove_abandoned(place: str) -> int:
-    """Remove this user's private directories in place whose host is gone; how many there were."""
+def _open(path: str) -> int:
+    return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+
+
+def remove_abandoned(parent: str) -> int:
+    """Remove this user's directories in `parent` whose host is gone. Returns how many."""
     removed = 0
-    with contextlib.suppress(OSError), os.scandir(place) as entries:
-        for entry in islice(entries, SWEPT):
+    with contextlib.suppress(OSError), os.scandir(parent) as entries:
+        for entry in islice(entries, MAX_SWEPT):
             if _NAME.match(entry.name):
                 removed += _remove_abandoned(entry.path)
     return removed
 
 
-def _remove_abandoned(folder: str) -> bool:
+def _remove_abandoned(path: str) -> bool:
     try:
-        found = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        descriptor = _open(path)
     except OSError:  # another user's, or gone
         return False
     try:
-        status = os.fstat(found)
+        status = os.fstat(descriptor)
         ours = status.st_uid == os.geteuid() and stat.S_IMODE(status.st_mode) == MODE
-        if not ours or not _lock(found):
+        if not ours or not _lock(descriptor):
             return False
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(path, ignore_errors=True)
         return True
     finally:
-        os.close(found)
+        os.close(descriptor)

@@ -40,11 +40,11 @@ from transportlab.host.channel import (
     redactor_of,
 )
 from transportlab.host.discovery import LIBRARY_SUFFIX, find
-from transportlab.host.handshake import mismatch, read
+from transportlab.host.handshake import parse_versions, protocol_mismatch
 from transportlab.host.launch import Launch, secret_for
 from transportlab.host.options import HostOptions
 from transportlab.host.process import EXIT_GRACE, PluginProcess
-from transportlab.host.trust import admit, resident
+from transportlab.host.trust import admit, library_path
 from transportlab.registry import (
     backend_names,
     load_backend,
@@ -116,7 +116,7 @@ class HostSession:
         pins = self._options.pins
         admitted = admit(found.name, self._path, pins, self._stack, library=library)
         if kind is EndpointKind.LIBRARY:
-            return LibraryEndpoint(resident(admitted))
+            return LibraryEndpoint(library_path(admitted))
         launch = Launch(
             found.name, admitted, transport, codec, self._options, secret, self.redactor
         )
@@ -147,7 +147,7 @@ class HostSession:
             reply = self.backend.open_session(request, context)
         except RpcError as error:
             if error.details.reason == "PROTOCOL_VERSION":
-                raise self._mismatch(read(error.details.expected)) from error
+                raise self._mismatch(parse_versions(error.details.expected)) from error
             raise
         self._version = own_word(reply.plugin_version, self.redactor)
         if self.process is not None:
@@ -162,7 +162,7 @@ class HostSession:
 
     def _mismatch(self, theirs: Collection[int]) -> PluginError:
         version = self._version if self.process is None else self.process.version
-        return mismatch(self._name, self._path, version, theirs, PROTOCOL_VERSIONS)
+        return protocol_mismatch(self._name, self._path, version, theirs, PROTOCOL_VERSIONS)
 
     def _close_session(self) -> None:
         with contextlib.suppress(LabError):

@@ -101,7 +101,7 @@ def handshake_line(name: str, version: str, transport: str, codec: str, endpoint
     codec may be several names, separated by commas.
     """
     who = {"name": name} | ({"version": version} if version else {})
-    return handshake.write(endpoint, transport=transport, codec=codec, **who)
+    return handshake.format_line(endpoint, transport=transport, codec=codec, **who)
 
 
 def run(plugin: Plugin) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Generic, Literal, TypeVar
 import msgspec
 
 from transportlab.errors import MAX_MESSAGE_BYTES, ProtocolViolation
-from transportlab.handshake import again
+from transportlab.handshake import second_handshake
 from transports.jsonrpc.framing import HEADERS, excerpt, names_headers
 
 MAX_TIMEOUT_US = 2**53
@@ -104,7 +104,7 @@ def parse(line: bytes) -> Incoming:
     try:
         message = _DECODER.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        second = again(line)
+        second = second_handshake(line)
         if second is not None:
             raise second from None
         problem = HEADERS if names_headers(line) else error

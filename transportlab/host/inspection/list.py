@@ -24,7 +24,7 @@ from transportlab.host.discovery import (
     NOWHERE,
     PREFIX,
     bad_name,
-    check,
+    check_runnable,
     directories,
     find,
     is_name,
@@ -32,7 +32,7 @@ from transportlab.host.discovery import (
     name_of,
     reason,
 )
-from transportlab.host.handshake import LOOK_SECONDS, hear
+from transportlab.host.handshake import CANCEL_SECONDS, read_handshake
 from transportlab.host.inspection.pin import left_out
 from transportlab.host.inspection.start import HOPELESS, processes, ways
 from transportlab.host.launch import Launch, secret_for
@@ -140,7 +140,7 @@ def _looked_at(row: Row, environment: Mapping[str, str], pins: Mapping[str, Plug
     """With its sum, if a host would take it for a plugin."""
     if not is_name(row.name):
         raise bad_name(row.name, "")
-    check(Path(row.path), library=row.library)
+    check_runnable(Path(row.path), library=row.library)
     with suppress(PluginError):  # a program that cannot be read may run, unless it is pinned
         row = replace(row, sha256=file_sum(row.name, row.path), left_out=left_out(Path(row.path)))
     # The sum is worth showing anyway.
@@ -161,7 +161,7 @@ def _all_asked(rows: list[Row], options: HostOptions) -> list[Row]:
         try:
             # The kernel may give a signal to the thread that has just forked. Python then runs its
             # handler when this one does something next: so it must not wait for long.
-            while wait(asked, LOOK_SECONDS).not_done:
+            while wait(asked, CANCEL_SECONDS).not_done:
                 pass
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -220,6 +220,6 @@ def _library(row: Row, options: HostOptions) -> Row:
             inherited=() if admitted.memory is None else (admitted.memory,),
         )
         undo.callback(process.stop, options.stop)
-        hear(process, options.handshake, options.cancellation)
+        read_handshake(process, options.handshake, options.cancellation)
     spoken = transport_names(EndpointKind.LIBRARY)
     return replace(row, version=process.version, transports=tuple(spoken))
