@@ -62,10 +62,13 @@ def not_installed(transport: Transport) -> str:
 
 
 def not_built(transport: Transport) -> str:
-    """How to build this project's own plugins for a transport; empty if it needs no building."""
+    """That a plugin of this project's is not built for a transport, and the command that builds it.
+
+    Empty if the transport's plugins need no building.
+    """
     if transport_module(transport.name, "build") is None:
         return ""
-    return f"`python -m transports.{transport.name}.build` builds it, with a C compiler"
+    return f"not built; `python -m transports.{transport.name}.build` builds it, with a C compiler"
 
 
 def load_backend(name: str) -> Plugin | None:

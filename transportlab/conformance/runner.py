@@ -176,7 +176,7 @@ class Arm:
             if library and self._subject.reference:
                 find(self._subject.plugin, library=True)
         except PluginError as error:
-            return f"{error.problem}; {not_built(self._transport)}"
+            return f"{not_built(self._transport)} ({error.problem})"
         return ""
 
     def _foreign(self) -> str:

@@ -8,7 +8,6 @@ What the verdicts mean:
     inconclusive   anything else, with its interval; it is not a pass
 """
 
-import importlib.util
 import math
 import random
 from collections.abc import Mapping
@@ -30,7 +29,7 @@ from transportlab.evidence.gate.decide import (
     read,
 )
 from transportlab.host.discovery import LIBRARY_SUFFIX
-from transportlab.registry import load_transport, transport_names
+from transportlab.registry import load_transport, not_installed, transport_names
 
 EXIT_REGRESSION = 1
 EXIT_INCONCLUSIVE = 3
@@ -223,21 +222,13 @@ def _applicable(job: Job) -> tuple[list[str], list[str], list[Outcome]]:
 
 def _cannot(plugin: str, transport: str) -> str:
     """Why this machine cannot reach this file by that transport; empty if it can."""
-    traits = load_transport(transport).traits
-    if traits.endpoint is EndpointKind.OBJECT:
+    wanted = load_transport(transport)
+    if wanted.traits.endpoint is EndpointKind.OBJECT:
         return "it reaches no plugin"
-    library = traits.endpoint is EndpointKind.LIBRARY
+    library = wanted.traits.endpoint is EndpointKind.LIBRARY
     if library != (Path(plugin).suffix == LIBRARY_SUFFIX):
         return "it needs a shared library" if library else "it needs a program"
-    missing = [module for module in traits.requires if not _installed(module)]
-    return f"not installed: {', '.join(missing)}" if missing else ""
-
-
-def _installed(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:
-        return False
+    return not_installed(wanted)
 
 
 def _refused(target: measure.Target) -> str:

@@ -50,6 +50,10 @@ def facts() -> dict[str, Any]:
     }
 
 
+BESIDE = {"__pycache__", INSTALLED.name, "derive.py"}
+"""What is not measured code: a wheel has the data and lacks derive.py, a checkout the reverse."""
+
+
 def read(path: Path | str) -> str:
     """The text of a file of the kernel, or HIDDEN."""
     try:
@@ -151,7 +155,7 @@ def source_digest(root: Path = ROOT) -> str:
     digest = hashlib.sha256()
     folders = ("transportlab", "transports")
     for path in sorted(p for folder in folders for p in (root / folder).rglob("*.*")):
-        if path.is_file() and not {"__pycache__", INSTALLED.name} & set(path.parts):
+        if path.is_file() and not BESIDE & set(path.parts):
             digest.update(f"{path.relative_to(root)}\0{path.stat().st_size}\0".encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -23,7 +23,7 @@ from transportlab.evidence.record import Arm
 from transportlab.evidence.run.placement import SAME, SPLIT, UNPINNED
 from transportlab.evidence.run.timing import Effort
 from transportlab.host.discovery import find
-from transportlab.registry import load_transport, missing_libraries, transport_names
+from transportlab.registry import load_transport, not_built, not_installed, transport_names
 
 Blocks = Mapping[str, Mapping[str, int]]
 """How many blocks, by group of suites and by placement."""
@@ -95,9 +95,8 @@ def transport_arms() -> tuple[list[Arm], list[tuple[str, str]]]:
 
 def _missing(transport: Transport) -> str:
     """Why the transport cannot be measured here; empty if it can."""
-    absent = missing_libraries(transport)
-    if absent:
-        return f"not installed: {', '.join(absent)}"
+    if lacking := not_installed(transport):
+        return lacking
     endpoint = transport.traits.endpoint
     if endpoint is EndpointKind.OBJECT:
         return ""
@@ -107,7 +106,7 @@ def _missing(transport: Transport) -> str:
             find(backend, library=library)
     except PluginError as error:
         unbuilt = library and error.code == "E-NOT-FOUND"
-        return "no libraries were built (no C compiler)" if unbuilt else error.code
+        return not_built(transport) if unbuilt else error.code
     return ""
 
 
