@@ -1,13 +1,14 @@
-"""Builds the reference plugins as one file each, whose SHA-256 covers all but Python itself.
+"""Builds each reference plugin as one file, whose SHA-256 covers all of it but Python itself.
 
     python plugins/build_archives.py [DIRECTORY]
 
-Each is an archive of Python code (PEP 441) that its interpreter runs with -I and -S: nothing comes
-in from the environment, from site-packages or from beside the file, so there is only the archive,
-the interpreter and its standard library. It speaks HTTP with protobuf and nothing else, as that is
-what pure Python can do here (docs/security.md has the reasons). Built twice it is the same
-file, byte for byte. DIRECTORY is share/cronix/plugins of this environment, unless it is given; a
-host looks there if CRONIX_PLUGIN_DIR says so.
+The file is an archive of Python code (PEP 441). Its first line runs the interpreter with -I and -S,
+so that nothing is imported from the environment, from site-packages or from beside the file: only
+the archive and the standard library are left. It speaks one transport with one codec, the pair that
+needs no compiled library (docs/security.md has the reasons). Two builds give the same bytes.
+
+Without DIRECTORY the files go to share/cronix/plugins of this environment. A host finds them there
+if CRONIX_PLUGIN_DIR names it.
 """
 
 import importlib.metadata
@@ -19,6 +20,8 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from sysconfig import get_path
+
+from transportlab.registry import transport_names
 
 REFERENCE = ("echo", "crontab")
 
@@ -46,15 +49,22 @@ run(PLUGIN)
 '''
 
 LEFT_OUT = {
-    "transportlab": ("cli/", "conformance/", "evidence/", "host/", "manifest/", "codecs/json.py"),
-    "transports": tuple(f"{name}/" for name in ("direct", "ffi", "grpc", "jsonrpc")),
+    "transportlab": (
+        *("cli/", "conformance/", "evidence/", "host/", "manifest/"),
+        *("__main__.py", "data.py", "floor.py", "quote.py", "remote.py", "sdk/library_worker.py"),
+        *("codecs/_int32.py", "codecs/json.py", "codecs/schema.py"),
+    ),
+    "transports": (
+        *(f"{name}/" for name in transport_names() if name != TRANSPORT),
+        *(f"{TRANSPORT}/{module}.py" for module in ("client", "derive", "floor")),
+    ),
     "google/protobuf": ("compiler/", "pyext/", "testdata/", "util/"),
 }
-"""What a plugin has no use for, or cannot import, by the package that it is in."""
+"""What an archive leaves out, by package: what only a host needs, and what it cannot import."""
 
 
 def build(name: str, out: Path) -> bool:
-    """Write the archive of a backend to out; False if it is there already."""
+    """Write a backend's archive to out. Returns False if out is that archive already."""
     data = archive(name)
     if out.is_file() and out.read_bytes() == data:
         return False
@@ -67,22 +77,23 @@ def build(name: str, out: Path) -> bool:
 
 
 def archive(name: str) -> bytes:
-    """The bytes of the archive: the interpreter's line, then the files by their names."""
+    """A backend's archive: the line with the interpreter, then the files, sorted by name."""
     files = {"__main__.py": MAIN.format(name=name, transport=TRANSPORT, codec=CODEC).encode()}
     for package in LEFT_OUT:
         files |= dict(contents(package))
-    files["google/__init__.py"] = b""  # an archive gives no part of a namespace package by itself
+    files["google/__init__.py"] = b""  # zipimport overlooks a folder without one
     files["LICENSES"] = licenses()
     packed = io.BytesIO()
     packed.write(f"#!{os.path.realpath(sys.executable)} -IS\n".encode())
     with zipfile.ZipFile(packed, "a", zipfile.ZIP_DEFLATED) as out:
         for file, data in sorted(files.items()):
-            out.writestr(zipfile.ZipInfo(file), data, zipfile.ZIP_DEFLATED)  # of 1980-01-01
+            # A ZipInfo has a fixed date, so that the bytes do not depend on the time.
+            out.writestr(zipfile.ZipInfo(file), data, zipfile.ZIP_DEFLATED)
     return packed.getvalue()
 
 
 def contents(package: str) -> Iterator[tuple[str, bytes]]:
-    """The Python files of a package by their names in the archive."""
+    """The Python files of a package that are not left out, by their names in the archive."""
     spec = find_spec(package.replace("/", "."))
     if spec is None or not spec.submodule_search_locations:
         raise ModuleNotFoundError(package, name=package)
@@ -94,14 +105,14 @@ def contents(package: str) -> Iterator[tuple[str, bytes]]:
 
 
 def licenses() -> bytes:
-    """The terms of what is in the archive and not of this project."""
+    """The licenses of the code in the archive that is not this project's."""
     found = importlib.metadata.files("protobuf") or ()
     texts = [file.read_text() for file in found if "LICENSE" in file.name]
     return "\n".join(["google/protobuf", *texts]).encode()
 
 
 def main(arguments: list[str]) -> int:
-    """Build what is missing or not current."""
+    """Build each archive that is missing or not current, and print a line for each."""
     folder = Path(arguments[0] if arguments else Path(get_path("data"), "share/cronix/plugins"))
     for name in REFERENCE:
         out = folder / f"cronix-backend-{name}"

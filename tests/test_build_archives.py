@@ -7,6 +7,7 @@ import runpy
 import subprocess
 import sys
 import sysconfig
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,16 @@ def test_building_again_gives_the_same_bytes(folder: Path, tmp_path: Path) -> No
     assert sorted(path.name for path in folder.iterdir()) == [
         "cronix-backend-crontab", "cronix-backend-echo",
     ]  # fmt: skip
+
+
+def test_an_archive_holds_nothing_that_only_a_host_needs(folder: Path) -> None:
+    for path in folder.iterdir():
+        names = [name.split("/") for name in zipfile.ZipFile(path).namelist()]
+        packages = {name[1] for name in names if name[0] == "transportlab" and len(name) > 2}
+        assert packages == {"backends", "codecs", "sdk", "store"}
+        assert {name[1] for name in names if name[0] == "transports"} == {"__init__.py", TRANSPORT}
+        files = {name[-1] for name in names if name[0] in ("transportlab", "transports")}
+        assert not files & {"client.py", "derive.py", "floor.py", "remote.py", "schema.py"}
 
 
 def test_a_pinned_archive_serves(folder: Path) -> None:
