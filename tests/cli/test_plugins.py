@@ -18,7 +18,7 @@ from rich.console import Console
 
 from transportlab.cli import render_plugins
 from transportlab.host.inspection.diagnose import CHECKS, diagnose
-from transportlab.host.inspection.list import survey
+from transportlab.host.inspection.list import find_plugins
 from transportlab.registry import transport_names
 
 ECHO = Path(get_path("scripts"), "cronix-backend-echo")
@@ -186,7 +186,7 @@ def test_nothing_is_wider_than_a_terminal_but_paths_that_are_to_be_copied(tmp_pa
     render_plugins.diagnosis(out, diagnose(str(broken)))
     render_plugins.diagnosis(out, diagnose("echo"))
     environment = {"CRONIX_PLUGIN_DIR": str(tmp_path)}
-    render_plugins.listing(out, survey(environment), started=True)
+    render_plugins.listing(out, find_plugins(environment), started=True)
     assert isinstance(out.file, io.StringIO)
     long = [line for line in out.file.getvalue().splitlines() if len(line) > WIDTH]
     assert all(str(tmp_path) in line or line.startswith("    -> ") for line in long)
@@ -204,7 +204,7 @@ def test_control_characters_do_not_reach_the_terminal(tmp_path: Path) -> None:
     path = put(tmp_path, "\x1bodd", "#!/bin/sh\nprintf '\\033[2Jgone\\n' >&2; exit 1\n")
     out = Console(file=io.StringIO(), width=WIDTH)
     render_plugins.diagnosis(out, diagnose(str(path)))
-    render_plugins.listing(out, survey({"CRONIX_PLUGIN_DIR": str(tmp_path)}), started=False)
+    render_plugins.listing(out, find_plugins({"CRONIX_PLUGIN_DIR": str(tmp_path)}), started=False)
     assert isinstance(out.file, io.StringIO)
     assert "\x1b" not in out.file.getvalue()
     assert out.file.getvalue().count("\\x1bodd") >= 3

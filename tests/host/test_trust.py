@@ -14,7 +14,7 @@ from transportlab.context import Context
 from transportlab.errors import PluginError
 from transportlab.host import HostOptions, open_backend
 from transportlab.host.discovery import find
-from transportlab.host.inspection.pin import sums
+from transportlab.host.inspection.pin import hash_files
 from transportlab.host.trust import Admitted, admit, library_path
 from transportlab.manifest.pin import PluginPin
 from transportlab.registry import load_transport, transport_names
@@ -59,7 +59,7 @@ def find_library() -> bool:
 
 
 def pins_of(name: str, *, library: bool = False) -> dict[str, PluginPin]:
-    return {name: PluginPin(tuple(file.sha256 for file in sums(name, (library,))))}
+    return {name: PluginPin(tuple(file.sha256 for file in hash_files(name, (library,))))}
 
 
 @pytest.mark.parametrize("transport", [n for n in ENDPOINTS if n != IN_PROCESS])

@@ -18,8 +18,15 @@ from transportlab.cli.process import EXIT_ERROR, guarded, interrupts, open_conso
 from transportlab.context import Cancellation
 from transportlab.errors import RpcError, UsageError
 from transportlab.host.inspection.diagnose import diagnose
-from transportlab.host.inspection.list import survey
-from transportlab.host.inspection.pin import BOTH, PinState, block, in_words, sums, verify
+from transportlab.host.inspection.list import find_plugins
+from transportlab.host.inspection.pin import (
+    BOTH,
+    PinState,
+    coverage,
+    hash_files,
+    plugins_block,
+    verify,
+)
 from transportlab.host.options import HostOptions
 from transportlab.manifest.document import load_manifest
 from transportlab.quote import clean
@@ -61,7 +68,7 @@ def list_plugins(
 ) -> None:
     """Show the plugins that a host would find, and what is wrong with those that cannot run."""
     with guarded(), _starting() if start else nullcontext() as cancellation:
-        found = survey(os.environ, _options(manifest, timeout, cancellation), start=start)
+        found = find_plugins(os.environ, _options(manifest, timeout, cancellation), start=start)
     if as_json:
         typer.echo(json.dumps(asdict(found)))
     else:
@@ -104,10 +111,10 @@ def pin(
     On stderr it says what each sum does not cover.
     """
     with guarded():
-        files = [file for name in names for file in sums(name, _libraries(transport))]
+        files = [file for name in names for file in hash_files(name, _libraries(transport))]
     for file in files:
-        typer.echo(clean(f"{file.path}: {in_words(file.left_out)}"), err=True)
-    typer.echo(json.dumps({"plugins": block(files)}, indent=2))
+        typer.echo(clean(f"{file.path}: {coverage(file.left_out)}"), err=True)
+    typer.echo(json.dumps({"plugins": plugins_block(files)}, indent=2))
 
 
 @plugins.command("verify")

@@ -6,10 +6,10 @@ from textwrap import wrap
 from rich.console import Console
 from rich.text import Text
 
+from transportlab.host.inspection.check import Check, Status
 from transportlab.host.inspection.diagnose import Diagnosis
-from transportlab.host.inspection.findings import Check, Status
-from transportlab.host.inspection.list import Listing, Row
-from transportlab.host.inspection.pin import Verified, in_words
+from transportlab.host.inspection.list import ListedPlugin, Listing
+from transportlab.host.inspection.pin import VerifiedPin, coverage
 from transportlab.quote import clean
 
 _COLOURS = {Status.OK: "green", Status.FAILED: "red", Status.NOT_REACHED: "dim"}
@@ -40,7 +40,7 @@ def listing(out: Console, found: Listing, *, started: bool) -> None:
         out.print("No plugin was started: --start asks each for its version and transports.")
 
 
-def _columns(row: Row, started: bool) -> list[str]:
+def _columns(row: ListedPlugin, started: bool) -> list[str]:
     cells = [row.name, "library" if row.library else "program", "yes" if row.pinned else "no"]
     cells += [row.version or "-", ", ".join(row.transports) or "-"] if started else []
     return [clean(cell) for cell in cells]
@@ -50,11 +50,11 @@ def _padded(cells: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join(f"{c:{w}}" for c, w in zip(cells, widths, strict=True)).rstrip()
 
 
-def _below(row: Row) -> Iterator[tuple[str, str]]:
+def _below(row: ListedPlugin) -> Iterator[tuple[str, str]]:
     yield row.path, ""
     if row.sha256:
         yield f"sha256 {row.sha256}", "dim"
-        yield from ((line, "dim") for line in wrap(in_words(row.left_out), LINE))
+        yield from ((line, "dim") for line in wrap(coverage(row.left_out), LINE))
     if row.hidden_by:
         yield f"hidden by {row.hidden_by}", "yellow"
     if row.code:
@@ -98,10 +98,10 @@ def _texts(check: Check) -> Iterator[str]:
         yield clean(f"-> {check.action}")
 
 
-def pin(result: Verified) -> str:
+def pin(result: VerifiedPin) -> str:
     """A line for a pin, and the file that it was compared with."""
     head = f"{result.state.value:8}  {result.name}"
     if result.file is None:
         return clean(f"{head}  {result.problem}")
-    left_out = in_words(result.file.left_out)
+    left_out = coverage(result.file.left_out)
     return clean(f"{head}  {result.file.path}  {result.file.sha256}  {left_out}")

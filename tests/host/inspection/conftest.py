@@ -9,8 +9,8 @@ import pytest
 
 from transportlab.channel import EndpointKind
 from transportlab.host import HostOptions
+from transportlab.host.inspection.check import Check, Status
 from transportlab.host.inspection.diagnose import CHECKS, Diagnosis, diagnose
-from transportlab.host.inspection.findings import Check, Status
 from transportlab.registry import transport_names
 
 STDIO = transport_names(EndpointKind.STDIO)[0]

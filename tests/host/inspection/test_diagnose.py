@@ -13,8 +13,8 @@ import pytest
 from transportlab.channel import EndpointKind
 from transportlab.errors import UsageError
 from transportlab.host import HostOptions
+from transportlab.host.inspection.check import Check, Status
 from transportlab.host.inspection.diagnose import CHECKS, Diagnosis, diagnose
-from transportlab.host.inspection.findings import Check, Status
 from transportlab.manifest.pin import PluginPin
 from transportlab.registry import load_transport, transport_names
 from transportlab.sdk.library_worker import library_transport

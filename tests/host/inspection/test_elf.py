@@ -92,7 +92,7 @@ def test_a_file_that_is_cut_off_anywhere_is_an_error(bits: int) -> None:
 @pytest.mark.parametrize(
     ("place", "value", "words"),
     [
-        (0, b"MZ", "no ELF file"),
+        (0, b"MZ", "not an ELF file"),
         (4, b"\3", "header is damaged"),
         (5, b"\0", "header is damaged"),
         (56, struct.pack("<H", 60000), "60000 segments"),

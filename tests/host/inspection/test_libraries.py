@@ -8,16 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from transportlab.host.inspection import libraries
+from transportlab.host.inspection.check import Check
 from transportlab.host.inspection.elf import Elf, parse_file
-from transportlab.host.inspection.findings import Check
-from transportlab.host.inspection.libraries import needs, system_directories
+from transportlab.host.inspection.libraries import (
+    MAX_PLACES,
+    Libraries,
+    find_libraries,
+    system_directories,
+)
 
 PYTHON = Path(sys.executable).resolve()
 
 
-def told(path: Path, **environment: str) -> libraries.Needs:
-    return needs(path, parse_file(path), environment)
+def told(path: Path, **environment: str) -> Libraries:
+    return find_libraries(path, parse_file(path), environment)
 
 
 def renamed(path: Path, old: str, new: str, to: Path) -> Path:
@@ -88,42 +92,38 @@ def test_the_loaders_variables_are_filled_in(tmp_path: Path, path: str) -> None:
     (tmp_path / "lib" / "libone.so").symlink_to(PYTHON)
     own = parse_file(PYTHON)
     demands = Elf(own.bits, own.order, own.machine, 3, "", ("libone.so",), tuple(path.split(":")))
-    found = needs(tmp_path / "program", demands, {})
+    found = find_libraries(tmp_path / "program", demands, {})
     assert found.found["libone.so"].samefile(PYTHON)
 
 
 def test_many_directories_of_its_own_leave_those_of_the_system(tmp_path: Path) -> None:
     own = parse_file(PYTHON)
-    paths = tuple(f"/nowhere/{number}" for number in range(libraries.MAX_PLACES))
+    paths = tuple(f"/nowhere/{number}" for number in range(MAX_PLACES))
     # Python's own library may lie where the program alone says so.
     needed = tuple(name for name in own.needed if not name.startswith("libpython"))
     demands = Elf(own.bits, own.order, own.machine, 3, own.interpreter, needed, paths)
-    assert not needs(tmp_path / "program", demands, {}).missing
+    assert not find_libraries(tmp_path / "program", demands, {}).missing
 
 
 def test_a_library_that_is_named_by_its_path_is_there_or_not(tmp_path: Path) -> None:
     own = parse_file(PYTHON)
     demands = Elf(own.bits, own.order, own.machine, 3, "", (str(PYTHON), "/no/lib.so"))
-    found = needs(tmp_path / "program", demands, {})
+    found = find_libraries(tmp_path / "program", demands, {})
     assert found.found[str(PYTHON)] == PYTHON
     assert list(found.missing) == ["/no/lib.so"]
 
 
-def test_the_directories_of_the_system_are_as_configured(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_directories_of_the_system_are_as_configured(tmp_path: Path) -> None:
     (tmp_path / "more").mkdir()
     (tmp_path / "ld.so.conf").write_text(
         "# a comment\n/first # and why\n\ninclude more/*.conf\ninclude ld.so.conf\n/last\n"
     )
     (tmp_path / "more" / "b.conf").write_text("/b\n")
     (tmp_path / "more" / "a.conf").write_text("/a\n")
-    monkeypatch.setattr(libraries, "CONFIGURATION", tmp_path / "ld.so.conf")
-    found = system_directories()
+    found = system_directories(tmp_path / "ld.so.conf")
     assert found[:4] == ["/first", "/a", "/b", "/last"]
     assert {"/lib", "/usr/lib"} <= set(found)
-    monkeypatch.setattr(libraries, "CONFIGURATION", tmp_path / "none")
-    assert "/first" not in system_directories()
+    assert "/first" not in system_directories(tmp_path / "none")
 
 
 def test_a_library_that_was_removed_is_told_by_us_and_by_the_loader(

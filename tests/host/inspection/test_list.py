@@ -14,8 +14,8 @@ from transportlab.channel import EndpointKind
 from transportlab.host import HostOptions
 from transportlab.host.discovery import directories
 from transportlab.host.inspection.elf import parse_file
-from transportlab.host.inspection.libraries import needs
-from transportlab.host.inspection.list import ABSENT, Listing, Row, survey
+from transportlab.host.inspection.libraries import find_libraries
+from transportlab.host.inspection.list import ABSENT, ListedPlugin, Listing, find_plugins
 from transportlab.host.inspection.pin import left_out
 from transportlab.manifest.pin import PluginPin
 from transportlab.registry import load_transport, transport_names
@@ -53,11 +53,11 @@ def environment(folder: Path) -> Mapping[str, str]:
 
 
 def listed(folder: Path, *, start: bool = False, **options: object) -> Listing:
-    bounds = HostOptions(**{"stop": 0.4, **options})  # type: ignore[arg-type]  # whatever a test needs
-    return survey(environment(folder), bounds, start=start)
+    bounds = HostOptions(**{"stop": 0.4, **options})  # type: ignore[arg-type]  # whatever a test find_libraries
+    return find_plugins(environment(folder), bounds, start=start)
 
 
-def rows(folder: Path, *, start: bool = False, **options: object) -> dict[str, Row]:
+def rows(folder: Path, *, start: bool = False, **options: object) -> dict[str, ListedPlugin]:
     """The rows of a folder, by their files' names after the prefix."""
     found = listed(folder, start=start, **options).plugins
     prefix = f"{folder}/cronix-backend-"
@@ -75,7 +75,7 @@ def test_each_file_is_shown_with_its_sum_and_nothing_is_started(here: Path) -> N
     path = put(here, "demo", text)
     row = rows(here)["demo"]
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    assert row == Row("demo", str(path), False, digest, left_out=left_out(path))
+    assert row == ListedPlugin("demo", str(path), False, digest, left_out=left_out(path))
     assert not ran.exists()
 
 
@@ -222,7 +222,7 @@ def test_a_plugin_that_misbehaves_costs_its_own_row_only(here: Path) -> None:
     put(here, "noisy", "#!/bin/sh\necho hello\n")
     put(here, "lost", "#!/no/such/sh\n")
     put(here, "text.so", "not a library")
-    real = next(p for p in needs(PYTHON, parse_file(PYTHON), {}).found.values())
+    real = next(p for p in find_libraries(PYTHON, parse_file(PYTHON), {}).found.values())
     (here / "cronix-backend-other.so").symlink_to(real)
     found = rows(here, start=True)
     assert {name: row.code for name, row in found.items()} == {

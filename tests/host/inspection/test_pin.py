@@ -55,11 +55,11 @@ def test_a_static_program_of_a_compiler_is_all_of_it(tmp_path: Path) -> None:
 
 def test_what_a_damaged_program_loads_cannot_be_told(tmp_path: Path) -> None:
     damaged = left_out(write(tmp_path / "damaged", b"\x7fELF"))
-    assert damaged.startswith("what it loads, which cannot be told: ")
+    assert damaged.startswith("what it loads, which is unknown: ")
 
 
 def test_a_file_that_has_gone_is_told(tmp_path: Path) -> None:
-    assert left_out(tmp_path / "gone") == "what cannot be told: No such file or directory"
+    assert left_out(tmp_path / "gone") == "unknown: No such file or directory"
 
 
 def test_what_runs_a_file_that_says_nothing_is_not_in_its_sum(tmp_path: Path) -> None:

@@ -9,12 +9,15 @@ import pytest
 
 
 def probe(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-P", "-m", "transportlab.host.inspection.start", *arguments]
+    command = [sys.executable, "-P", "-m", "transportlab.host.inspection.probe", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def test_a_wrong_use_and_a_file_that_is_no_library_are_told(tmp_path: Path) -> None:
-    for arguments, words in (((), "usage"), ((tmp_path / "no.so",), "it is no plugin's library")):
+    for arguments, words in (
+        ((), "usage"),
+        ((tmp_path / "no.so",), "it is not a plugin's library"),
+    ):
         done = probe(*map(str, arguments))
         assert (done.returncode, done.stdout) == (1, "")
         assert words in done.stderr

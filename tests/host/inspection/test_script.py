@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from transportlab.host.inspection.findings import HEAD, Check, Refuted, Status
+from transportlab.host.inspection.check import Check, CheckFailed, Status
 from transportlab.host.inspection.script import (
+    HEAD,
     MAX_INTERPRETERS,
     FirstLine,
     env_search,
@@ -165,8 +166,8 @@ def test_as_many_scripts_in_a_row_as_the_kernel_runs(tmp_path: Path) -> None:
         try:
             resolve(file, {})
             problem = ""
-        except Refuted as refuted:
-            problem = refuted.found
+        except CheckFailed as failed:
+            problem = failed.found
         assert ("too many scripts" in problem) is not ran, depth
         last = str(file)
 
@@ -177,7 +178,7 @@ REFUTED = [
     ("#!{folder}/plain\n", "is not executable"),
     ("#!{folder}/link\n", "leads nowhere"),
     ("#!{folder}/text\n", "neither an ELF file nor a script"),
-    ("#!./sh\n", "./sh is no full path"),
+    ("#!./sh\n", "./sh is not a full path"),
     ("#!/bin/sh\r\n", "ends with CR LF, and CR is part of its last word: b'/bin/sh\\r'"),
     ("#!/usr/bin/env no-such-program\n", "env finds no 'no-such-program'; its PATH is /bin"),
     ("#!\n", "no interpreter behind #!"),
@@ -190,7 +191,7 @@ def test_what_is_wrong_with_an_interpreter_is_told(tmp_path: Path, text: str, fo
     (tmp_path / "link").symlink_to("nowhere")
     script(tmp_path / "text", b"hello")
     file = script(tmp_path / "s", text.format(folder=tmp_path).encode())
-    with pytest.raises(Refuted) as caught:
+    with pytest.raises(CheckFailed) as caught:
         resolve(file, {"PATH": "/bin"})
     assert found in caught.value.found
     assert caught.value.action
@@ -204,7 +205,7 @@ def test_what_is_wrong_with_an_interpreter_is_told(tmp_path: Path, text: str, fo
     [
         ("#!/no/such/python\n", "/no/such/python is not there"),
         ("#!/bin/sh\r\n", "ends with CR LF"),
-        ("#!./sh\n", "./sh is no full path"),
+        ("#!./sh\n", "./sh is not a full path"),
         ("#!/" + "x" * 300 + "\n", "the path is cut at byte 256"),
     ],
 )

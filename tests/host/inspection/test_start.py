@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from transportlab.channel import EndpointKind
+from transportlab.host.inspection.check import Check, Status
 from transportlab.host.inspection.diagnose import Diagnosis
-from transportlab.host.inspection.findings import Check, Status
 from transportlab.registry import transport_names
 
 SOCKET = transport_names(EndpointKind.SOCKET)[0]

@@ -1,5 +1,5 @@
-"""Looking at plugins: which there are, what their sums are, and why one does not start.
+"""Looks at plugins: which there are, what their sums are, and why one does not start.
 
-What `transportlab plugins list`, `pin`, `verify` and `diagnose` do. It uses the steps of the host
-(discovery, trust, the start), and no step of the host uses it: a session needs nothing in here.
+This is what `transportlab plugins list`, `pin`, `verify` and `diagnose` do. It uses the steps of
+the host (discovery, trust, launch), and no session needs anything in here.
 """

@@ -1,9 +1,9 @@
-"""Reads what an ELF file asks of the machine that is to run it: a pure function of its bytes.
+"""Reads what an ELF file needs of the machine that runs it: a pure function of its bytes.
 
-Only what decides whether the file can be started: class, byte order, machine, the program loader
-that it names (PT_INTERP), the libraries that it needs (DT_NEEDED) and where it looks for them
-(DT_RPATH, DT_RUNPATH). Field names and numbers are those of the System V ABI, chapters 4 and 5.
-Total: any bytes are an Elf or an ElfError, in bounded time and memory.
+It reads only what decides whether the file can be started: class, byte order, machine, the program
+loader that it names (PT_INTERP), the libraries that it needs (DT_NEEDED), and where it looks for
+them (DT_RPATH, DT_RUNPATH). Field names and numbers are those of the System V ABI, chapters 4 and
+5. Any bytes give an Elf or an ElfError, in bounded time and memory.
 """
 
 import struct
@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 Read = Callable[[int, int], bytes]
-"""read(offset, size): the bytes there, fewer at the end of the file."""
+"""read(offset, size) returns the bytes there, fewer at the end of the file."""
 
 MAGIC = b"\x7fELF"
 
 MAX_SEGMENTS = 1024
 MAX_DYNAMIC = 1024
 MAX_TEXT = 4096
-"""Bounds on what is read, far above real files (bash: 13 segments, 31 dynamic entries)."""
+"""Bounds on what is read. Real files are far below (bash: 13 segments, 31 dynamic entries)."""
 
 _PT_LOAD, _PT_DYNAMIC, _PT_INTERP = 1, 2, 3
 _DT_NEEDED, _DT_STRTAB, _DT_RPATH, _DT_RUNPATH = 1, 5, 15, 29
@@ -28,25 +28,29 @@ MACHINES = {
     3: "x86", 8: "MIPS", 20: "PowerPC", 21: "PowerPC64", 22: "S/390", 40: "ARM", 43: "SPARC",
     62: "x86-64", 183: "AArch64", 243: "RISC-V", 247: "eBPF", 258: "LoongArch",
 }  # fmt: skip
-"""e_machine by its number, of machines that run Linux."""
+"""Names of e_machine, for machines that run Linux."""
 
 FIXED_PROGRAM = 2
-"""e_type of a program that is loaded at a fixed address; other programs have that of a library."""
+"""e_type of a program at a fixed address. Other programs have the e_type of a library."""
 
 NOT_TO_RUN = {1: "an object file that has not been linked", 4: "a core dump"}
-"""e_type by its number, of what is neither a program nor a library."""
+"""Names of e_type, for what is neither a program nor a library."""
 
 
 class ElfError(Exception):
-    """The bytes are no ELF file, or one that is cut off or damaged."""
+    """The bytes are not an ELF file, or one that is cut off or damaged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Elf:
-    """bits is 32 or 64, order little or big; machine, kind, entry: e_machine, e_type, e_entry.
+    """What a file needs.
 
-    interpreter is the program loader's path, empty in a static program or a library. needed are
-    file names, or paths if they hold a slash. paths are directories, with $ORIGIN as it stands.
+    bits: 32 or 64.
+    order: "little" or "big".
+    machine, kind, entry: e_machine, e_type, e_entry.
+    interpreter: the program loader's path; empty in a static program or a library.
+    needed: libraries, by file name, or by path if it has a slash.
+    paths: directories to look for them in; $ORIGIN is not filled in.
     """
 
     bits: int
@@ -60,12 +64,12 @@ class Elf:
 
     @property
     def name(self) -> str:
-        """The machine in words."""
+        """The machine in words: "x86-64, 64 bits, little-endian"."""
         machine = MACHINES.get(self.machine, f"machine {self.machine}")
         return f"{machine}, {self.bits} bits, {self.order}-endian"
 
     def runs_on(self, other: "Elf") -> bool:
-        """Whether both are for the same kind of machine."""
+        """Return whether both are for the same kind of machine."""
         return (self.bits, self.order, self.machine) == (other.bits, other.order, other.machine)
 
 
@@ -78,12 +82,12 @@ class _Segment:
 
 
 class _Reader:
-    """The file's own integers: their width and byte order."""
+    """Reads a file's integers, by its own width and byte order."""
 
     def __init__(self, read: Read) -> None:
         ident = read(0, 16)
         if ident[:4] != MAGIC:
-            raise ElfError("no ELF file")
+            raise ElfError("not an ELF file")
         if len(ident) < 16 or ident[4] not in (1, 2) or ident[5] not in (1, 2):  # noqa: PLR2004  # e_ident's length, ELFCLASS and ELFDATA
             raise ElfError("its ELF header is damaged")
         self._read = read
@@ -91,7 +95,7 @@ class _Reader:
         self.order = "little" if ident[5] == 1 else "big"
 
     def fields(self, shape: str, offset: int) -> tuple[int, ...]:
-        """Integers at an offset: H is 2 bytes, I 4, and N as wide as an address."""
+        """Return the integers at an offset. H is 2 bytes, I 4, N an address's width."""
         wide = shape.replace("N", "I" if self.bits == 32 else "Q")  # noqa: PLR2004  # a class of ELF
         form = struct.Struct(("<" if self.order == "little" else ">") + wide)
         data = self._read(offset, form.size)
@@ -100,7 +104,7 @@ class _Reader:
         return form.unpack(data)
 
     def text(self, offset: int) -> str:
-        """The text that ends with a NUL."""
+        """Return the text at an offset, which ends with a NUL."""
         data, end, _ = self._read(offset, MAX_TEXT).partition(b"\0")
         if not end:
             raise ElfError(f"a name at byte {offset} has no end")
@@ -108,7 +112,7 @@ class _Reader:
 
 
 def parse(read: Read) -> Elf:
-    """The file's demands, or ElfError."""
+    """Return what a file needs. Raises ElfError."""
     reader = _Reader(read)
     kind, machine, _, entry, at, _, _, _, size, count = reader.fields("HHINNNIHHH", 16)
     if count > MAX_SEGMENTS:
@@ -136,7 +140,7 @@ def parse(read: Read) -> Elf:
 
 
 def parse_file(path: Path) -> Elf:
-    """The demands of the file at path. Raises ElfError and OSError."""
+    """Return what the file at path needs. Raises ElfError and OSError."""
     with path.open("rb", buffering=0) as file:
 
         def read(offset: int, size: int) -> bytes:
@@ -158,7 +162,7 @@ def _segment(reader: _Reader, at: int) -> _Segment:
 
 
 def _dynamic(reader: _Reader, segment: _Segment) -> Iterator[tuple[int, int]]:
-    """The pairs of tag and value up to DT_NULL."""
+    """Yield the pairs of tag and value up to DT_NULL."""
     count = min(segment.size // (reader.bits // 4), MAX_DYNAMIC)
     words = iter(reader.fields("N" * 2 * count, segment.offset))
     for tag, value in zip(words, words, strict=True):
@@ -168,7 +172,7 @@ def _dynamic(reader: _Reader, segment: _Segment) -> Iterator[tuple[int, int]]:
 
 
 def _offset(segments: list[_Segment], address: int) -> int:
-    """Where in the file the byte stands that is loaded at an address."""
+    """Return the place in the file of the byte that is loaded at an address."""
     for segment in segments:
         if segment.kind == _PT_LOAD and 0 <= address - segment.address < segment.size:
             return address - segment.address + segment.offset

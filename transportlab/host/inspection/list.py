@@ -1,9 +1,9 @@
-"""What plugins there are: each file in the directories of the search, and what is wrong with it.
+"""Lists the plugins that are installed: each file in the searched directories, and its problems.
 
-Listing runs nobody's code: these are files that somebody has put there, and a list is made to look
-at them before one trusts them. Only when asked to it starts each plugin, for its version and its
-transports, and then only those that a host would start: not one that the manifest's pins refuse,
-and not one that another hides. Whatever a plugin does, it costs its own row (P-DISCOVERY-2).
+Listing runs nobody's code: people list plugins to look at them before they trust them. Only on
+request it starts each plugin, for its version and transports, and then only those that a host would
+start: not one that the manifest's pins refuse, and not one that another file hides. A plugin that
+misbehaves spoils its own entry only (P-DISCOVERY-2).
 """
 
 import os
@@ -34,7 +34,7 @@ from transportlab.host.discovery import (
 )
 from transportlab.host.handshake import CANCEL_SECONDS, read_handshake
 from transportlab.host.inspection.pin import left_out
-from transportlab.host.inspection.start import HOPELESS, processes, ways
+from transportlab.host.inspection.start import HOPELESS, process_transports, ways
 from transportlab.host.launch import Launch, secret_for
 from transportlab.host.options import HostOptions
 from transportlab.host.process import PluginProcess
@@ -44,27 +44,28 @@ from transportlab.manifest.pin import PluginPin
 from transportlab.registry import transport_names
 
 AT_ONCE = 4
-"""How many plugins are started at a time: enough for one that hangs not to hold up the others."""
+"""How many plugins are started at a time, so that one that hangs does not hold up the others."""
 
 ABSENT = "no such directory"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A directory of the search. problem: why it could not be searched, or that it is not there."""
+class Directory:
+    """A searched directory. problem: why it could not be searched, or that it does not exist."""
 
     path: str
     problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A plugin's file. hidden_by is the file of the same name that comes before it, if any.
+class ListedPlugin:
+    """A plugin's file.
 
-    left_out is what of the plugin its sum does not cover (sums.py).
-    version and transports are what the plugin said when it was started, and empty before; with a
-    transport stands the codec if the plugin lacks the transport's usual one: http/protobuf. code,
-    problem and action are of the error that a host would raise (E-...).
+    hidden_by: the file of the same name in an earlier directory, if there is one.
+    version, transports: what the plugin said when it was started. A transport whose usual codec the
+        plugin lacks is shown with the codec that it has: http/protobuf.
+    code, problem, action: of the error that a host would raise (E-...).
+    left_out: what of the plugin its sum does not cover (pin.py).
     """
 
     name: str
@@ -85,82 +86,97 @@ class Row:
 class Listing:
     """The directories in the order of the search, and the plugins by name."""
 
-    directories: tuple[Place, ...]
-    plugins: tuple[Row, ...]
+    directories: tuple[Directory, ...]
+    plugins: tuple[ListedPlugin, ...]
 
 
-def survey(
+def find_plugins(
     environment: Mapping[str, str], options: HostOptions | None = None, *, start: bool = False
 ) -> Listing:
-    """All plugins that there are; start: ask them for version and transports.
+    """Return all plugins that a host would find. start: ask them for version and transports.
 
-    options: the pins that are to hold, and the bounds of a start. Raises RpcError CANCELLED when
-    these cancel it.
+    Of `options` the pins count, the bounds of a start, and the cancellation. Raises RpcError
+    CANCELLED.
     """
     options = options or HostOptions()
-    places, rows = [], []
+    searched, plugins = [], []
     first: dict[str, str] = {}
-    for folder in directories(environment):
-        names, problem = _names(folder)
-        places.append(Place(str(folder), problem))
+    for directory in directories(environment):
+        names, problem = _names(directory)
+        searched.append(Directory(str(directory), problem))
         for file in names:
-            path = folder / file
+            path = directory / file
             hidden_by = first.setdefault(file, str(path))
-            row = Row(name_of(path), str(path), file.endswith(LIBRARY_SUFFIX))
-            if hidden_by != row.path:
-                row = replace(row, hidden_by=hidden_by)
-            rows.append(_guarded(lambda row: _looked_at(row, environment, options.pins), row))
+            plugin = ListedPlugin(name_of(path), str(path), file.endswith(LIBRARY_SUFFIX))
+            if hidden_by != plugin.path:
+                plugin = replace(plugin, hidden_by=hidden_by)
+            plugins.append(
+                _guarded(lambda plugin: _examine(plugin, environment, options.pins), plugin)
+            )
     if start:
-        rows = _all_asked(rows, options)
-    return Listing(tuple(places), tuple(sorted(rows, key=lambda row: (row.name, row.library))))
+        plugins = _ask_all(plugins, options)
+    plugins.sort(key=lambda plugin: (plugin.name, plugin.library))
+    return Listing(tuple(searched), tuple(plugins))
 
 
-def _names(folder: Path) -> tuple[list[str], str]:
-    """The names of plugins' files in a directory, and why they could not be had."""
+def _names(directory: Path) -> tuple[list[str], str]:
+    """Return the names of plugins' files in a directory, and why they cannot be had."""
     try:
-        return sorted(name for name in os.listdir(folder) if name.startswith(PREFIX)), ""
+        return sorted(name for name in os.listdir(directory) if name.startswith(PREFIX)), ""
     except FileNotFoundError:
-        return [], NOWHERE if leads_nowhere(folder) else ABSENT
+        return [], NOWHERE if leads_nowhere(directory) else ABSENT
     except OSError as error:
         return [], reason(error)
 
 
-def _guarded(step: Callable[[Row], Row], row: Row) -> Row:
-    """The row after the step, or with what went wrong in it."""
+def _guarded(step: Callable[[ListedPlugin], ListedPlugin], plugin: ListedPlugin) -> ListedPlugin:
+    """Return the plugin after the step, or with the error that the step raised."""
     try:
-        return step(row)
+        return step(plugin)
     except PluginError as error:
         ended = f"; it ended with {error.exit}" if error.exit else ""
         said = f": {error.stderr[-1]}" if error.stderr else ""
         problem = f"{error.problem}{ended}{said}"
-        return replace(row, code=error.code, problem=problem, action=error.action)
+        return replace(plugin, code=error.code, problem=problem, action=error.action)
 
 
-def _looked_at(row: Row, environment: Mapping[str, str], pins: Mapping[str, PluginPin]) -> Row:
-    """With its sum, if a host would take it for a plugin."""
-    if not is_name(row.name):
-        raise bad_name(row.name, "")
-    check_runnable(Path(row.path), library=row.library)
-    with suppress(PluginError):  # a program that cannot be read may run, unless it is pinned
-        row = replace(row, sha256=file_sum(row.name, row.path), left_out=left_out(Path(row.path)))
-    # The sum is worth showing anyway.
-    return _guarded(lambda row: _judged(row, environment, pins), row)
+# ---- the file
 
 
-def _judged(row: Row, environment: Mapping[str, str], pins: Mapping[str, PluginPin]) -> Row:
-    if not row.hidden_by:  # an earlier directory may be one that a host cannot search
-        find(row.name, library=row.library, environment=environment)
+def _examine(
+    plugin: ListedPlugin, environment: Mapping[str, str], pins: Mapping[str, PluginPin]
+) -> ListedPlugin:
+    """Add the sum and whether it is pinned. Raises the PluginError that a host would raise."""
+    if not is_name(plugin.name):
+        raise bad_name(plugin.name, "")
+    path = Path(plugin.path)
+    check_runnable(path, library=plugin.library)
+    with suppress(PluginError):  # without a pin, a program that cannot be read may run all the same
+        digest = file_sum(plugin.name, plugin.path)
+        plugin = replace(plugin, sha256=digest, left_out=left_out(path))
+    # Guarded once more, so that a plugin that may not run keeps its sum.
+    return _guarded(lambda plugin: _admit(plugin, environment, pins), plugin)
+
+
+def _admit(
+    plugin: ListedPlugin, environment: Mapping[str, str], pins: Mapping[str, PluginPin]
+) -> ListedPlugin:
+    if not plugin.hidden_by:  # an earlier directory may be one that a host cannot search
+        find(plugin.name, library=plugin.library, environment=environment)
     with ExitStack() as undo:
-        admitted = admit(row.name, row.path, pins, undo, library=row.library)
-        return replace(row, pinned=bool(admitted.sha256))
+        admitted = admit(plugin.name, plugin.path, pins, undo, library=plugin.library)
+        return replace(plugin, pinned=bool(admitted.sha256))
 
 
-def _all_asked(rows: list[Row], options: HostOptions) -> list[Row]:
+# ---- the start
+
+
+def _ask_all(plugins: list[ListedPlugin], options: HostOptions) -> list[ListedPlugin]:
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        asked = [pool.submit(_asked, row, options) for row in rows]
+        asked = [pool.submit(_ask, plugin, options) for plugin in plugins]
         try:
-            # The kernel may give a signal to the thread that has just forked. Python then runs its
-            # handler when this one does something next: so it must not wait for long.
+            # The kernel may give a signal to a thread that has just forked. Python runs the handler
+            # only when the main thread does something next, so this one must not wait for long.
             while wait(asked, CANCEL_SECONDS).not_done:
                 pass
         finally:
@@ -168,32 +184,32 @@ def _all_asked(rows: list[Row], options: HostOptions) -> list[Row]:
         return [done.result() for done in asked]
 
 
-def _asked(row: Row, options: HostOptions) -> Row:
-    """With what the plugin says of itself. Raises RpcError CANCELLED."""
+def _ask(plugin: ListedPlugin, options: HostOptions) -> ListedPlugin:
+    """Add what the plugin says of itself. Raises RpcError CANCELLED."""
     Context(cancellation=options.cancellation).check()
-    if row.code or row.hidden_by:
-        return row
-    ask = _library if row.library else _program
-    row = _guarded(lambda row: ask(row, options), row)
-    return (
-        replace(row, action=f"transportlab plugins diagnose {quote(row.path)}") if row.code else row
-    )
+    if plugin.code or plugin.hidden_by:
+        return plugin
+    ask = _ask_library if plugin.library else _ask_program
+    plugin = _guarded(lambda plugin: ask(plugin, options), plugin)
+    if not plugin.code:
+        return plugin
+    return replace(plugin, action=f"transportlab plugins diagnose {quote(plugin.path)}")
 
 
-def _program(row: Row, options: HostOptions) -> Row:
-    """Started over one transport after the other, with each codec until it has one."""
+def _ask_program(plugin: ListedPlugin, options: HostOptions) -> ListedPlugin:
+    """Start a program over each transport, with one codec after the other until one will do."""
     spoken: dict[str, str] = {}
     version, refusals = "", []
-    for way in ways(processes()):
+    for way in ways(process_transports()):
         if way.transport.name in spoken:
             continue
         with ExitStack() as undo:
             try:
-                admitted = admit(row.name, row.path, options.pins, undo, library=False)
+                admitted = admit(plugin.name, plugin.path, options.pins, undo, library=False)
                 secret = secret_for(way.transport)
                 redactor = redactor_of({}, secret)
                 launch = Launch(
-                    row.name, admitted, way.transport, way.codec, options, secret, redactor
+                    plugin.name, admitted, way.transport, way.codec, options, secret, redactor
                 )
                 with hiding(redactor):
                     process, _ = launch.start(undo)
@@ -205,21 +221,21 @@ def _program(row: Row, options: HostOptions) -> Row:
                     break
     if refusals and not spoken:
         raise refusals[0]
-    return replace(row, version=version, transports=tuple(spoken.values()))
+    return replace(plugin, version=version, transports=tuple(spoken.values()))
 
 
-def _library(row: Row, options: HostOptions) -> Row:
-    """Loaded in a process of its own, for its handshake line."""
+def _ask_library(plugin: ListedPlugin, options: HostOptions) -> ListedPlugin:
+    """Load a library in a process of its own (probe.py), for its handshake line."""
     with ExitStack() as undo:
-        admitted = admit(row.name, row.path, options.pins, undo, library=True)
+        admitted = admit(plugin.name, plugin.path, options.pins, undo, library=True)
         process = PluginProcess(
-            row.name,
-            [sys.executable, "-P", "-m", "transportlab.host.inspection.start", admitted.file],
+            plugin.name,
+            [sys.executable, "-P", "-m", "transportlab.host.inspection.probe", admitted.file],
             plugin_environment(os.environ),
-            path=row.path,
+            path=plugin.path,
             inherited=() if admitted.memory is None else (admitted.memory,),
         )
         undo.callback(process.stop, options.stop)
         read_handshake(process, options.handshake, options.cancellation)
     spoken = transport_names(EndpointKind.LIBRARY)
-    return replace(row, version=process.version, transports=tuple(spoken))
+    return replace(plugin, version=process.version, transports=tuple(spoken))

@@ -1,4 +1,8 @@
-"""Pins are made and verified by the same steps that a host takes before it runs a plugin."""
+"""Makes and verifies pins, by the same steps that a host takes before it runs a plugin.
+
+A pin is the SHA-256 of one file, and a plugin is seldom that file alone. left_out() says what of a
+plugin its file's sum does not cover.
+"""
 
 import zipfile
 from collections.abc import Collection, Mapping
@@ -9,17 +13,17 @@ from pathlib import Path
 from transportlab.errors import PluginError
 from transportlab.host.discovery import LIBRARY_SUFFIX, PREFIX, Found, find, is_name
 from transportlab.host.inspection.elf import MAGIC, ElfError, parse_file
-from transportlab.host.inspection.findings import MARK, head
+from transportlab.host.inspection.script import MARK, read_head
 from transportlab.host.trust import file_sum
 from transportlab.manifest.pin import PluginPin
 
 BOTH = (False, True)
-"""A plugin's program, and its library: a name can stand for either, and one pin is for both."""
+"""Program and library. A name can stand for either, and one pin is for both."""
 
 
 @dataclass(frozen=True, slots=True)
-class Summed:
-    """A plugin's file, its SHA-256, and what of the plugin that leaves out (sums.py)."""
+class HashedFile:
+    """A plugin's file, its SHA-256 in hex, and what of the plugin that does not cover."""
 
     name: str
     path: str
@@ -28,7 +32,7 @@ class Summed:
 
 
 class PinState(StrEnum):
-    """What becomes of a pin when it is verified."""
+    """What verifying a pin found."""
 
     OK = "ok"
     MISMATCH = "mismatch"
@@ -37,59 +41,58 @@ class PinState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
-    """One pin against one file. problem says what is wrong where there is no sum to compare."""
+class VerifiedPin:
+    """One pin compared with one file. If there is no sum to compare, `problem` says why."""
 
     name: str
     state: PinState
-    file: Summed | None = None
+    file: HashedFile | None = None
     problem: str = ""
 
 
-def sums(backend: str, libraries: Collection[bool] = BOTH) -> list[Summed]:
-    """The files that the name or path of a backend stands for; libraries: which kinds are asked.
+def hash_files(backend: str, libraries: Collection[bool] = BOTH) -> list[HashedFile]:
+    """Hash the files that the name or path of a backend stands for.
 
-    Raises PluginError as find() and file_sum() do, E-NOT-FOUND only if there is no file at all;
+    libraries: which kinds of file to hash: programs (False), libraries (True). A path is one file.
+
+    Raises PluginError as find() and file_sum() do, but E-NOT-FOUND only if there is no file at all;
     E-BAD-NAME for a file that no pin can name.
     """
-    found, nowhere = [], []
-    for library in _kinds(backend, libraries):
+    if "/" in backend:
+        libraries = (backend.endswith(LIBRARY_SUFFIX),)
+    found, missing = [], []
+    for library in libraries:
         try:
-            there = find(backend, library=library)
+            file = find(backend, library=library)
         except PluginError as error:
             if error.code != "E-NOT-FOUND":
                 raise
-            nowhere.append(error)
+            missing.append(error)
             continue
-        if not is_name(there.name):
-            raise _nameless(there)
-        digest = file_sum(there.name, str(there.path))
-        found.append(Summed(there.name, str(there.path), digest, left_out(there.path)))
+        if not is_name(file.name):
+            raise _cannot_be_pinned(file)
+        digest = file_sum(file.name, str(file.path))
+        found.append(HashedFile(file.name, str(file.path), digest, left_out(file.path)))
     if not found:
-        raise nowhere[0]
+        raise missing[0]
     return found
 
 
-def _nameless(there: Found) -> PluginError:
-    """A manifest pins by names (P-TRUST-1), so the block would not be valid."""
+def _cannot_be_pinned(file: Found) -> PluginError:
+    """Return the error for a file's name that a manifest cannot hold (P-TRUST-1)."""
     return PluginError(
         "E-BAD-NAME",
         "no manifest can pin a file of this name",
-        name=there.name,
-        path=str(there.path),
+        name=file.name,
+        path=str(file.path),
         expected=f"{PREFIX} and a lower-case letter, then at most 62 of a-z, 0-9, '-'",
-        got=there.path.name,
+        got=file.path.name,
         action="rename the file",
     )
 
 
-def _kinds(backend: str, libraries: Collection[bool]) -> Collection[bool]:
-    """A path is one file, and its name tells which kind."""
-    return (backend.endswith(LIBRARY_SUFFIX),) if "/" in backend else libraries
-
-
-def block(files: Collection[Summed]) -> dict[str, object]:
-    """The manifest's plugins block for these files."""
+def plugins_block(files: Collection[HashedFile]) -> dict[str, object]:
+    """Return the manifest's plugins block for these files."""
     pins: dict[str, list[str]] = {}
     for file in files:
         known = pins.setdefault(file.name, [])
@@ -100,42 +103,42 @@ def block(files: Collection[Summed]) -> dict[str, object]:
     }
 
 
-def verify(pins: Mapping[str, PluginPin], libraries: Collection[bool] = BOTH) -> list[Verified]:
-    """Each pin against each file that a host would take for the plugin of that name."""
+def verify(pins: Mapping[str, PluginPin], libraries: Collection[bool] = BOTH) -> list[VerifiedPin]:
+    """Compare each pin with each file that a host would take for the plugin of that name."""
     return [result for name, pin in pins.items() for result in _verify(name, pin, libraries)]
 
 
-def _verify(name: str, pin: PluginPin, libraries: Collection[bool]) -> list[Verified]:
+def _verify(name: str, pin: PluginPin, libraries: Collection[bool]) -> list[VerifiedPin]:
     try:
-        files = sums(name, libraries)
+        files = hash_files(name, libraries)
     except PluginError as error:
         state = PinState.MISSING if error.code == "E-NOT-FOUND" else PinState.REFUSED
-        return [Verified(name, state, problem=f"{error.code}: {error.problem}")]
+        return [VerifiedPin(name, state, problem=f"{error.code}: {error.problem}")]
     good, bad = PinState.OK, PinState.MISMATCH
-    return [Verified(name, good if file.sha256 in pin.sha256 else bad, file) for file in files]
+    return [VerifiedPin(name, good if file.sha256 in pin.sha256 else bad, file) for file in files]
 
 
-# What the SHA-256 of a plugin's one file leaves out; a plugin is seldom that file alone.
+# ---- what a sum does not cover
 
 
 def left_out(path: Path) -> str:
-    """What of the plugin its file's sum does not cover; empty if it covers all of it."""
+    """Say what of the plugin its file's sum does not cover; empty if it covers all of it."""
     try:
-        first = head(path)
-        return _of_elf(path) if first.startswith(MAGIC) else _of_script(path, first)
+        head = read_head(path)
+        return _of_elf(path) if head.startswith(MAGIC) else _of_script(path, head)
     except OSError as error:
-        return f"what cannot be told: {error.strerror}"
+        return f"unknown: {error.strerror}"
 
 
-def in_words(left_out: str) -> str:
-    """The same as a remark beside the sum."""
+def coverage(left_out: str) -> str:
+    """Return what left_out() said as a remark beside the sum."""
     return f"not in the sum: {left_out}" if left_out else "the sum covers all of it"
 
 
-def _of_script(path: Path, first: bytes) -> str:
-    if not first.startswith(MARK):
+def _of_script(path: Path, head: bytes) -> str:
+    if not head.startswith(MARK):
         return "whatever runs it"
-    words = first.removeprefix(MARK).partition(b"\n")[0].strip()
+    words = head.removeprefix(MARK).partition(b"\n")[0].strip()
     line = words.decode("utf-8", "backslashreplace")
     if zipfile.is_zipfile(path):
         return f"its interpreter ({line}), and what that loads from outside this archive"
@@ -146,6 +149,6 @@ def _of_elf(path: Path) -> str:
     try:
         elf = parse_file(path)
     except ElfError as error:
-        return f"what it loads, which cannot be told: {error}"
+        return f"what it loads, which is unknown: {error}"
     loaded = [*([elf.interpreter] if elf.interpreter else []), *elf.needed]
     return f"what it loads: {', '.join(loaded)}, and what these load or import" if loaded else ""

@@ -1,7 +1,8 @@
-"""A script's first line, as the kernel and env(1) read it, followed to the program that runs.
+"""Follows a script's first line to what runs in the end, as the kernel and env(1) read it.
 
-The rules are those of Linux's fs/binfmt_script.c: the first 256 bytes count, what follows the
-interpreter's path is one argument, and a carriage return belongs to whatever it stands behind.
+The rules are those of Linux's fs/binfmt_script.c: only the first 256 bytes count; what follows the
+interpreter's path is one argument; a carriage return belongs to the word before it. A file that is
+neither a script nor ELF is described by its first bytes.
 """
 
 import getopt
@@ -13,28 +14,86 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from transportlab.host.discovery import may_run_from
+from transportlab.host.inspection.check import CheckFailed
 from transportlab.host.inspection.elf import MAGIC
-from transportlab.host.inspection.findings import HEAD, MARK, Refuted, head, strange, unusable
+
+MARK = b"#!"
+"""How a script begins. An ELF file begins with elf.MAGIC."""
+
+HEAD = 256
+"""BINPRM_BUF_SIZE since Linux 5.1: how many bytes of a file the kernel looks at."""
 
 MAX_INTERPRETERS = 5
-"""Scripts in a row that the kernel follows (depth in exec_binprm, fs/exec.c)."""
+"""How many scripts in a row the kernel follows (depth in exec_binprm, fs/exec.c)."""
+
+SHOWN = 24
+"""How many of an unknown file's first bytes are shown."""
+
+_FORMATS = {
+    b"MZ": "a Windows program",
+    b"\xcf\xfa\xed\xfe": "a macOS program",
+    b"\xca\xfe\xba\xbe": "a macOS program or a Java class",
+    b"\x1f\x8b": "a gzip archive",
+    b"\x28\xb5\x2f\xfd": "a zstd archive",
+    b"\xfd7zXZ": "an xz archive",
+    b"PK": "a zip archive without a first line",
+    b"\xef\xbb\xbf#!": "a script behind a byte order mark (EF BB BF)",
+    b"<": "a page of HTML or XML, perhaps of a failed download",
+}
 
 _WORD_END = re.compile(rb"[ \t\0]")
+
 _DEFAULT_PATH = "/bin:/usr/bin"
-"""Where execvp(3) searches when there is no PATH."""
+"""Where execvp(3) searches if there is no PATH."""
 
 _OPTIONS = "0ivu:C:S:"
 _LONG_OPTIONS = ("ignore-environment", "null", "debug", "unset=", "chdir=", "split-string=")
-"""Options of GNU's env; of a line with another one nobody knows what it means."""
+"""Options of GNU's env. With any other option a line's meaning is not known."""
 
 _UNSET_PATH = (("-u", "PATH"), ("--unset", "PATH"))
 
 
+def read_head(path: Path) -> bytes:
+    """Return the bytes that the kernel looks at first. Raises OSError."""
+    with path.open("rb", buffering=0) as file:
+        return file.read(HEAD)
+
+
+def describe_unknown(head: bytes) -> str:
+    """Say what a file is that can be neither run nor loaded."""
+    for magic, what in _FORMATS.items():
+        if head.startswith(magic):
+            return f"{what}: it begins with {head[:SHOWN]!r}"
+    if head.startswith(MARK):
+        return "a script, not a shared library"
+    if head.lstrip().startswith(MARK):
+        return "a script whose #! is not its first two bytes"
+    if not head:
+        return "an empty file"
+    return f"neither an ELF file nor a script with #!: it begins with {head[:SHOWN]!r}"
+
+
+def why_unusable(path: Path) -> str:
+    """Say why nothing can be run by this path; empty if it looks as if it could. Raises OSError."""
+    try:
+        there = path.exists()
+    except PermissionError:
+        return "leads through a directory that this user may not search"
+    if not there:
+        return "leads nowhere" if path.is_symlink() else "is not there"
+    if not path.is_file():
+        return "is not a file"
+    if not may_run_from(path):  # first: access() would say no as well, whatever the mode
+        return "is on a file system mounted noexec"
+    return "" if os.access(path, os.X_OK, effective_ids=True) else "is not executable"
+
+
 @dataclass(frozen=True, slots=True)
 class FirstLine:
-    """The interpreter's path and its one argument; or problem, and then neither counts.
+    """The interpreter's path and its one argument. With a problem, neither counts.
 
-    cr: the line ends with CR LF, and the CR is part of one of the two.
+    cr: the line ends with CR LF, and the CR is part of the path or of the argument.
     """
 
     interpreter: str = ""
@@ -44,7 +103,7 @@ class FirstLine:
 
 
 def first_line(head: bytes) -> FirstLine:
-    """What the kernel reads from a file that begins with #!; head is its first HEAD bytes."""
+    """Return what the kernel reads from a file that begins with #!. head: its first HEAD bytes."""
     head = head[:HEAD]
     line, end, _ = head.removeprefix(MARK).partition(b"\n")
     line = line.lstrip(b" \t")
@@ -61,46 +120,49 @@ def first_line(head: bytes) -> FirstLine:
 
 
 def resolve(path: Path, environment: Mapping[str, str]) -> tuple[str, Path | None]:
-    """From script to interpreter until one is ELF: the way there, and that one if it is readable.
+    """Follow a script from interpreter to interpreter until one is ELF.
 
-    environment is what the script is to be started with. Raises Refuted and OSError.
+    Returns the way there as text, and the ELF file, or None if it cannot be read. environment is
+    what the script will be started with. Raises CheckFailed and OSError.
     """
     chain = []
     for _ in range(MAX_INTERPRETERS):
         path = _next(path, environment)
         chain.append(str(path))
         try:
-            first = head(path)
+            first = read_head(path)
         except OSError:
             return " -> ".join(chain), None
         if first.startswith(MAGIC):
             return " -> ".join(chain), path
         if not first.startswith(MARK):
-            raise Refuted(f"{' -> '.join(chain)}: {strange(first)}", "name a program behind #!")
-    raise Refuted(f"{' -> '.join(chain)}: too many scripts", "name a program behind #!")
+            found = f"{' -> '.join(chain)}: {describe_unknown(first)}"
+            raise CheckFailed(found, "name a program behind #!")
+    raise CheckFailed(f"{' -> '.join(chain)}: too many scripts", "name a program behind #!")
 
 
 def _next(path: Path, environment: Mapping[str, str]) -> Path:
-    line = first_line(head(path))
+    """Return the program that runs this script."""
+    line = first_line(read_head(path))
     full = "write #! and the full path of an interpreter"
     if line.problem:
-        raise Refuted(f"{path}: {line.problem}", full)
+        raise CheckFailed(f"{path}: {line.problem}", full)
     if line.cr:
         word = os.fsencode(line.argument or line.interpreter)
-        raise Refuted(
+        raise CheckFailed(
             f"the first line ends with CR LF, and CR is part of its last word: {word!r}",
             f"write lines with LF alone: sed -i 's/\\r$//' {shlex.quote(str(path))}",
         )
     target = Path(line.interpreter)
     if not target.is_absolute():
-        raise Refuted(f"{line.interpreter} is no full path", full)
-    if problem := unusable(target):
-        raise Refuted(f"{target} {problem}", "install it, or write the right path behind #!")
+        raise CheckFailed(f"{line.interpreter} is not a full path", full)
+    if problem := why_unusable(target):
+        raise CheckFailed(f"{target} {problem}", "install it, or write the right path behind #!")
     search = env_search(line, environment)
     if search is None:
         return target
     if not search.found:
-        raise Refuted(
+        raise CheckFailed(
             f"env finds no {search.program!r}; its PATH is {search.path}",
             search.hint or "install it there, or write its full path behind #!",
         )
@@ -109,7 +171,7 @@ def _next(path: Path, environment: Mapping[str, str]) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class EnvSearch:
-    """What env(1) does: it looks for program in the directories of path; found is "" if in none."""
+    """env(1) looks for `program` in the directories of `path`. `found` is empty if none has it."""
 
     program: str
     path: str
@@ -118,9 +180,10 @@ class EnvSearch:
 
 
 def env_search(line: FirstLine, environment: Mapping[str, str]) -> EnvSearch | None:
-    """The program that a first line asks env(1) for; None if it does not ask env, or nobody knows.
+    """Return the search that a first line asks env(1) for.
 
-    Only the first line is looked at: without a program on it env would run the script's own path.
+    None if the line does not ask env, if it names no program (env would then run the script's own
+    path), or if its meaning is not known here.
     """
     if os.path.basename(line.interpreter) != "env" or not line.argument:
         return None
@@ -145,7 +208,7 @@ def env_search(line: FirstLine, environment: Mapping[str, str]) -> EnvSearch | N
 
 
 def _env_words(words: list[str]) -> tuple[list[tuple[str, str]], list[str]]:
-    """The options that env sees, and what follows them; -S is replaced by the words that it has."""
+    """Return env's options and the words after them, with -S replaced by the words in it."""
     found, rest = getopt.getopt(words, _OPTIONS, _LONG_OPTIONS)
     for number, (name, value) in enumerate(found):
         if name in ("-S", "--split-string"):

@@ -1,13 +1,15 @@
-"""What can be told of a plugin's file without starting it: one check for each reason not to start.
+"""Checks on a plugin's file without starting it: one for each reason why it might not start.
 
-These explain; whether the plugin starts is decided by starting it (diagnose.py). So a check is
-wrong on the side of ok where systems differ.
+They explain. Whether the plugin starts is found out by starting it (start.py). So where systems
+differ, a check rather passes than fails.
 """
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from transportlab.host.discovery import may_run_from
+from transportlab.host.inspection.check import Check, CheckFailed, Status
 from transportlab.host.inspection.elf import (
     FIXED_PROGRAM,
     MAGIC,
@@ -16,44 +18,45 @@ from transportlab.host.inspection.elf import (
     ElfError,
     parse_file,
 )
-from transportlab.host.inspection.findings import (
+from transportlab.host.inspection.libraries import find_libraries
+from transportlab.host.inspection.script import (
     MARK,
-    Check,
-    Refuted,
-    Status,
-    head,
-    strange,
-    unusable,
+    describe_unknown,
+    read_head,
+    resolve,
+    why_unusable,
 )
-from transportlab.host.inspection.libraries import needs
-from transportlab.host.inspection.script import resolve
 
 FILE_CHECKS = ("mount", "format", "interpreter", "machine", "loader", "libraries")
 """The checks of this module, in their order."""
 
 
-def examine(
+def check_file(
     path: Path, *, library: bool, environment: Mapping[str, str], ran: bool = False
 ) -> list[Check]:
-    """The checks of this module on the plugin's file; environment is what it is to run with.
+    """Make all FILE_CHECKS on the plugin's file. environment is what it will run with.
 
     ran: the kernel has started it, whatever became of it then.
     """
-    subject = _Subject(path, library, environment, ran)
+    file = _File(path, library, environment, ran)
     checks = []
     for name in FILE_CHECKS:
         try:
-            found = getattr(subject, name)()
+            found = getattr(file, name)()
             checks.append(Check(name, Status.OK if found else Status.NOT_REACHED, found))
-        except Refuted as refuted:
-            checks.append(Check(name, Status.FAILED, refuted.found, refuted.action))
+        except CheckFailed as failed:
+            checks.append(Check(name, Status.FAILED, failed.found, failed.action))
         except OSError as error:
             checks.append(Check(name, Status.NOT_REACHED, f"cannot be read: {error.strerror}"))
     return checks
 
 
-class _Subject:
-    """A file under examination. Each check says what it found, nothing if it was not reached."""
+class _File:
+    """A file under examination. There is a method for each check, called in their order.
+
+    A check returns what it found, or an empty text if there is nothing to look at. It raises
+    CheckFailed or OSError. It may note what later checks need: which ELF file runs in the end.
+    """
 
     def __init__(
         self, path: Path, library: bool, environment: Mapping[str, str], ran: bool
@@ -63,7 +66,7 @@ class _Subject:
         self._environment = environment
         self._ran = ran
         self._binary: Path | None = None
-        """The ELF file that runs in the end: the plugin's own, or that of its interpreter."""
+        """The ELF file that runs in the end: the plugin's own, or its interpreter's."""
         self._elf: Elf | None = None
         self._script = False
 
@@ -71,14 +74,14 @@ class _Subject:
         return _mount(self._path)
 
     def format(self) -> str:
-        first = head(self._path)
+        first = read_head(self._path)
         if first.startswith(MARK) and not self._library:
             self._script = True
             line = first.partition(b"\n")[0].rstrip(b"\r")
             return f"a script: {line.decode('utf-8', 'backslashreplace')}"
         if not first.startswith(MAGIC):
-            raise Refuted(
-                strange(first),
+            raise CheckFailed(
+                describe_unknown(first),
                 "install the plugin's own file, built for this system; a script's first bytes are"
                 " #! and the full path of its interpreter",
             )
@@ -102,11 +105,11 @@ class _Subject:
         here = parse_file(Path("/proc/self/exe"))
         if self._elf.runs_on(here):
             return self._of(self._elf.name)
-        if self._ran and not self._script:  # as 32 bits on 64, or by binfmt_misc
+        if self._ran and not self._script:  # a 32-bit program on 64 bits, or by binfmt_misc
             return f"{self._elf.name}, which runs here"
         built = self._elf.name
-        self._elf = None  # what it needs besides is nothing to look for here
-        raise Refuted(
+        self._elf = None  # what else it needs cannot be looked for here
+        raise CheckFailed(
             self._of(f"built for {built}; this host is {here.name}"),
             "install the build for this machine",
         )
@@ -117,8 +120,8 @@ class _Subject:
         name = self._elf.interpreter
         if not name:
             return "the host loads it" if self._library else self._of("a static program")
-        if problem := unusable(Path(name)):
-            raise Refuted(
+        if problem := why_unusable(Path(name)):
+            raise CheckFailed(
                 self._of(f"its program loader {name} {problem}"),
                 "it was built for another system (another libc, say): install the build for this"
                 " one, or a static one",
@@ -128,14 +131,14 @@ class _Subject:
     def libraries(self) -> str:
         if self._elf is None or self._binary is None:
             return ""
-        needed = needs(self._binary, self._elf, self._environment)
-        if self._library:  # what is in the process already need not be found again
+        needed = find_libraries(self._binary, self._elf, self._environment)
+        if self._library:  # what its process has loaded already need not be found again
             own = Path("/proc/self/exe").resolve()
-            for name in needs(own, parse_file(own), os.environ).found:
+            for name in find_libraries(own, parse_file(own), os.environ).found:
                 needed.missing.pop(name, None)
         if needed.missing:
             texts = [f"{name}, which {user.name} needs" for name, user in needed.missing.items()]
-            raise Refuted(
+            raise CheckFailed(
                 self._of(f"not found: {'; '.join(texts)}"),
                 "install the package that has it, or put it where the loader looks (ldconfig); a"
                 " plugin gets LD_LIBRARY_PATH only if CRONIX_PLUGIN_ENV names it",
@@ -150,8 +153,8 @@ def _mount(path: Path) -> str:
     place = path.resolve()
     while not place.is_mount():
         place = place.parent
-    if os.statvfs(path).f_flag & os.ST_NOEXEC:
-        raise Refuted(
+    if not may_run_from(path):
+        raise CheckFailed(
             f"{place} is mounted noexec: nothing on it may run",
             f"install the plugin elsewhere, or: mount -o remount,exec {place}",
         )
@@ -162,18 +165,20 @@ def _parsed(path: Path) -> Elf:
     try:
         return parse_file(path)
     except ElfError as error:
-        raise Refuted(f"a damaged ELF file: {error}", "install it again") from error
+        raise CheckFailed(f"a damaged ELF file: {error}", "install it again") from error
 
 
 def _form(elf: Elf, library: bool) -> str:
-    """What kind of ELF file it is, if it is the kind that is wanted."""
+    """Return what kind of ELF file it is. Raises CheckFailed if it is not the kind wanted."""
     if elf.kind in NOT_TO_RUN:
-        raise Refuted(NOT_TO_RUN[elf.kind], "install the plugin's linked program")
+        raise CheckFailed(NOT_TO_RUN[elf.kind], "install the plugin's linked program")
     if library and (elf.interpreter or elf.kind == FIXED_PROGRAM):
-        raise Refuted("a program, not a shared library", "a program's name has no .so: rename it")
-    # A static program needs nothing, as may a library; but it has a place to begin.
+        raise CheckFailed(
+            "a program, not a shared library", "a program's name has no .so: rename it"
+        )
+    # A static program needs no libraries. Nor does every library, but a program has an entry.
     if not library and not elf.interpreter and (elf.needed or not elf.entry):
-        raise Refuted(
+        raise CheckFailed(
             "a shared library, not a program",
             "name it cronix-backend-NAME.so; the transports for libraries reach it then",
         )

@@ -1,5 +1,6 @@
 """Files that cannot run, each real: the check that names the reason, and the start that agrees."""
 
+import shutil
 import struct
 import subprocess
 import sys
@@ -9,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from transportlab.host.inspection.checks import FILE_CHECKS, examine
+from transportlab.host.inspection.check import Check, Status
 from transportlab.host.inspection.elf import parse_file
-from transportlab.host.inspection.findings import Check, Status
-from transportlab.host.inspection.libraries import needs
+from transportlab.host.inspection.file_checks import FILE_CHECKS, check_file
+from transportlab.host.inspection.libraries import find_libraries
 from transportlab.sdk.library_worker import library_transport
 
 PYTHON = Path(sys.executable).resolve()
@@ -25,7 +26,7 @@ Unprivileged = Callable[[], AbstractContextManager[None]]
 
 
 def examined(path: Path) -> dict[str, Check]:
-    found = examine(path, library=False, environment={"PATH": "/bin"})
+    found = check_file(path, library=False, environment={"PATH": "/bin"})
     assert [check.name for check in found] == list(FILE_CHECKS)
     return {check.name: check for check in found}
 
@@ -50,6 +51,25 @@ OTHER_MACHINE = patched(18, struct.pack("=H", 22))
 
 # ---- the format
 
+FORMATS = [
+    (b"", "an empty file"),
+    (b"MZ\x90\0", "a Windows program"),
+    (b"\xcf\xfa\xed\xfe\7", "a macOS program"),
+    (b"\x1f\x8b\x08", "a gzip archive"),
+    (b"PK\3\4", "a zip archive"),
+    (b"<!DOCTYPE html>", "a page of HTML"),
+    (b"\xef\xbb\xbf#!/bin/sh\n", "byte order mark"),
+    (b"\n#!/bin/sh\n", "not its first two bytes"),
+    (b"echo hello\n", "neither an ELF file nor a script with #!: it begins with b'echo hello\\n'"),
+]
+
+
+@pytest.mark.parametrize(("data", "words"), FORMATS, ids=[words for _, words in FORMATS])
+def test_what_is_neither_program_nor_script_is_named(
+    put: Put, failing: Failing, data: bytes, words: str
+) -> None:
+    assert words in failing(put(data), "format", "start")["format"].found
+
 
 @pytest.mark.parametrize(
     ("data", "words"),
@@ -67,7 +87,7 @@ def test_an_elf_file_that_cannot_run_is_told(
 
 def library_file() -> Path:
     """A real library that is no plugin, and no program either, as glibc's own is."""
-    for path in needs(PYTHON, parse_file(PYTHON), {}).found.values():
+    for path in find_libraries(PYTHON, parse_file(PYTHON), {}).found.values():
         elf = parse_file(path)
         if elf.needed and not elf.interpreter:
             return path
@@ -198,6 +218,40 @@ def test_a_damaged_interpreter_is_told(put: Put) -> None:
     found = examined(put(f"#!{interpreter}\n"))
     assert found["interpreter"].status is Status.FAILED
     assert found["interpreter"].found.startswith("a damaged ELF file")
+
+
+# ---- the mount
+
+MOUNTED = """
+mount -t tmpfs -o mode=755 tmpfs "$1" && cp "$3" "$1/cronix-backend-on" && cp /bin/sh "$1/sh" &&
+mount -o remount,bind,noexec "$1" && exec "$2" -c "$4" "$1/cronix-backend-on" "$3"
+"""
+SHOWN = """
+import sys
+from transportlab.host.inspection.diagnose import diagnose
+for path in sys.argv[1:]:
+    found = diagnose(path)
+    start = next(check.found for check in found.checks if check.name == "start")
+    print(found.cause.found, start.partition(":")[0], dict(found.refused), sep=" | ")
+"""
+
+
+def test_a_mount_that_lets_nothing_run_is_told_of_plugin_and_interpreter(
+    put: Put, tmp_path: Path
+) -> None:
+    wanted = [shutil.which("unshare") or "unshare", "--user", "--map-root-user", "--mount"]
+    try:
+        subprocess.run([*wanted, "true"], capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("not run: this machine gives no mount namespace")
+    (place := tmp_path / "mount").mkdir()
+    script = put(f"#!{place}/sh\n")
+    words = ["sh", "-c", MOUNTED, "sh", str(place), sys.executable, str(script), SHOWN]
+    done = subprocess.run([*wanted, *words], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [
+        f"{place} is mounted noexec: nothing on it may run | E-NOEXEC | {{}}",
+        f"{place}/sh is on a file system mounted noexec | E-START | {{}}",
+    ]
 
 
 # ---- what may be run but not read
