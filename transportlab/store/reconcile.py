@@ -33,6 +33,7 @@ from transportlab.model import MAX_SCHEDULES, Entry, Op, OpKind
 from transportlab.store.base import Express, Snapshot, by_job, is_hash, is_name
 
 _OP_ORDER = {kind: position for position, kind in enumerate(OpKind)}
+"""OpKind declares its members in the order of P-PLAN-3."""
 
 
 def content(entry: Entry) -> tuple[str, str, int, str, str, str]:
