@@ -1,6 +1,7 @@
-"""The command: see the package."""
+"""The command `python -m bench.faults`: see the package."""
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,13 +14,13 @@ from bench.faults.table import is_late, is_left, is_lost, page, report_is_true, 
 from transportlab.evidence.run.progress import progress
 
 RUNS_DEFAULT = 1
-"""Of a fault at the stop, with the bounds that a host has unless it is told otherwise."""
+"""How many runs with the default bounds a fault at the stop gets besides those with short ones."""
 
 Part = tuple[Fault, Column, str, list[int]]
 
 
 def parts(record: Record, cells: Sequence[tuple[Fault, Column]], runs: int) -> list[Part]:
-    """The runs that are not in the file yet, by cell and bounds."""
+    """Return the runs that are not in the file yet, by cell and bounds."""
     found = []
     for fault, column in cells:
         wanted = {"short": runs}
@@ -35,7 +36,7 @@ def parts(record: Record, cells: Sequence[tuple[Fault, Column]], runs: int) -> l
 
 
 def run(options: argparse.Namespace, record: Record, campaign: Campaign) -> int:
-    """Run what is missing; how many runs were not as they should be."""
+    """Make the missing runs. Returns how many had a problem."""
     bad = 0
     todo = parts(record, chosen(options.fault, options.transport), options.runs)
     with progress([fault.name for fault, _, _, _ in todo]) as tell:
@@ -44,15 +45,15 @@ def run(options: argparse.Namespace, record: Record, campaign: Campaign) -> int:
             cell = record.cell(fault, column)
             cell["not_run"] = campaign.not_run(fault, column)
             if not cell["not_run"]:
-                for met in campaign.cell(fault, column, numbers, bounds):
-                    record.add(cell, met)
-                    bad += tell_bad(cell, column)
+                for result in campaign.run_cell(fault, column, numbers, bounds):
+                    record.add(cell, result)
+                    bad += report_problems(cell, column)
             record.write()
     return bad
 
 
-def tell_bad(cell: Cell, column: Column) -> bool:
-    """Say what is wrong with a cell's last run, if something is."""
+def report_problems(cell: Cell, column: Column) -> bool:
+    """Print the problems of a cell's last run to stderr. Returns whether it had any."""
     last = cell["runs"][-1]
     wrong = []
     if is_lost(last) and not column.in_host:
@@ -71,16 +72,28 @@ def tell_bad(cell: Cell, column: Column) -> bool:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """1 if a run was not as it should be; the file has it all the same."""
+    """Return 1 if a run had a problem. The file has that run all the same."""
     parser = argparse.ArgumentParser("bench.faults", description="A campaign of faults.")
     titles = ", ".join(column.title for column in columns())
-    parser.add_argument("--runs", type=int, default=20, help="of each cell; 0: the table alone")
-    parser.add_argument("--transport", action="append", default=[], help=f"of {titles}")
-    parser.add_argument("--fault", action="append", default=[], help="by its name; see --list")
+    parser.add_argument(
+        "--runs", type=int, default=20, help="runs of each cell; 0: only write the table"
+    )
+    parser.add_argument(
+        "--transport", action="append", default=[], help=f"only this column: {titles}"
+    )
+    parser.add_argument(
+        "--fault", action="append", default=[], help="only this fault, by its name; see --list"
+    )
     parser.add_argument("--list", action="store_true", help="print the faults")
     parser.add_argument("--out", type=Path, default=Path("evidence/faults.json"))
-    parser.add_argument("--take", type=Path, action="append", default=[], help="a part's file")
-    parser.add_argument("--write", type=Path, help="the page with the table")
+    parser.add_argument(
+        "--take",
+        type=Path,
+        action="append",
+        default=[],
+        help="take in a file that another part of the campaign wrote",
+    )
+    parser.add_argument("--write", type=Path, help="write the table into this page")
     options = parser.parse_args(arguments)
     if options.list:
         print("\n".join(f"{found.name:18} {found.point}: {found.title}" for found in FAULTS))
@@ -89,6 +102,10 @@ def main(arguments: Sequence[str]) -> int:
         chosen(options.fault, options.transport)
         if options.write:
             page(options.write.read_text(), EMPTY)
+        if options.write and not options.runs and not options.take:
+            # The file is shown as it is, whatever sources wrote it.
+            write_page(options.write, json.loads(options.out.read_text()))
+            return 0
     except (KeyError, ValueError, OSError) as error:
         parser.error(str(error))
     bad = 0
@@ -109,7 +126,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 EMPTY = {"cells": [], "commit": "", "dirty": False, "memory": "", "in_host": []}
-"""What a document must have to be shown, to try the page before the runs are made."""
+"""The least document that can be shown: to check the page before the runs are made."""
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

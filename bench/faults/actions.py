@@ -1,4 +1,4 @@
-"""What a misbehaving plugin does, wherever it does it: to itself, to its wire, to the machine."""
+"""What a misbehaving plugin can do: to itself, to its wire, to the machine."""
 
 import os
 import signal
@@ -12,42 +12,42 @@ from typing import NoReturn
 
 ENV_FAULT = "TL_FAULT"
 ENV_GROUP = "TL_MEMORY_GROUP"
-"""Directory of a memory control group that is small; empty where there can be none."""
+"""The directory of a small memory control group; empty if there can be none."""
 
 LAST_WORDS = "boom: missing libfoo"
 GARBAGE = b"~~ this is no answer ~~\r\n\r\n" * 10
-"""No framing takes it for its own: as a frame of HTTP/2 it would be one of 8 MB, which none may be.
-What begins like a smaller one is waited for, until the deadline."""
+"""Bytes that no framing accepts. Read as HTTP/2 they announce a frame of 8 MB, which is too long. A
+shorter one would be waited for until the deadline."""
 
 LIMIT = 256 << 20
-"""Bytes that are taken until the kernel says no; the group has a fraction of it."""
+"""How many bytes take_memory() takes at most. The group has a fraction of it."""
 
 
 def named(*names: str) -> bool:
-    """Whether the fault of this process is one of these."""
+    """Return whether the fault of this process is one of these."""
     return os.environ.get(ENV_FAULT, "") in names
 
 
 def hang() -> NoReturn:
-    """Honour nothing."""
+    """Do nothing, for ever."""
     while True:
         time.sleep(60)
 
 
 def last_words(status: int) -> NoReturn:
-    """A word on stderr, and the end."""
+    """Write LAST_WORDS to stderr and exit."""
     os.write(2, f"{LAST_WORDS}\n".encode())
     os._exit(status)
 
 
 def die(number: signal.Signals) -> NoReturn:
-    """By a signal, which may take a moment to come."""
+    """Send this process a signal, and wait for it."""
     os.kill(os.getpid(), number)
     hang()
 
 
 def take_memory() -> NoReturn:
-    """All there is. Without a control group RLIMIT_AS is the bound, and MemoryError its end."""
+    """Take memory until the kernel kills. Without a group, RLIMIT_AS makes it a MemoryError."""
     group = os.environ.get(ENV_GROUP, "")
     if group:
         Path(group, "cgroup.procs").write_text(str(os.getpid()))
@@ -57,16 +57,16 @@ def take_memory() -> NoReturn:
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (used + (LIMIT >> 3), resource.RLIM_INFINITY))
     taken = [bytearray(b"x" * (1 << 20)) for _ in range(LIMIT >> 20)]
-    raise AssertionError(f"{len(taken)} MiB were to be had")
+    raise AssertionError(f"{len(taken)} MiB could be taken")
 
 
 def wires() -> Iterator[int]:
-    """The descriptors on which the host is reached: sockets, and the pipe that was stdout."""
+    """Yield the descriptors that lead to the host: sockets, and the pipe that was stdout."""
     pipes: dict[int, list[int]] = {}
     for fd in map(int, os.listdir("/proc/self/fd")):
         try:
             found = os.fstat(fd)
-        except OSError:  # the one of the listing
+        except OSError:  # the descriptor of the listing itself
             continue
         if stat.S_ISSOCK(found.st_mode):
             yield fd
@@ -80,7 +80,7 @@ def wires() -> Iterator[int]:
 
 
 def close_wires() -> NoReturn:
-    """The host sees the end of the connection, and of this process nothing."""
+    """Close every connection to the host, and go on running."""
     nothing = os.open(os.devnull, os.O_RDWR)
     for fd in list(wires()):
         if stat.S_ISSOCK(os.fstat(fd).st_mode):
@@ -95,7 +95,7 @@ def close_wires() -> NoReturn:
 
 
 def answer_garbage() -> NoReturn:
-    """On everything that leads to the host."""
+    """Write GARBAGE on everything that leads to the host."""
     for fd in wires():
         try:
             os.write(fd, GARBAGE)
@@ -105,30 +105,30 @@ def answer_garbage() -> NoReturn:
 
 
 def leave_child(own_session: bool) -> None:
-    """Another program, which keeps stderr."""
+    """Start another program that keeps stderr open."""
     subprocess.Popen(["sleep", "600"], stdin=subprocess.DEVNULL, start_new_session=own_session)
 
 
 def die_with_heir() -> NoReturn:
-    """A copy of this process keeps every descriptor that it has, the wire's among them."""
+    """Exit, but leave a copy of this process that keeps every descriptor, also the wire's."""
     if os.fork() == 0:
         hang()
     last_words(3)
 
 
 def refuse_to_end(by_sigterm: bool) -> None:
-    """The process does not exit, once it wants to."""
+    """Hang when the process wants to exit."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL if by_sigterm else signal.SIG_IGN)
     hang()
 
 
 def panic() -> NoReturn:
-    """A bug."""
+    """Raise what a bug would raise."""
     raise RuntimeError("the fault was asked for")
 
 
 def fill_disk(ballast: Path) -> None:
-    """With a file, until nothing goes into it any more."""
+    """Write to a file until the disk is full."""
     with open(ballast, "wb", buffering=0) as file:
         try:
             while True:

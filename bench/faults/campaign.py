@@ -1,7 +1,7 @@
-"""Runs the hosts, one after the other, and takes down what became of them.
+"""Runs the hosts one after the other, and records what became of them.
 
-A host that a fault takes along is what a run has found as well: its end is seen here, and the file
-that it leaves is judged here.
+A fault may end the host itself. Then its end is seen here, and the crontab that it leaves is judged
+here.
 """
 
 import os
@@ -18,11 +18,11 @@ from bench.faults.disk import MemoryGroup, own_mounts
 from bench.faults.hosts import Host
 from bench.faults.leftovers import ENV_MARK, marked
 from bench.faults.state import States
-from bench.faults.trial import Job, Met
+from bench.faults.trial import Job, RunResult
 
 
 class Campaign:
-    """A context manager: it owns the plugins, the folder and the memory group of its hosts."""
+    """Owns the plugins, the directory and the memory group of its hosts. A context manager."""
 
     def __init__(self) -> None:
         self._stack = ExitStack()
@@ -40,36 +40,36 @@ class Campaign:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def not_run(self, found: Fault, column: Column) -> str:
-        """Why a cell cannot be had here; empty if it can."""
+    def not_run(self, fault: Fault, column: Column) -> str:
+        """Say why a cell cannot be run here; empty if it can."""
         if column.library and self._artifacts.missing:
             return f"not run: {self._artifacts.missing}"
-        if found.full and self._mounts is None:
+        if fault.full and self._mounts is None:
             return "not run: this machine gives no mount namespace"
-        return not_applicable(found, column)
+        return not_applicable(fault, column)
 
-    def cell(
-        self, found: Fault, column: Column, numbers: Sequence[int], bounds: str = "short"
-    ) -> Iterator[Met]:
-        """What each run has met. A host that has gone is followed by another."""
+    def run_cell(
+        self, fault: Fault, column: Column, numbers: Sequence[int], bounds: str = "short"
+    ) -> Iterator[RunResult]:
+        """Yield the result of each run of a cell. If a host is lost, another one goes on."""
         left = list(numbers)
-        limit = control_limit(found, BOUNDS[bounds]) + BOUNDS[bounds].limit
+        limit = control_limit(fault, BOUNDS[bounds]) + BOUNDS[bounds].limit
         with tempfile.TemporaryDirectory(prefix="c", dir=self._folder) as place:
             folder = Path(place, "f")
             folder.mkdir()
             plugin = str(self._artifacts.of(column))
-            job = Job(found.name, column.transport, plugin, str(folder), left, bounds)
+            job = Job(fault.name, column.transport, plugin, str(folder), left, bounds)
             while left:
                 environment = self._environment(place)
-                host = Host(replace(job, runs=left), place, environment, self._prefix(found))
-                for met in host.runs(limit):
-                    left = [number for number in left if number != met.run]
-                    if not met.state:
-                        self._after_death(job, met, place)
-                    yield met
+                host = Host(replace(job, runs=left), place, environment, self._prefix(fault))
+                for result in host.runs(limit):
+                    left = [number for number in left if number != result.run]
+                    if not result.state:
+                        self._after_death(job, result, place)
+                    yield result
 
-    def _prefix(self, found: Fault) -> list[str]:
-        return self._mounts or [] if found.full else []
+    def _prefix(self, fault: Fault) -> list[str]:
+        return self._mounts or [] if fault.full else []
 
     def _environment(self, place: str) -> dict[str, str]:
         allowed = f"TL_FAULT,{ENV_GROUP},{ENV_MARK},PYTHONPATH"
@@ -82,13 +82,13 @@ class Campaign:
             ENV_MARK: place,
         }
 
-    def _after_death(self, job: Job, met: Met, place: str) -> None:
-        """The file that a dead host has left, and what a host after it makes of it."""
-        met.state, met.done = self._states.judge(job.crontab.read_bytes())
-        met.left = {"process": len(found)} if (found := marked(place)) else {}
-        met.files = tuple(
+    def _after_death(self, job: Job, result: RunResult, place: str) -> None:
+        """Judge the crontab that a dead host left, and what the next host makes of it."""
+        result.state, result.done = self._states.judge(job.crontab.read_bytes())
+        result.left = {"process": len(found)} if (found := marked(place)) else {}
+        result.files = tuple(
             f.name for f in Path(place).rglob("*") if f.is_file() and f != job.crontab
         )
-        met.left |= {"files": len(met.files)} if met.files else {}
+        result.left |= {"files": len(result.files)} if result.files else {}
         again = Host(replace(job, runs=[]), place, self._environment(place), [])
-        met.converged = again.converged()
+        result.converged = again.converged()

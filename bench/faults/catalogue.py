@@ -1,7 +1,7 @@
-"""The faults: where each strikes, what it does there, and what does not apply to it.
+"""The faults: where in a session each one strikes, what it does there, and where it does not apply.
 
-A fault strikes at a point of a session's life. The host's bounds are short here, so that many runs
-take minutes; a few runs more are made with the bounds that a host has unless it is told otherwise.
+The host has short bounds here, so that many runs take minutes. A few more runs use a host's default
+bounds.
 """
 
 from dataclasses import dataclass
@@ -11,16 +11,16 @@ CALL = 0.3
 """Deadline of the calls that a fault strikes, in seconds."""
 
 MARGIN = 1.0
-"""What a call may take beyond its deadline until the host has control again."""
+"""How long after a call's deadline the host must have control again, in seconds."""
 
 SHORT_CLOSE, SHORT_STOP = 0.3, 1.2
-"""Bounds of CloseSession and of the ladder after it, in seconds, for the many runs."""
+"""Short bounds of CloseSession and of the ladder after it, in seconds."""
 
 STOP_BOUND = 5.0
-"""What a stop may take in all with the host's own bounds, which are 1 s and 4 s."""
+"""What a stop may take in all with the default bounds, which are 1 s and 4 s."""
 
 SHORT_START = 0.5
-"""Bound of the handshake and of OpenSession where a fault makes the host wait for either."""
+"""Bound of the handshake and of OpenSession if a fault makes the host wait for it, in seconds."""
 
 
 class Point(StrEnum):
@@ -40,10 +40,12 @@ EXIT = "a library has no exit of its own"
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One way to misbehave. no_library and no_worker: why there is none such, if so.
+    """One way to misbehave.
 
-    hangs: the call runs into its deadline. full: the crontab is on a disk of its own that fills.
-    leaves: what one of is left behind, by its kind in a Census; empty if nothing is.
+    hangs: the call runs into its deadline.
+    no_library, no_worker: why there is no such fault in a library, or in a library in a worker.
+    full: the crontab is on a small disk, which fills.
+    leaves: the kind of thing (in a Census) of which it leaves one behind; empty if it leaves none.
     """
 
     name: str
@@ -92,21 +94,21 @@ FAULTS = (
 )  # fmt: skip
 
 
-def fault(name: str) -> Fault:
-    """The fault of that name; KeyError if there is none."""
-    return {found.name: found for found in FAULTS}[name]
+def fault_named(name: str) -> Fault:
+    """Return the fault of that name. Raises KeyError."""
+    return {fault.name: fault for fault in FAULTS}[name]
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What the host is told, in seconds, and what its stop may take with that."""
+    """The bounds that a host is given for CloseSession and for the ladder, in seconds."""
 
     close: float
     stop: float
 
     @property
     def limit(self) -> float:
-        """Until when a stop must be over: its steps, and a margin of the size of the real one."""
+        """How long a whole stop may take: its steps, and a margin."""
         return (
             max(self.close + self.stop, STOP_BOUND)
             if self == DEFAULT
@@ -117,15 +119,15 @@ class Bounds:
 SHORT = Bounds(SHORT_CLOSE, SHORT_STOP)
 DEFAULT = Bounds(1.0, 4.0)
 BRIEF = Bounds(0.1, 0.4)
-"""Of the tests: what is left behind does not depend on how long a stop may take."""
+"""For tests: what is left behind does not depend on how long a stop may take."""
 
 BOUNDS = {"short": SHORT, "default": DEFAULT, "brief": BRIEF}
 
 
-def control_limit(found: Fault, bounds: Bounds) -> float:
-    """Until when the host must have control after the fault has struck, in seconds."""
-    if found.point is Point.STOP:
+def control_limit(fault: Fault, bounds: Bounds) -> float:
+    """Return how long after a fault's strike the host must have control again, in seconds."""
+    if fault.point is Point.STOP:
         return bounds.limit
-    if found.point in (Point.START, Point.OPEN):  # a start that fails also stops the plugin
+    if fault.point in (Point.START, Point.OPEN):  # a start that fails also stops the plugin
         return SHORT_START + MARGIN + bounds.limit
     return CALL + MARGIN

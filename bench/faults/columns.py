@@ -1,7 +1,4 @@
-"""The ways to reach the plugin that the campaign compares, and the plugin for each.
-
-Every transport that reaches a plugin is one, and a library in a worker is one more.
-"""
+"""The columns of the campaign: the ways to reach a plugin, and the misbehaving plugin for each."""
 
 import subprocess
 import sys
@@ -9,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.faults.catalogue import FAULTS, Fault, fault
+from bench.faults.catalogue import FAULTS, Fault, fault_named
 from transportlab.channel import EndpointKind
 from transportlab.registry import load_transport, transport_names
 
@@ -25,7 +22,7 @@ main()
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One way to reach the plugin: title, transport, and whether a library is the plugin."""
+    """One way to reach the plugin. library: the plugin is a shared library."""
 
     title: str
     transport: str
@@ -38,7 +35,7 @@ class Column:
 
 
 def columns() -> list[Column]:
-    """Every transport that reaches a plugin, and a library in a worker."""
+    """Return one column for each transport to a plugin, and one for a library in a worker."""
     programs = transport_names(EndpointKind.SOCKET, EndpointKind.STDIO)
     libraries = transport_names(EndpointKind.LIBRARY)
     pipe = transport_names(EndpointKind.STDIO)[0]
@@ -49,15 +46,15 @@ def columns() -> list[Column]:
     ]
 
 
-def not_applicable(found: Fault, column: Column) -> str:
-    """Why there is no such fault in this column; empty if there is."""
+def not_applicable(fault: Fault, column: Column) -> str:
+    """Say why there is no such fault in this column; empty if there is."""
     if not column.library:
         return ""
-    return found.no_library if column.in_host else found.no_worker
+    return fault.no_library if column.in_host else fault.no_worker
 
 
 class Artifacts:
-    """The misbehaving plugin as a program and, where one can be built, as a library."""
+    """The misbehaving plugin as a program and, if it can be built, as a library."""
 
     def __init__(self, folder: Path) -> None:
         self.program = folder / "cronix-backend-crontab"
@@ -70,7 +67,7 @@ class Artifacts:
 
     @staticmethod
     def write_program(path: Path) -> None:
-        """The program, at this path."""
+        """Write the program to this path."""
         path.write_text(PROGRAM.format(python=sys.executable, root=str(ROOT)))
         path.chmod(0o755)
 
@@ -84,21 +81,24 @@ class Artifacts:
             self.missing = done.stderr.strip().splitlines()[-1]
 
     def of(self, column: Column) -> Path:
-        """The one that a column's host starts."""
+        """Return the file that a column's host starts."""
         return self.library if column.library else self.program
 
 
 def chosen(names: Sequence[str], titles: Sequence[str]) -> list[tuple[Fault, Column]]:
-    """The cells of these faults and columns; all where none is named. KeyError, ValueError."""
+    """Return the cells of these faults and columns; all of them if none is named.
+
+    Raises KeyError for an unknown fault, ValueError for an unknown column.
+    """
     all_columns = columns()
-    wanted = [fault(name) for name in names] or list(FAULTS)
+    wanted = [fault_named(name) for name in names] or list(FAULTS)
     for title in titles:
         if title not in [column.title for column in all_columns]:
             known = ", ".join(column.title for column in all_columns)
             raise ValueError(f"no column {title}; there are {known}")
     return [
-        (found, column)
-        for found in wanted
+        (fault, column)
+        for fault in wanted
         for column in all_columns
         if not titles or column.title in titles
     ]

@@ -1,4 +1,4 @@
-"""Small resources that are really used up: a disk of a few pages, a group of little memory."""
+"""Small resources that a fault can use up: a disk of a few pages, a group with little memory."""
 
 import os
 import shutil
@@ -6,16 +6,16 @@ import subprocess
 from pathlib import Path
 
 SIZE = "16k"
-"""Of the file system: room for the crontab, for its next version, and for little else."""
+"""Size of the file system: room for the crontab, for its next version, and for little else."""
 
 MEMORY = 48 << 20
-"""Of the group, in bytes: a plugin's pages from before it was put there do not count."""
+"""Limit of the group, in bytes. Pages that a plugin took before it joined do not count."""
 
 GROUPS = Path("/sys/fs/cgroup")
 
 
 def own_mounts() -> list[str] | None:
-    """The command that gives a process a mount namespace; None where nobody may have one."""
+    """Return the command that gives a process a mount namespace; None if it is not allowed here."""
     found = shutil.which("unshare")
     if found is None:
         return None
@@ -25,13 +25,13 @@ def own_mounts() -> list[str] | None:
 
 
 def small_disk(folder: str) -> None:
-    """Mount a small file system there; it goes with the namespace."""
+    """Mount a small file system there. It goes with the namespace."""
     command = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", folder]
     subprocess.run(command, check=True)
 
 
 class MemoryGroup:
-    """A memory control group with a limit; path is empty where there can be none."""
+    """A memory control group with a limit. `path` is empty if there can be none here."""
 
     def __init__(self, name: str) -> None:
         self.path = ""
@@ -51,7 +51,7 @@ class MemoryGroup:
             return
 
     def remove(self) -> None:
-        """Its processes have been killed; the kernel may need a moment to see that."""
+        """Remove the group, whose processes have been killed."""
         if self.path:
             os.rmdir(self.path)
             self.path = ""

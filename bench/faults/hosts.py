@@ -1,6 +1,6 @@
-"""A host as campaign.py sees it: a process of cell.py, what it says, and how it ends.
+"""A host as campaign.py sees it: a process that runs trial.py, what it says, and how it ends.
 
-A fault may take it along, stop it, or never give it control again; each of these is told apart.
+A fault may end the host, stop it (SIGSTOP), or keep it waiting for ever. These are told apart.
 """
 
 import json
@@ -19,19 +19,19 @@ from typing import Any
 
 from bench.faults.columns import ROOT
 from bench.faults.leftovers import marked
-from bench.faults.trial import Job, Met
+from bench.faults.trial import Job, RunResult
 
 GRACE = 3.0
-"""Seconds beyond every bound after which a host that says nothing counts as hung."""
+"""How long after every bound a host that says nothing counts as hung, in seconds."""
 
 PATIENCE = 60.0
-"""For what is not timed: starts, plans, convergence."""
+"""Bound for what is not measured: starts, plans, convergence; in seconds."""
 
 STOPPED = b"T"
 
 
 class Host:
-    """One process of cell.py."""
+    """One process of trial.py."""
 
     def __init__(
         self, job: Job, mark: str, environment: dict[str, str], prefix: Sequence[str]
@@ -54,23 +54,23 @@ class Host:
         self._rest = b""
         self._silent = False
 
-    def runs(self, limit: float) -> Iterator[Met]:
-        """Each run as it ends; the last may be one that the host did not outlive.
+    def runs(self, limit: float) -> Iterator[RunResult]:
+        """Yield the result of each run as it ends. The host may not outlive the last one.
 
-        limit: seconds from the strike until the host has stopped the plugin.
+        limit: seconds from the strike of the fault until the host has stopped the plugin.
         """
         try:
-            met: Met | None = None
-            while (line := self._line(PATIENCE if met is None else limit + GRACE)) is not None:
+            result: RunResult | None = None
+            while (line := self._line(PATIENCE if result is None else limit + GRACE)) is not None:
                 if "begin" in line:
-                    met, begin = Met(line["begin"], self._job.bounds), time.monotonic()
+                    result, begin = RunResult(line["begin"], self._job.bounds), time.monotonic()
                 if "back" in line:
-                    met = None
-                if "met" in line:
-                    yield Met(**line["met"])
-            if met is not None:
-                lost = self._lost(met, begin)
-                self._child.kill()  # one that hangs is none that it has left behind
+                    result = None
+                if "result" in line:
+                    yield RunResult(**line["result"])
+            if result is not None:
+                lost = self._lost(result, begin)
+                self._child.kill()  # so that a host that hangs does not count as left behind
                 self._child.wait()
                 yield lost
             elif self._child.wait(PATIENCE):
@@ -79,7 +79,7 @@ class Host:
             self._end()
 
     def converged(self) -> bool:
-        """The answer of a host that has nothing else to do."""
+        """Return whether the crontab converges, for a host that was given no runs."""
         try:
             line = self._line(PATIENCE)
         finally:
@@ -87,7 +87,7 @@ class Host:
         return line is not None and line["converged"]
 
     def _line(self, seconds: float) -> dict[str, Any] | None:
-        """What the host says next; None if it ends or does not say anything in time."""
+        """Return what the host says next; None if it ends, or says nothing in time."""
         stdout = self._child.stdout
         assert stdout is not None
         end = time.monotonic() + seconds
@@ -102,29 +102,31 @@ class Host:
         found: dict[str, Any] = json.loads(line)
         return found
 
-    def _lost(self, met: Met, begin: float) -> Met:
-        """A run that took the host along, or that it does not come back from."""
-        met.control = time.monotonic() - begin
-        if self._silent:  # its pipe has ended: a moment before the process itself does
+    def _lost(self, result: RunResult, begin: float) -> RunResult:
+        """Return the result of a run that the host did not outlive or does not come back from."""
+        result.control = time.monotonic() - begin
+        if self._silent:  # its pipe has ended, a moment before the process ends
             with suppress(subprocess.TimeoutExpired):
                 self._child.wait(GRACE)
         if self._child.poll() is None:
             found = Path(f"/proc/{self._child.pid}/stat").read_bytes()
             stopped = found.rpartition(b")")[2].split()[0] == STOPPED
-            met.code = "HOST STOPPED" if stopped else "HOST HANGS"
+            result.code = "HOST STOPPED" if stopped else "HOST HANGS"
         else:
             status = self._child.returncode
-            met.code = "HOST ENDED"
-            met.exit = f"exit status {status}" if status >= 0 else f"signal {Signals(-status).name}"
-        met.text = self._last_words()
-        return met
+            result.code = "HOST ENDED"
+            result.exit = (
+                f"exit status {status}" if status >= 0 else f"signal {Signals(-status).name}"
+            )
+        result.text = self._last_words()
+        return result
 
     def _last_words(self) -> str:
         self._errors.seek(0)
         return self._errors.read().decode("utf-8", "replace")[-2000:]
 
     def _end(self) -> None:
-        """Of the host and of all that came of it."""
+        """Kill the host and everything that it started."""
         self._child.kill()
         self._child.wait()
         for pid in marked(self._mark):

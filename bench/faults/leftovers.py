@@ -1,7 +1,7 @@
-"""What is there of a plugin: processes, descriptors and threads of the host, files.
+"""What a run leaves behind: processes, descriptors and threads of the host, files.
 
-A process belongs to a run if it carries the run's mark in its environment, which its children
-inherit wherever they go.
+A process belongs to a run if it has the run's mark in its environment. Its children inherit that
+wherever they go.
 """
 
 import os
@@ -13,21 +13,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ENV_MARK = "TL_MARK"
-"""Names the run, in the environment of its host and of all that comes of it."""
+"""The variable with the run's mark, in the environment of its host and of what that starts."""
 
 BALLAST = "ballast"
-"""Name of the file, beside the crontab, with which a fault fills the disk."""
+"""The file beside the crontab with which a fault fills the disk."""
 
 SETTLE_SECONDS = 1.0
-"""How long what is ending may take until it counts as left behind."""
+"""How long something may take to end before it counts as left behind."""
 
 
 @dataclass(frozen=True, slots=True)
 class Census:
     """What there is at a moment.
 
-    processes: the numbers of the marked ones, and of this one's children, reaped or not. fds and
-    threads of this process, those of libraries among them. files under the temporary directory.
+    processes: the marked ones, and this one's children, reaped or not.
+    fds, threads: of this process, also those that libraries have opened or started.
+    files: under the directory for temporary files.
     """
 
     processes: frozenset[int]
@@ -36,7 +37,7 @@ class Census:
     files: frozenset[str]
 
     def since(self, before: "Census") -> dict[str, int]:
-        """What there is more, by kind; nothing is left out but zeros."""
+        """Return how many more there are of each kind, without zeros."""
         more = {
             "process": len(self.processes - before.processes),
             "descriptor": self.fds - before.fds,
@@ -47,7 +48,7 @@ class Census:
 
 
 def marked(mark: str) -> frozenset[int]:
-    """The living processes with the mark, this one left out."""
+    """Return the living processes with the mark, but not this one."""
     wanted = f"{ENV_MARK}={mark}".encode()
     found = set()
     for entry in Path("/proc").iterdir():
@@ -63,7 +64,7 @@ def marked(mark: str) -> frozenset[int]:
 
 
 def children() -> frozenset[int]:
-    """This process's children; one that has ended and was not reaped has lost its mark."""
+    """Return this process's children. One that ended but was not reaped has lost its mark."""
     found: set[int] = set()
     for task in Path("/proc/self/task").iterdir():
         with suppress(OSError):  # a thread may end while its folder is read
@@ -72,20 +73,20 @@ def children() -> frozenset[int]:
 
 
 def files() -> frozenset[str]:
-    """What lies below the directory for temporary files, but the fault's own ballast."""
+    """Return what is under the directory for temporary files, without the fault's ballast."""
     return frozenset(
         str(path) for path in Path(tempfile.gettempdir()).rglob("*") if path.name != BALLAST
     )
 
 
 def census(mark: str) -> Census:
-    """Now."""
+    """Count what there is now."""
     fds, threads = (len(os.listdir(f"/proc/self/{kind}")) for kind in ("fd", "task"))
     return Census(marked(mark) | children(), fds, threads, files())
 
 
 def settled(before: Census, mark: str) -> Census:
-    """The census once nothing is left since the one before, or after SETTLE_SECONDS."""
+    """Return a census as soon as nothing is left since `before`, or after SETTLE_SECONDS."""
     end = time.monotonic() + SETTLE_SECONDS
     while (now := census(mark)).since(before) and time.monotonic() < end:
         time.sleep(0.01)
@@ -93,7 +94,7 @@ def settled(before: Census, mark: str) -> Census:
 
 
 def clear(before: Census, now: Census) -> None:
-    """End the processes that are left, so that one run is not the next one's."""
+    """Kill the processes that are left, so that one run does not disturb the next."""
     for pid in now.processes - before.processes:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)

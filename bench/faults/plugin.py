@@ -1,7 +1,7 @@
-"""The crontab backend with one fault, which the environment names: as a program, or in a library.
+"""The crontab backend with one fault, which the environment names: a program, or in a library.
 
-The faults of catalogue.py by their names. Where a library is loaded into the host these strike the
-host's own process: that is what they are there to show.
+The faults are those of catalogue.py, by their names. In a library that is loaded into the host they
+strike the host's own process. That is what they are there to show.
 """
 
 import atexit
@@ -68,14 +68,14 @@ IN_CLOSE: dict[str, Callable[[], object]] = {
 
 
 def strike(faults: Mapping[str, Callable[[], object]]) -> None:
-    """Do what this process is there for, if it is one of these."""
+    """Commit this process's fault, if it is one of these."""
     found = faults.get(os.environ.get(ENV_FAULT, ""))
     if found is not None:
         found()
 
 
 class Faulty:
-    """The crontab's operations, and the fault."""
+    """The crontab's operations with the fault."""
 
     def __init__(self, inner: Operations, path: str) -> None:
         self._inner = inner
@@ -85,12 +85,12 @@ class Faulty:
         return getattr(self._inner, name)
 
     def read(self, request: model.ReadRequest, context: Context) -> model.ReadReply:
-        """As in Operations."""
+        """See Operations.read. The fault may strike before."""
         strike(IN_READ)
         return self._inner.read(request, context)
 
     def apply(self, request: model.ApplyRequest, context: Context) -> Iterator[model.ApplyEvent]:
-        """As in Operations."""
+        """See Operations.apply. The fault may strike after the second op."""
         done = 0
         for event in self._inner.apply(request, context):
             yield event
@@ -108,7 +108,7 @@ def _killed_before_rename(*_: object, **__: object) -> None:
 
 
 def create(config: Mapping[str, str]) -> Operations:
-    """The operations; what refuses to end is arranged here, as it strikes at the exit."""
+    """Make the operations. A fault that strikes at the exit is prepared here."""
     if named("ignores-stdin", "ignores-sigterm"):
         atexit.register(refuse_to_end, named("ignores-stdin"))
     operations: Any = Faulty(crontab.PLUGIN.create(config), config["path"])
@@ -127,7 +127,7 @@ def _close(self: Any, request: Any, context: Any) -> model.CloseSessionReply:
     return reply
 
 
-# CloseSession is the session's own affair, and no operation that could be wrapped.
+# CloseSession is the session's own; there is no operation that could be wrapped.
 PluginSession.close_session = _close  # type: ignore[method-assign]  # the fault
 
 if named("exit-0-at-start"):
@@ -139,7 +139,7 @@ if named("hang-at-start"):
 
 
 def never_read() -> NoReturn:
-    """Say that all is well, and read nothing of what then comes."""
+    """Write a correct handshake line, and then read nothing."""
     name = os.environ[sdk.ENV_TRANSPORT]
     endpoint = os.environ.get(sdk.ENV_SOCKET, STDIO)
     if load_transport(name).traits.endpoint is EndpointKind.SOCKET:
@@ -152,7 +152,7 @@ def never_read() -> NoReturn:
 
 
 def main() -> None:
-    """The program."""
+    """Run the program."""
     if named("noise"):
         print("Starting up...", flush=True)
     if named("never-reads"):

@@ -1,7 +1,7 @@
-"""The file of a campaign: on what it ran, and what each run of each cell has met.
+"""The file of a campaign: the facts of the machine, and the result of each run of each cell.
 
-It is written after every cell, so a campaign goes on where it was interrupted, and it can be run a
-part at a time. A file of other sources is begun anew: its runs are not this program's.
+It is written after every cell, so a campaign goes on where it was interrupted, and can be run in
+parts. A file that other sources wrote is begun anew: its runs are not this program's.
 """
 
 import json
@@ -14,7 +14,7 @@ from typing import Any
 
 from bench.faults.catalogue import Fault
 from bench.faults.columns import Column, columns
-from bench.faults.trial import Met
+from bench.faults.trial import RunResult
 from transportlab.evidence.run import machine as facts
 
 FORMAT = 1
@@ -23,7 +23,7 @@ Cell = dict[str, Any]
 
 
 class Record:
-    """See the module."""
+    """The file at a path. memory: how the memory of plugins is bounded."""
 
     def __init__(self, path: Path, memory: str) -> None:
         self._path = path
@@ -49,24 +49,24 @@ class Record:
             "cells": [],
         }
 
-    def cell(self, found: Fault, column: Column) -> Cell:
-        """The cell, made if it is not there."""
+    def cell(self, fault: Fault, column: Column) -> Cell:
+        """Return the cell, which is made if it does not exist."""
         cells: list[Cell] = self.document["cells"]
         for cell in cells:
-            if (cell["fault"], cell["column"]) == (found.name, column.title):
+            if (cell["fault"], cell["column"]) == (fault.name, column.title):
                 return cell
-        cells.append({"fault": found.name, "column": column.title, "not_run": "", "runs": []})
+        cells.append({"fault": fault.name, "column": column.title, "not_run": "", "runs": []})
         return cells[-1]
 
     @staticmethod
-    def add(cell: Cell, met: Met) -> None:
-        """One more run. The whole text of an error is kept once; it differs in numbers alone."""
-        met.text = "" if cell["runs"] else _without_places(met.text)
-        met.problem = _without_places(met.problem)
-        cell["runs"].append(asdict(met))
+    def add(cell: Cell, result: RunResult) -> None:
+        """Add one run. The whole text of an error is kept once, as only numbers in it differ."""
+        result.text = "" if cell["runs"] else _without_places(result.text)
+        result.problem = _without_places(result.problem)
+        cell["runs"].append(asdict(result))
 
     def take(self, path: Path) -> None:
-        """Take in the runs of another part's file. Raises ValueError if it is of other sources."""
+        """Take in the runs of another part's file. Raises ValueError if other sources wrote it."""
         found = json.loads(path.read_text())
         for key in ("format", "source_sha256", "memory"):
             if found.get(key) != self.document[key]:
@@ -83,7 +83,7 @@ class Record:
             have["runs"] += [r for r in cell["runs"] if (r["bounds"], r["run"]) not in known]
 
     def write(self) -> None:
-        """Whole or not at all, a run a line."""
+        """Write the file, whole or not at all, one run a line."""
         self.document["ended"] = datetime.now(UTC).isoformat(timespec="seconds")
         self.document["load"] = facts.load()
         head = {key: value for key, value in self.document.items() if key != "cells"}

@@ -1,7 +1,7 @@
-"""What a crontab holds after a fault: each job in its old form or its new one, and all else as is.
+"""Judges a crontab after a fault: each job is to be as before or as planned, all else as before.
 
-The file before and the file after a whole Apply are made once, with the backend in this process.
-The check itself is of bytes: it knows of an entry that it is two lines, and nothing more.
+The file before and after a whole Apply is made once, with the backend in this process. The check
+compares bytes. All that it knows of an entry is that it has two lines.
 """
 
 import json
@@ -20,14 +20,14 @@ FOREIGN = Path(__file__).resolve().parents[2] / "spec" / "crontabs" / "personal"
 APP = "billing"
 OLD_JOBS = {"to-delete": "1 1 * * *", "to-keep": "9 9 * * *", "to-update": "2 2 * * *"}
 NEW_JOBS = {"to-create": "3 3 * * *", "to-keep": "9 9 * * *", "to-update": "4 4 * * *"}
-"""Three ops lead from one to the other: a delete, an update and a create, in this order."""
+"""Three ops lead from the old jobs to the new ones: delete, update, create, in this order."""
 
 OPS = ("to-delete", "to-update", "to-create")
 MARK = b"# cronix:owned "
 
 
 def desired(jobs: Mapping[str, str]) -> tuple[model.DesiredJob, ...]:
-    """The jobs as a host sends them."""
+    """Return the jobs as a host sends them."""
     document = {
         "version": 1,
         "app": APP,
@@ -40,12 +40,12 @@ def desired(jobs: Mapping[str, str]) -> tuple[model.DesiredJob, ...]:
 
 
 def in_process() -> str:
-    """The name of the transport without a wire."""
+    """Return the name of the transport without a wire."""
     return next(n for n in transport_names() if not load_transport(n).traits.wire)
 
 
 def applied(before: bytes, jobs: Mapping[str, str], folder: Path) -> bytes:
-    """What the reference backend makes of a crontab."""
+    """Return what the reference backend makes of a crontab."""
     file = folder / "made"
     file.write_bytes(before)
     options = HostOptions(config={"path": str(file)})
@@ -58,7 +58,7 @@ def applied(before: bytes, jobs: Mapping[str, str], folder: Path) -> bytes:
 
 
 def blocks(data: bytes) -> tuple[dict[str, bytes], bytes]:
-    """The two lines of each job's entry, by its name, and what is left without them."""
+    """Return the two lines of each job's entry, by the job's name, and the file without them."""
     lines = data.splitlines(keepends=True)
     found: dict[str, bytes] = {}
     for at, line in enumerate(lines):
@@ -71,21 +71,21 @@ def blocks(data: bytes) -> tuple[dict[str, bytes], bytes]:
 
 @dataclass(frozen=True, slots=True)
 class States:
-    """The file before the fault, and after an Apply that comes to its end."""
+    """The crontab before the fault, and after an Apply that is not interrupted."""
 
     old: bytes
     new: bytes
 
     @classmethod
     def make(cls, folder: Path) -> "States":
-        """From the samples; folder is for files on the way."""
+        """Make both from the samples. folder: for temporary files."""
         old = applied(FOREIGN.read_bytes(), OLD_JOBS, folder)
         return cls(old, applied(old, NEW_JOBS, folder))
 
     def judge(self, data: bytes) -> tuple[str, tuple[str, ...]]:
-        """In words what the file is, and the jobs whose ops have been carried out.
+        """Return the file's state in words, and the jobs whose ops have been carried out.
 
-        "old", "new", "1 of 3 ops" or "2 of 3 ops"; anything else begins with "BROKEN".
+        The words are "old", "new", "1 of 3 ops" or "2 of 3 ops", or begin with "BROKEN".
         """
         before, foreign = blocks(self.old)
         after, _ = blocks(self.new)

@@ -1,7 +1,7 @@
-"""The table of evidence/faults.md: a pure function of a campaign's file.
+"""Makes the table of evidence/faults.md: a pure function of a campaign's file.
 
-Seconds are the median and the worst of a cell's runs. What is not the same in all runs of a cell is
-shown with how often it was.
+Seconds are the median and the maximum of a cell's runs. If the runs of a cell differ, each outcome
+is shown with its count.
 """
 
 from collections import Counter
@@ -20,6 +20,7 @@ from bench.faults.catalogue import (
     Fault,
     Point,
     control_limit,
+    fault_named,
 )
 from bench.faults.state import OPS
 
@@ -30,17 +31,17 @@ HEAD = "| fault | plugin reached by | control | stop | left behind | crontab | e
 RULE = "|---|---|---|---|---|---|---|"
 NONE = "-"
 LOST = "HOST "
-"""How the code of a run begins that the host did not come back from."""
+"""How the code of a run begins from which the host did not come back."""
 
 PROBLEM = 90
-"""Characters of an error's problem that are shown."""
+"""How many characters of an error's problem are shown."""
 
 Run = dict[str, Any]
 Cell = dict[str, Any]
 
 
 def page(text: str, document: dict[str, Any]) -> str:
-    """The page with its part between the marks made anew. ValueError without the marks."""
+    """Return the page with the part between its marks made anew. Raises ValueError."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
@@ -49,25 +50,25 @@ def page(text: str, document: dict[str, Any]) -> str:
 
 
 def write_page(path: Path, document: dict[str, Any]) -> None:
-    """As page(), in place."""
+    """Make the part of a page between the marks anew, in its file."""
     path.write_text(page(path.read_text(), document))
 
 
 def lines(document: dict[str, Any]) -> list[str]:
-    """The sums, and the table."""
+    """Return the summary and the table."""
     cells = {(cell["fault"], cell["column"]): cell for cell in document["cells"]}
     columns = list(dict.fromkeys(cell["column"] for cell in document["cells"]))
     rows = [
-        row(found, cells[found.name, column])
-        for found in FAULTS
+        row(fault, cells[fault.name, column])
+        for fault in FAULTS
         for column in columns
-        if (found.name, column) in cells
+        if (fault.name, column) in cells
     ]
     return [*summary(document), "", HEAD, RULE, *rows]
 
 
 def summary(document: dict[str, Any]) -> list[str]:
-    """What holds of all runs, counted."""
+    """Return what holds of all runs, with counts."""
     runs = [(cell, run) for cell in document["cells"] for run in cell["runs"]]
     whole = [run for _, run in runs if not run["state"].startswith("BROKEN")]
     again = [run["converged"] for _, run in runs if run["converged"] is not None]
@@ -80,36 +81,37 @@ def summary(document: dict[str, Any]) -> list[str]:
         *control(runs),
         lost(runs, set(document["in_host"])),
         left_behind([(c, run) for c, run in runs if c["column"] not in document["in_host"]]),
-        f"- Crontab: each entry in its old form or in its new one, and every other line as before,"
+        f"- Crontab: each entry in its old form or its new one, and every other line as before,"
         f" in {len(whole)} of {len(runs)} runs.",
-        f"- Report of an interrupted Apply: true of the file in {sum(told)} of {len(told)} runs.",
-        f"- Planned again with a fresh plugin: in the desired state after {sum(again)} of"
+        f"- Report of an interrupted Apply: right about the file in {sum(told)} of {len(told)}"
+        f" runs.",
+        f"- Planned again with a fresh plugin: the desired state was reached after {sum(again)} of"
         f" {len(again)} runs.",
     ]
 
 
 def control(runs: Sequence[tuple[Cell, Run]]) -> list[str]:
-    """How many runs were within their bounds."""
+    """Say how many runs were within their bounds."""
     alive = [(cell, run) for cell, run in runs if not is_lost(run)]
     good = [run for cell, run in alive if not is_late(cell, run)]
     start = max(control_limit(f, SHORT) for f in FAULTS if f.point in (Point.START, Point.OPEN))
     default = [run["control"] + run["stop"] for _, run in alive if run["bounds"] == "default"]
     found = [
         f"- Control: within the bound in {len(good)} of the {len(alive)} runs that the host"
-        f" outlived. A call has a deadline of {CALL:g} s and {MARGIN:g} s more, a stop"
-        f" {SHORT.limit:g} s where its steps are given {SHORT.close:g} s and {SHORT.stop:g} s,"
-        f" and a start that fails {start:g} s with the stop."
+        f" outlived. The bound of a call is its deadline of {CALL:g} s and {MARGIN:g} s more; of a"
+        f" stop, {SHORT.limit:g} s if its steps have {SHORT.close:g} s and {SHORT.stop:g} s; of a"
+        f" start that fails, {start:g} s with the stop."
     ]
     if default:
         found.append(
-            f"- With a host's own bounds, 1 s and 4 s, the longest stop took {max(default):.2f} s"
-            f" of {STOP_BOUND:g} s."
+            f"- With the default bounds, 1 s and 4 s, the longest stop took {max(default):.2f} s of"
+            f" {STOP_BOUND:g} s."
         )
     return found
 
 
 def lost(runs: Sequence[tuple[Cell, Run]], within: set[str]) -> str:
-    """How many runs the host did not outlive, and whether all of them had to be expected."""
+    """Say how many runs the host did not outlive. `within`: columns where that is expected."""
     found = [cell["column"] for cell, run in runs if is_lost(run)]
     elsewhere = len([column for column in found if column not in within])
     return (
@@ -119,43 +121,43 @@ def lost(runs: Sequence[tuple[Cell, Run]], within: set[str]) -> str:
 
 
 def left_behind(runs: Sequence[tuple[Cell, Run]]) -> str:
-    """After how many runs of a plugin's process nothing was left that need not be."""
+    """Say how many runs left nothing behind but what their fault is there to leave."""
     good = [run for cell, run in runs if not is_left(cell, run)]
     return (
-        f"- Left behind where the plugin is a process: nothing, or the one child or file that its"
+        f"- Left behind if the plugin is a process: nothing, or the one child or file that its"
         f" fault is there to leave, in {len(good)} of {len(runs)} runs."
     )
 
 
 def is_lost(run: Run) -> bool:
-    """Whether the host did not come back from it."""
+    """Return whether the host did not come back from the run."""
     return str(run["code"]).startswith(LOST)
 
 
 def is_late(cell: Cell, run: Run) -> bool:
-    """Whether control or stop took more than its bound."""
-    found = next(f for f in FAULTS if f.name == cell["fault"])
+    """Return whether control or stop took longer than its bound."""
+    fault = fault_named(cell["fault"])
     bounds = BOUNDS[run["bounds"]]
-    return bool(run["control"] > control_limit(found, bounds) or run["stop"] > bounds.limit)
+    return bool(run["control"] > control_limit(fault, bounds) or run["stop"] > bounds.limit)
 
 
 def is_left(cell: Cell, run: Run) -> bool:
-    """Whether more was left behind than the fault is there to leave."""
-    leaves = next(f.leaves for f in FAULTS if f.name == cell["fault"])
+    """Return whether something else was left behind than the fault is there to leave."""
+    leaves = fault_named(cell["fault"]).leaves
     return bool(run["left"] != ({leaves: 1} if leaves else {}))
 
 
 def report_is_true(run: Run) -> bool:
-    """Whether each op is told once, what was reported applied is there, and unattempted is not."""
+    """Return whether the report names each op once, and is right about applied and unattempted."""
     done, said = set(run["done"]), run["reached"]
     applied, open_ = set(said["applied"]), {*said["unattempted"], *said["failed"]}
     told = sorted(job for jobs in said.values() for job in jobs)
     return told == sorted(OPS) and applied <= done and not open_ & done
 
 
-def row(found: Fault, cell: Cell) -> str:
-    """One cell of the campaign as a row of the table."""
-    where = f"{found.point}: {found.title}"
+def row(fault: Fault, cell: Cell) -> str:
+    """Return a cell of the campaign as a row of the table."""
+    where = f"{fault.point}: {fault.title}"
     if cell["not_run"]:
         return f"| {where} | {cell['column']} | {cell['not_run']} | | | | |"
     runs = [run for run in cell["runs"] if run["bounds"] == "short"]
@@ -163,7 +165,7 @@ def row(found: Fault, cell: Cell) -> str:
         where,
         cell["column"],
         seconds(run["control"] for run in runs if not is_lost(run)),
-        seconds(run["stop"] for run in runs if not is_lost(run) and has_stop(found, run)),
+        seconds(run["stop"] for run in runs if not is_lost(run) and has_stop(fault, run)),
         counted(runs, left),
         counted(runs, lambda run: str(run["state"])),
         counted(runs, error),
@@ -171,19 +173,19 @@ def row(found: Fault, cell: Cell) -> str:
     return f"| {' | '.join(text.replace('|', chr(92) + '|') for text in cells)} |"
 
 
-def has_stop(found: Fault, run: Run) -> bool:
-    """Whether there was a session to stop, apart from the start that failed."""
-    return found.point not in (Point.START, Point.OPEN) or not run["code"]
+def has_stop(fault: Fault, run: Run) -> bool:
+    """Return whether there was a session to stop, not only a start that failed."""
+    return fault.point not in (Point.START, Point.OPEN) or not run["code"]
 
 
 def seconds(values: Iterable[float]) -> str:
-    """Median and worst."""
+    """Return the median and the maximum."""
     found = sorted(values)
     return f"{median(found):.2f} / {found[-1]:.2f} s" if found else NONE
 
 
 def left(run: Run) -> str:
-    """What was left behind."""
+    """Return what was left behind."""
     parts = [
         ", ".join(run["files"]) if kind == "files" else f"{kind} ({number})"
         for kind, number in run["left"].items()
@@ -192,7 +194,7 @@ def left(run: Run) -> str:
 
 
 def error(run: Run) -> str:
-    """Code, problem and end of the process; how far an Apply came."""
+    """Return the error: its code, its problem, the end of the process, how far an Apply came."""
     if not run["code"]:
         return NONE
     text = run["problem"]
@@ -205,7 +207,7 @@ def error(run: Run) -> str:
 
 
 def counted(runs: Sequence[Run], show: Callable[[Run], str]) -> str:
-    """What a run shows, with how often if there are several."""
+    """Return what the runs show, each different outcome with its count."""
     found = Counter(map(show, runs)).most_common()
     if len(found) == 1:
         return found[0][0]

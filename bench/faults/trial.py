@@ -1,9 +1,9 @@
-"""A host that meets one fault on one transport, a number of times, in a process of its own.
+"""A host that meets one fault over one transport, a number of times.
 
-    python -m bench.faults.trial    (its Job as JSON on stdin; JSON Lines on stdout)
+    python -m bench.faults.trial    (a Job as JSON on stdin; JSON Lines on stdout)
 
-A process of its own, because some faults take the host along: then the line of a run's begin is the
-last one, and campaign.py sees what became of this process.
+It is a process of its own because some faults end the host. Then the last line on stdout is the
+beginning of a run, and campaign.py sees how this process ended.
 """
 
 import json
@@ -19,7 +19,7 @@ from typing import Any, TextIO
 
 from bench.faults import state
 from bench.faults.actions import ENV_FAULT
-from bench.faults.catalogue import BOUNDS, CALL, SHORT_START, Bounds, Fault, Point, fault
+from bench.faults.catalogue import BOUNDS, CALL, SHORT_START, Bounds, Fault, Point, fault_named
 from bench.faults.disk import small_disk
 from bench.faults.leftovers import BALLAST, ENV_MARK, census, clear, settled
 from transportlab import model
@@ -33,12 +33,12 @@ from transportlab.registry import load_transport
 Say = Callable[[dict[str, Any]], None]
 
 LARGE = "x" * (1 << 20)
-"""A request that fills every buffer on the way to a plugin that does not read."""
+"""A configuration value that fills every buffer on the way to a plugin that does not read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What to do: runs of a fault over a transport, with the plugin at the path."""
+    """What to do: these runs of a fault over a transport, with the plugin at a path."""
 
     fault: str
     transport: str
@@ -49,13 +49,20 @@ class Job:
 
     @property
     def crontab(self) -> Path:
-        """The file that the plugin works on."""
+        """The file that the plugin changes."""
         return Path(self.folder, "crontab")
 
 
 @dataclass(slots=True)
-class Met:
-    """What one run has seen; seconds, and the error as the command line would print it."""
+class RunResult:
+    """What one run showed: times in seconds, the error, what was left, the crontab.
+
+    control: from the strike until the host had control again. stop: what the stop took then.
+    code, problem, exit: of the error; text: the error as the command line would print it.
+    reached: how far an Apply came. left: what was left behind, by kind; files: by name.
+    state, done: States.judge() of the crontab. converged: whether a fresh plugin then brought it
+        to the desired state; None if that was not tried.
+    """
 
     run: int
     bounds: str
@@ -73,7 +80,7 @@ class Met:
     converged: bool | None = None
 
     def failed(self, error: LabError) -> None:
-        """Take down what the error says."""
+        """Record what the error says."""
         self.text = error_text(error)
         if isinstance(error, ApplyInterrupted):
             self.reached = asdict(error.reached)
@@ -84,13 +91,13 @@ class Met:
             self.code, self.problem, self.exit = error.code, error.problem, error.exit
 
 
-def options(job: Job, found: Fault | None, bounds: Bounds) -> HostOptions:
-    """Of a session with the fault, or of one without."""
+def options(job: Job, fault: Fault | None, bounds: Bounds) -> HostOptions:
+    """Return the options of a session with the fault, or of one without."""
     config = {"path": str(job.crontab)}
     start, opening = 5.0, 10.0
-    if found is not None and found.hangs and found.point in (Point.START, Point.OPEN):
+    if fault is not None and fault.hangs and fault.point in (Point.START, Point.OPEN):
         start = opening = SHORT_START
-    if found is not None and found.point is Point.OPEN:
+    if fault is not None and fault.point is Point.OPEN:
         config["trigger_bin"] = LARGE
         start = 5.0
     return HostOptions(
@@ -98,44 +105,44 @@ def options(job: Job, found: Fault | None, bounds: Bounds) -> HostOptions:
     )
 
 
-def meet(job: Job, found: Fault, met: Met, say: Say) -> None:
-    """One session with the fault; what the host has to wait for is timed."""
-    os.environ[ENV_FAULT] = found.name
+def run_fault(job: Job, fault: Fault, result: RunResult, say: Say) -> None:
+    """Open a session with the fault, and time what the host has to wait for."""
+    os.environ[ENV_FAULT] = fault.name
     session: HostSession | None = None
-    say({"begin": met.run})
+    say({"begin": result.run})
     begin = time.monotonic()
     try:
-        session = open_backend(job.plugin, job.transport, options(job, found, BOUNDS[job.bounds]))
+        session = open_backend(job.plugin, job.transport, options(job, fault, BOUNDS[job.bounds]))
         plan = session.backend.plan(
             model.PlanRequest(state.APP, state.desired(state.NEW_JOBS)), Context()
         )
-        say({"begin": met.run})
+        say({"begin": result.run})
         begin = time.monotonic()
-        call(session, found, plan)
+        call(session, fault, plan)
     except LabError as error:
-        met.failed(error)
-    met.control = time.monotonic() - begin
+        result.failed(error)
+    result.control = time.monotonic() - begin
     begin = time.monotonic()
     if session is not None:
         session.close()
-    met.stop = time.monotonic() - begin
+    result.stop = time.monotonic() - begin
     os.environ[ENV_FAULT] = ""
-    say({"back": met.run})
+    say({"back": result.run})
 
 
-def call(session: HostSession, found: Fault, plan: model.PlanReply) -> None:
-    """The calls that the fault strikes, if it is no fault of the start."""
-    timeout = CALL if found.hangs and found.point is not Point.STOP else None
-    if found.point in (Point.READ, Point.STOP):
+def call(session: HostSession, fault: Fault, plan: model.PlanReply) -> None:
+    """Make the call that the fault strikes, or that comes before it."""
+    timeout = CALL if fault.hangs and fault.point is not Point.STOP else None
+    if fault.point in (Point.READ, Point.STOP):
         session.backend.read(model.ReadRequest(), Context(timeout=timeout))
-    if found.point is Point.APPLY:
+    if fault.point is Point.APPLY:
         for _ in carry_out(session.backend, plan, Context(timeout=timeout)):
             pass
 
 
 def converge(job: Job, states: state.States) -> bool:
-    """Whether a fresh plugin brings the file to the desired state, and then finds nothing to do."""
-    with suppress(FileNotFoundError):  # an operator has made room
+    """Return whether a fresh plugin makes the file as desired, and then finds no drift."""
+    with suppress(FileNotFoundError):  # as an operator makes room
         job.crontab.with_name(BALLAST).unlink()
     request = model.PlanRequest(state.APP, state.desired(state.NEW_JOBS))
     drift = model.DriftRequest(state.APP, request.jobs)
@@ -147,39 +154,39 @@ def converge(job: Job, states: state.States) -> bool:
 
 
 def warm_up(job: Job, states: state.States) -> None:
-    """A session without a fault: what the first one brings for good is nothing that is left behind.
+    """Open a session without a fault, so that what the first one keeps does not count as left.
 
-    A library that is to fail when it is loaded must not be loaded before.
+    Do not call this if a library is to fail when it is loaded.
     """
     job.crontab.write_bytes(states.old)
     with open_backend(job.plugin, job.transport, options(job, None, BOUNDS["default"])) as session:
         session.backend.read(model.ReadRequest(), Context())
 
 
-def serve(job: Job, states: state.States, say: Say) -> None:
-    """Each run: its begin (again when the fault is about to strike), its end, what it has met."""
-    found, mark = fault(job.fault), os.environ[ENV_MARK]
-    if found.point is not Point.START or load_transport(job.transport).traits.isolated:
+def run_all(job: Job, states: state.States, say: Say) -> None:
+    """Make the runs. Each says when it begins, when the fault may strike, and its result."""
+    fault, mark = fault_named(job.fault), os.environ[ENV_MARK]
+    if fault.point is not Point.START or load_transport(job.transport).traits.isolated:
         warm_up(job, states)
     for number in job.runs:
         job.crontab.write_bytes(states.old)
         before = census(mark)
-        met = Met(number, job.bounds)
-        meet(job, found, met, say)
+        result = RunResult(number, job.bounds)
+        run_fault(job, fault, result, say)
         after = settled(before, mark)
-        met.left = after.since(before)
-        met.files = tuple(sorted(Path(name).name for name in after.files - before.files))
+        result.left = after.since(before)
+        result.files = tuple(sorted(Path(name).name for name in after.files - before.files))
         clear(before, after)
-        met.state, met.done = states.judge(job.crontab.read_bytes())
-        if met.state != "old" or number == 0:
-            met.converged = converge(job, states)
-        say({"met": asdict(met)})
+        result.state, result.done = states.judge(job.crontab.read_bytes())
+        if result.state != "old" or number == 0:
+            result.converged = converge(job, states)
+        say({"result": asdict(result)})
 
 
 def main(out: TextIO) -> None:
-    """The job on stdin; without runs it is to converge alone."""
+    """Do the job on stdin. Without runs, only converge."""
     job = Job(**json.load(sys.stdin))
-    if fault(job.fault).full:
+    if fault_named(job.fault).full:
         small_disk(job.folder)
     with tempfile.TemporaryDirectory() as folder:
         states = state.States.make(Path(folder))
@@ -189,12 +196,12 @@ def main(out: TextIO) -> None:
         out.flush()
 
     if job.runs:
-        serve(job, states, say)
+        run_all(job, states, say)
     else:
         say({"converged": converge(job, states)})
 
 
 if __name__ == "__main__":
     private = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what a library prints is not for campaign.py
+    os.dup2(2, 1)  # what a library prints must not reach campaign.py
     main(private)

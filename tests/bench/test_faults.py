@@ -14,11 +14,11 @@ import pytest
 from bench.faults import state, table
 from bench.faults.actions import ENV_GROUP
 from bench.faults.campaign import Campaign
-from bench.faults.catalogue import BRIEF, FAULTS, Fault, Point, control_limit, fault
+from bench.faults.catalogue import BRIEF, FAULTS, Fault, Point, control_limit, fault_named
 from bench.faults.columns import Artifacts, Column, chosen, columns, not_applicable
 from bench.faults.disk import MemoryGroup
 from bench.faults.leftovers import ENV_MARK, census, clear, settled
-from bench.faults.trial import Job, Met, converge, meet
+from bench.faults.trial import Job, RunResult, converge, run_fault
 from transportlab.registry import load_transport
 
 HANG_GUARD = 20.0
@@ -66,12 +66,12 @@ def memory() -> Iterator[MemoryGroup]:
 
 def met(
     found: Fault, column: Column, plugin: Path, states: state.States, folder: Path
-) -> tuple[Met, Job]:
+) -> tuple[RunResult, Job]:
     """What a host, this process, has met."""
     job = Job(found.name, column.transport, str(plugin), str(folder), [0], "brief")
     job.crontab.write_bytes(states.old)
-    before, seen = census(os.environ[ENV_MARK]), Met(0, "brief")
-    meet(job, found, seen, lambda _: None)
+    before, seen = census(os.environ[ENV_MARK]), RunResult(0, "brief")
+    run_fault(job, found, seen, lambda _: None)
     after = settled(before, os.environ[ENV_MARK])
     seen.left = after.since(before)
     clear(before, after)
@@ -133,10 +133,10 @@ def test_a_host_bears_each_fault(  # noqa: PLR0913, PLR0917  # fixtures
 def test_a_campaign_sees_what_its_hosts_meet(name: str, column: list[Column]) -> None:
     with Campaign() as campaign:
         for one in column:
-            reason = campaign.not_run(fault(name), one)
+            reason = campaign.not_run(fault_named(name), one)
             if reason:
                 pytest.skip(reason)
-            [seen] = campaign.cell(fault(name), one, [0])
+            [seen] = campaign.run_cell(fault_named(name), one, [0])
             assert seen.converged
             if one.in_host:
                 assert (seen.code, seen.exit) == ("HOST ENDED", "exit status 3")

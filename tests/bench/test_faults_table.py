@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 
 from bench.faults import state, table
-from bench.faults.__main__ import tell_bad
+from bench.faults.__main__ import report_problems
 from bench.faults.catalogue import CALL, FAULTS, MARGIN
 from bench.faults.columns import ROOT, columns
 from bench.faults.record import Record
-from bench.faults.trial import Met
+from bench.faults.trial import RunResult
 from transportlab.host.apply import Reached
 
 
-def cell(name: str, column: str, *runs: Met, not_run: str = "") -> dict[str, Any]:
+def cell(name: str, column: str, *runs: RunResult, not_run: str = "") -> dict[str, Any]:
     return {"fault": name, "column": column, "not_run": not_run, "runs": list(map(asdict, runs))}
 
 
@@ -45,29 +45,31 @@ def test_what_is_wrong_with_a_run_is_told_and_counts(capsys: pytest.CaptureFixtu
     untold = asdict(Reached(applied=state.OPS[:1]))
     late = CALL + MARGIN + 0.1
     wrong = {
-        "late": ("exit-3", Met(0, "short", control=late, code="E-CALL", state="old")),
-        "the crontab": ("exit-3", Met(0, "short", code="E-CALL", state="BROKEN: torn")),
-        "HOST HANGS": ("exit-3", Met(0, "short", code="HOST HANGS", state="old")),
-        "left behind": ("exit-3", Met(0, "short", state="old", left={"process": 1})),
-        "the report": ("exit-3-in-apply", Met(0, "short", state="old", reached=untold)),
+        "late": ("exit-3", RunResult(0, "short", control=late, code="E-CALL", state="old")),
+        "the crontab": ("exit-3", RunResult(0, "short", code="E-CALL", state="BROKEN: torn")),
+        "HOST HANGS": ("exit-3", RunResult(0, "short", code="HOST HANGS", state="old")),
+        "left behind": ("exit-3", RunResult(0, "short", state="old", left={"process": 1})),
+        "the report": ("exit-3-in-apply", RunResult(0, "short", state="old", reached=untold)),
     }
     for said, (name, seen) in wrong.items():
-        assert tell_bad(cell(name, "pipe", seen), columns()[0])
+        assert report_problems(cell(name, "pipe", seen), columns()[0])
         assert said in capsys.readouterr().err
     fine = {"daemon": {"process": 1}, "kill-in-write": {"files": 1}, "exit-3": {}}
     for name, left in fine.items():
-        assert not tell_bad(
-            cell(name, "pipe", Met(0, "short", state="old", left=left)), columns()[0]
+        assert not report_problems(
+            cell(name, "pipe", RunResult(0, "short", state="old", left=left)), columns()[0]
         )
     assert not capsys.readouterr().err
 
 
 def test_the_table_shows_median_worst_and_how_often() -> None:
     runs = [
-        Met(n, "short", control=c, stop=0.1, code="E-CALL", exit=e, state="old")
+        RunResult(n, "short", control=c, stop=0.1, code="E-CALL", exit=e, state="old")
         for n, (c, e) in enumerate([(0.1, "x"), (0.2, "x"), (0.5, "y")])
     ]
-    lost = Met(0, "short", code="HOST ENDED", exit="exit status 3", state="old", converged=True)
+    lost = RunResult(
+        0, "short", code="HOST ENDED", exit="exit status 3", state="old", converged=True
+    )
     text = "\n".join(
         table.lines(
             document(
@@ -85,7 +87,7 @@ def test_the_table_shows_median_worst_and_how_often() -> None:
 
 
 def test_a_run_that_is_late_or_breaks_the_crontab_is_counted() -> None:
-    late = Met(0, "short", control=9.0, code="E-CALL", state="BROKEN: torn")
+    late = RunResult(0, "short", control=9.0, code="E-CALL", state="BROKEN: torn")
     text = "\n".join(table.lines(document(cell("exit-3", "pipe", late))))
     assert "within the bound in 0 of the 1 runs" in text
     assert "in 0 of 1 runs" in text
@@ -94,10 +96,10 @@ def test_a_run_that_is_late_or_breaks_the_crontab_is_counted() -> None:
 def test_parts_of_a_campaign_are_put_together(tmp_path: Path) -> None:
     whole, part = (Record(tmp_path / name, "none") for name in ("whole", "part"))
     first, pipe = FAULTS[0], columns()[0]
-    whole.document["cells"] = [cell(first.name, pipe.title, Met(0, "short"))]
+    whole.document["cells"] = [cell(first.name, pipe.title, RunResult(0, "short"))]
     part.document["cells"] = [
-        cell(first.name, pipe.title, Met(0, "short"), Met(1, "short")),
-        cell(FAULTS[1].name, pipe.title, Met(0, "short")),
+        cell(first.name, pipe.title, RunResult(0, "short"), RunResult(1, "short")),
+        cell(FAULTS[1].name, pipe.title, RunResult(0, "short")),
     ]
     part.write()
     whole.take(tmp_path / "part")
@@ -116,4 +118,4 @@ def test_the_table_beside_the_evidence_is_made_of_it() -> None:
     evidence = json.loads((ROOT / "evidence" / "faults.json").read_text())
     text = (ROOT / "evidence" / "faults.md").read_text()
     assert table.page(text, evidence) == text
-    assert {cell["fault"] for cell in evidence["cells"]} == {found.name for found in FAULTS}
+    assert {cell["fault"] for cell in evidence["cells"]} == {fault.name for fault in FAULTS}
