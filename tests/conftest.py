@@ -15,8 +15,8 @@ import pytest
 from _pytest.mark import ParameterSet
 
 from transportlab.channel import EndpointKind
-from transportlab.conformance import fixture as conformance_fixture
 from transportlab.conformance import runner as conformance_runner
+from transportlab.conformance import subject as conformance_subject
 from transportlab.host import HostOptions
 from transportlab.registry import load_transport, transport_names
 from transportlab.sdk.program import ENV_TRANSPORT
@@ -34,7 +34,7 @@ def pytest_configure() -> None:
     """Widen the bounds before any test module is read: some make options when they are imported."""
     _widen(HostOptions, handshake=PATIENCE, open=PATIENCE)
     _widen(conformance_runner.Options, timeout=PATIENCE)
-    conformance_fixture.HANDSHAKE_SECONDS = PATIENCE
+    conformance_subject.HANDSHAKE_SECONDS = PATIENCE
 
 
 def _widen(options: Any, **bounds: float) -> None:

@@ -8,9 +8,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from transportlab.conformance.oracle import disagreements
+from transportlab.conformance.result import ArmResult, Failure, Outcome, Report, Status
 from transportlab.conformance.vectors import Vector
 
 Make = Callable[..., Vector]
+Ended = Callable[..., Outcome]
+
+READ = {"do": "call", "method": "Read", "request": {"app": "web"}}
 
 
 @pytest.fixture
@@ -35,3 +40,38 @@ def script(tmp_path: Path) -> Callable[[str], str]:
         return str(path)
 
     return write
+
+
+@pytest.fixture
+def ended() -> Ended:
+    """ended(vector, status, reply, ...) is its outcome on an arm."""
+
+    def outcome(vector: Vector, status: Status, *transcript: object, reason: str = "") -> Outcome:
+        failure = (
+            Failure(1, "do", "expected \x00\u2028\ud800 1, got 2")
+            if status is Status.FAIL
+            else None
+        )
+        return Outcome(vector, status, reason, failure, transcript, 0.25)
+
+    return outcome
+
+
+@pytest.fixture
+def report(make: Make, ended: Ended) -> Report:
+    """Two arms: the second differs on `differs`, and fails alone on `binding`."""
+    names = ("same", "differs", "binding", "backend", "unsupported", "error", "not-run")
+    vectors = [make(READ, id=name, level=number % 5) for number, name in enumerate(names)]
+    ends = {
+        "direct": [Status.PASS, Status.PASS, Status.PASS, Status.FAIL],
+        "http": [Status.PASS, Status.PASS, Status.FAIL, Status.FAIL],
+    }
+    rest = [Status.UNSUPPORTED, Status.HARNESS_ERROR, Status.NOT_RUN]
+    arms = []
+    for name, statuses in ends.items():
+        found = [
+            ended(v, status, {"reply": v.id, "by": name if v.id == "differs" else ""}, reason="r")
+            for v, status in zip(vectors, statuses + rest, strict=True)
+        ]
+        arms.append(ArmResult(name, "json", name != "direct", found))
+    return Report(tuple(vectors), tuple(arms), disagreements(arms))

@@ -6,7 +6,8 @@ from typing import get_args
 
 import msgspec
 
-from transportlab.conformance.patterns import GENERATORS, OPERATORS
+from transportlab.conformance.generators import GENERATORS
+from transportlab.conformance.patterns import OPERATORS
 from transportlab.conformance.result import Status
 from transportlab.conformance.runner import run_matrix
 from transportlab.conformance.vectors import FEATURES, Step, Vector

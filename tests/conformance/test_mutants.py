@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from transportlab.conformance.result import Report, Status
-from transportlab.conformance.runner import Options, Subject, run_matrix
+from transportlab.conformance.runner import Options, run_matrix
+from transportlab.conformance.subject import Subject
 from transportlab.conformance.vectors import load_vectors, select
 
 MUTANT = Path(__file__).parent / "mutants" / "mutant.py"

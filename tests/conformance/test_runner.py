@@ -9,7 +9,8 @@ import pytest
 
 from transportlab.channel import EndpointKind
 from transportlab.conformance.result import ArmResult, Outcome, Status
-from transportlab.conformance.runner import Options, Subject, run_matrix
+from transportlab.conformance.runner import Options, run_matrix
+from transportlab.conformance.subject import Subject
 from transportlab.conformance.vectors import Vector, load_vectors, select
 from transportlab.errors import UsageError
 from transportlab.registry import load_transport, transport_names
@@ -86,9 +87,9 @@ def test_each_kind_of_failure_is_told(make: Make, step: dict[str, Any], said: st
     ("step", "said"),
     [
         ({"do": "file", "text": "x"}, "the file: expected b'x', got b'"),
-        ({"do": "file", "has": ["x"]}, "expected the lines ['x']"),
-        ({"do": "file", "lacks": ["SHELL=/bin/sh"]}, "and not ['SHELL=/bin/sh']"),
-        ({"do": "edit", "old": "nowhere", "new": ""}, "the file was to hold b'nowhere' once"),
+        ({"do": "file", "has": ["x"]}, "expected lines ['x']"),
+        ({"do": "file", "lacks": ["SHELL=/bin/sh"]}, "and no lines ['SHELL=/bin/sh']"),
+        ({"do": "edit", "old": "nowhere", "new": ""}, "the file: expected b'nowhere' once"),
     ],
 )
 def test_a_file_that_is_not_as_expected_is_told(
@@ -138,7 +139,7 @@ def test_a_line_that_is_not_the_plugins_is_watched(
     config = {"path": "{file}"}
     subject = Subject(script(HARMFUL), config, frozenset(), faulty="", reference=False)
     outcome = one(make(READ), "http", subject=subject, codec="json")
-    assert problem(outcome) == "a line that is not the plugin's has changed, gone or come"
+    assert problem(outcome) == "a line that is not the plugin's was changed, removed or added"
 
 
 @pytest.mark.parametrize(

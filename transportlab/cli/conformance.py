@@ -25,7 +25,8 @@ from transportlab.quote import clean
 if TYPE_CHECKING:
     # Imported when the command runs: other commands need not wait for it.
     from transportlab.conformance.report import JsonLines
-    from transportlab.conformance.runner import Options, Subject
+    from transportlab.conformance.runner import Options
+    from transportlab.conformance.subject import Subject
 
 Names = list[str] | None
 
@@ -125,7 +126,7 @@ def _print(text: str) -> None:
 
 
 def _subject(plugin: str | None, config: Configuration, offers: list[str]) -> "Subject":
-    from transportlab.conformance.runner import Subject
+    from transportlab.conformance.subject import Subject
     from transportlab.conformance.vectors import FEATURES
 
     if plugin is None:

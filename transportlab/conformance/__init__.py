@@ -1,11 +1,22 @@
-"""The conformance suite: one body of vectors over every transport, and over any plugin.
+"""The conformance suite: one set of test vectors for every transport, and for any plugin.
 
-vectors.py is the language of spec/conformance/*.json, load.py reads it, values.py and match.py are
-what stands in it, steps.py and attempt.py carry a vector out, runner.py runs vectors over arms,
-oracle.py holds arms against each other, report.py and writers.py tell. docs/conformance.md
-describes all of it.
+    vectors.py      the types of spec/conformance/*.json, and how they are loaded
+    generators.py   short forms for values in a vector
+    patterns.py     what a reply must look like
+    subject.py      the plugin under test
+    fixture.py      the directory and the crontab that each vector gets
+    steps.py        carries out the steps of one vector
+    ending.py       how a call ended, and whether the vector expects that
+    attempt.py      one vector in one session
+    runner.py       all vectors on all arms: start here
+    oracle.py       compares the arms with each other
+    result.py       what comes out
+    report.py       how it is shown and written
+
+docs/conformance.md is for authors of plugins and of vectors.
 """
 
-from transportlab.conformance.runner import Options, Subject, run_matrix
+from transportlab.conformance.runner import Options, run_matrix
+from transportlab.conformance.subject import Subject
 
 __all__ = ["Options", "Subject", "run_matrix"]

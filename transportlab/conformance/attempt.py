@@ -1,4 +1,4 @@
-"""One vector in one fresh session, from the directory it gets to the check of foreign lines."""
+"""One attempt at one vector: directory, plugin, session, steps, and the check of foreign lines."""
 
 import contextlib
 import traceback
@@ -9,28 +9,29 @@ import msgspec
 
 from transportlab import __version__, model
 from transportlab.backend import PROTOCOL_VERSIONS
-from transportlab.conformance.fixture import Fixture, Program
-from transportlab.conformance.patterns import ValueProblem
+from transportlab.conformance.fixture import Fixture
+from transportlab.conformance.generators import ValueProblem
 from transportlab.conformance.result import Failure, Outcome, Status
 from transportlab.conformance.steps import Player
+from transportlab.conformance.subject import CLOSE_SECONDS, Program
 from transportlab.conformance.vectors import Step, Vector
 from transportlab.errors import LabError, UsageError
 from transportlab.host import HostSession
 from transportlab.methods import CLOSE_SESSION, OPEN_SESSION
 
-CLOSE_SECONDS = 1.0
-"""Bound on CloseSession at the end, as the host's own default (P-STOP-1)."""
-
 SHOWN = 600
-"""Characters of a step that a failure shows."""
-
+"""How many characters of a step a failure shows."""
 
 EXPECTATIONS = ("expect", "outcomes")
-"""Members that a failure shows otherwise."""
+"""Members of a step that are not shown with it, because the problem quotes them."""
 
 
 class Attempt:
-    """run() in a thread; kill() from another one, if it takes too long. outcome is there after."""
+    """One vector with a plugin of its own.
+
+    run() goes in a thread and sets outcome; kill() comes from another thread, if that takes too
+    long. number and doing tell which step it is in. program makes the Program from a config.
+    """
 
     def __init__(
         self,
@@ -47,10 +48,10 @@ class Attempt:
         self.outcome = Outcome(vector, Status.HARNESS_ERROR, reason="the vector did not run")
 
     def run(self) -> None:
-        """Set outcome, whatever happens."""
+        """Carry the vector out and set outcome. Never raises."""
         try:
             self._run()
-        except Exception:  # a bug of the suite is one vector's harness error
+        except Exception:  # a bug in the suite: the other vectors go on
             self._error(traceback.format_exc(limit=-4))
 
     def _error(self, text: str) -> None:
@@ -88,17 +89,17 @@ class Attempt:
                 return
         if fixture.harmed():
             self.doing = "look at the lines that the plugin does not own"
-            self._failed("a line that is not the plugin's has changed, gone or come")
+            self._failed("a line that is not the plugin's was changed, removed or added")
             return
         self.outcome = Outcome(self._vector, Status.PASS, transcript=tuple(player.endings))
         with contextlib.suppress(LabError):
             session.channel.unary(CLOSE_SESSION, model.CloseSessionRequest(), timeout=CLOSE_SECONDS)
 
     def kill(self) -> None:
-        """End the plugin, so that run() comes back; without a process close the channel."""
+        """End the plugin, or without a process its channel, so that run() returns."""
         session = self._session
         if session is None:
-            return  # its start is bounded by itself
+            return  # a start has bounds of its own
         if session.process is not None:
             session.process.stop(CLOSE_SECONDS)
         else:
@@ -106,7 +107,7 @@ class Attempt:
 
 
 def describe(step: Step) -> str:
-    """A step as its vector has it, without what is as usual."""
+    """A step as its vector has it: JSON without members that have their default."""
     members: dict[str, Any] = msgspec.to_builtins(step)
     usual = {f.name: f for f in msgspec.structs.fields(step) if not f.required}
     for name, member in usual.items():

@@ -1,4 +1,4 @@
-"""How a call ended, and whether that is what a vector expects."""
+"""How a call ended, in plain values, and whether that is what a vector expects."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,12 @@ LOST = "a lost connection"
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a call ended, in plain values. Without error and lost it ended well."""
+    """How a call ended. Without error and lost, it ended well.
+
+    reply: of a unary call. events: of a streaming one, those that came.
+    error: code, message and the members of the details.
+    lost: what the connection's failure says; empty if it did not fail.
+    """
 
     reply: Any = None
     events: list[Any] | None = None
@@ -22,14 +27,14 @@ class Ending:
     lost: str = ""
 
     def plain(self) -> dict[str, Any]:
-        """The members that apply; a lost connection without its text, which names processes."""
+        """For the oracle: the members that apply. The text of `lost` names processes: left out."""
         members = {"reply": self.reply, "error": self.error, "lost": bool(self.lost) or None}
         if self.events is not None:
             members["events"] = self.events
         return {name: value for name, value in members.items() if value is not None}
 
     def text(self) -> str:
-        """For people."""
+        """The ending in words, for people."""
         if self.lost:
             return f"{LOST} ({self.lost})"
         if self.error is not None:
@@ -38,7 +43,7 @@ class Ending:
 
 
 def judge(expect: Expect, ending: Ending) -> str:
-    """How the ending departs from what is expected; empty if it does not."""
+    """How the ending differs from what is expected; empty if it does not."""
     problem = ""
     if expect.lost:
         return "" if ending.lost else f"expected a lost connection, got {ending.text()}"
@@ -56,7 +61,10 @@ def judge(expect: Expect, ending: Ending) -> str:
 
 
 def tally(alternatives: Sequence[Alternative], endings: Sequence[Ending]) -> str:
-    """How many calls ended as each alternative says; a problem if too few, or one as none does."""
+    """What is wrong with the endings of concurrent calls; empty if nothing.
+
+    Each must match an alternative, of which the first counts. Each alternative must have enough.
+    """
     counts = [0] * len(alternatives)
     for ending in endings:
         matching = [i for i, a in enumerate(alternatives) if not judge(a.expect, ending)]
@@ -71,12 +79,12 @@ def tally(alternatives: Sequence[Alternative], endings: Sequence[Ending]) -> str
     return "; ".join(short)
 
 
-def neutral(value: Any, rename: Callable[[str], str]) -> Any:
-    """The value with each text renamed, so that what two runs say can be compared."""
+def with_texts(value: Any, change: Callable[[str], str]) -> Any:
+    """The value, with each text in it changed except the names of members."""
     if isinstance(value, str):
-        return rename(value)
+        return change(value)
     if isinstance(value, list | tuple):
-        return [neutral(item, rename) for item in value]
+        return [with_texts(item, change) for item in value]
     if isinstance(value, dict):
-        return {key: neutral(item, rename) for key, item in value.items()}
+        return {name: with_texts(item, change) for name, item in value.items()}
     return value

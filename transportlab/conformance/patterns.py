@@ -1,124 +1,36 @@
-"""Values in a vector's requests and patterns: references to earlier replies, and generators.
+"""Patterns: what a reply must look like, as data.
 
-An object with one member whose name is below stands for what it makes:
+An object matches an object that has at least its members. A list matches a list of the same length,
+item by item. Any other value matches itself. If an object's members all begin with $, each of them
+must hold:
 
-    {"$ref": "plan.ops.0"}       what a step saved, and the way into it
-    {"$repeat": ["x", 1000]}     a text so many times
-    {"$concat": ["a", ...]}      texts joined
-    {"$char": 55296}             one character by its number, also a lone surrogate
-    {"$job": {"name": "a"}}      a desired job: the members given, over those of DEFAULT_JOB
-    {"$jobs": 256}               so many desired jobs, job-000, job-001, ...
-    {"$with": [value, {...}]}    an object with members put over it
-    {"$config": {"a": "b"}}      the backend's config with these on top
+    {"$any": true}         any value
+    {"$any": "str"}        a value of that type (or int, list, object) that is not empty
+    {"$is": value}         exactly this value, with no further members
+    {"$match": "regex"}    a text in which the expression is found
+    {"$count": 3}          a list or a text of that length
+    {"$has": [...]}        a list in which each of these patterns matches some item
+    {"$lacks": [...]}      a list in which none of these patterns matches an item
+    {"$each": pattern}     a list in which every item matches
+    {"$ends": [...]}       a list whose last items match these, in order
+    {"$not": pattern}      a value that does not match
+
+Generators in a pattern are replaced before: see generators.py.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-Scope = Mapping[str, Any]
-
-DEFAULT_JOB: dict[str, Any] = {
-    "schedules": ["0 3 * * *"],
-    "timezone": "UTC",
-    "request": {"method": "POST", "url": "https://app.internal/run"},
-}
-"""A schedule that any scheduler of wall-clock times can express."""
-
-CONFIG = "config"
-"""The name in the scope under which the runner puts the backend's config."""
-
-
-class ValueProblem(Exception):
-    """A vector says what cannot be evaluated: an error of the suite and not of the plugin."""
-
-
-def evaluate(value: Any, scope: Scope) -> Any:
-    """The value with all generators carried out. Raises ValueProblem."""
-    if isinstance(value, list | tuple):
-        return [evaluate(item, scope) for item in value]
-    if not isinstance(value, dict):
-        return value
-    inner = {name: evaluate(item, scope) for name, item in value.items()}
-    [name, *more] = inner or [""]
-    if more or name not in GENERATORS:
-        return inner
-    make, argument = GENERATORS[name], inner[name]
-    try:
-        return make(argument, scope) if name in SCOPED else make(argument)
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
-        raise ValueProblem(f"{name}: {error}") from error
-
-
-def _ref(path: Any, scope: Scope) -> Any:
-    found: Any = scope
-    for word in path.split("."):
-        try:
-            found = found[int(word)] if isinstance(found, list) else found[word]
-        except (KeyError, IndexError, ValueError, TypeError):
-            raise ValueProblem(f'$ref "{path}": nothing there at "{word}"') from None
-    return found
-
-
-def _job(given: Any) -> Any:
-    members = DEFAULT_JOB | given
-    digits = [f"a{number:x}" for number, _ in enumerate(members["schedules"], 1)]
-    hashes = members.pop("hashes", digits)
-    return {"job": members, "hashes": hashes}
-
-
-def _jobs(count: Any) -> Any:
-    return [
-        _job({"name": f"job-{n:03}", "schedules": [f"{n % 60} {n // 60 % 24} * * *"]})
-        for n in range(count)
-    ]
-
-
-def _repeat(arguments: Any) -> Any:
-    text, count = arguments
-    return text * count
-
-
-def _with(arguments: Any) -> Any:
-    value, members = arguments
-    return value | members
-
-
-GENERATORS: dict[str, Callable[..., Any]] = {
-    "$ref": _ref,
-    "$repeat": _repeat,
-    "$concat": "".join,
-    "$char": chr,
-    "$job": _job,
-    "$jobs": _jobs,
-    "$with": _with,
-    "$config": lambda members, scope: scope[CONFIG] | members,
-}
-
-SCOPED = frozenset({"$ref", "$config"})
-"""Those that look at what was saved."""
-
-
-# Patterns: what a reply must be, as data.
-#
-# An object matches one that has its members, and perhaps more; a list matches one of equal
-# length, item by item; anything else itself. An object whose members begin with $ says what must
-# all hold:
-#
-#     {"$any": true}         anything; of a type and not empty: {"$any": "str"}, "int", ...
-# {"$is": value}         that value and no more members     {"$match": "regex"}    a text in which
-# the expression is found     {"$count": 3}          a list or a text of that length     {"$has":
-# [...]}        a list in which each pattern matches some item     {"$lacks": [...]}      a list
-# in which no pattern matches any item     {"$each": pattern}     a list of which every item
-# matches     {"$ends": [...]}       a list whose last items match these     {"$not": pattern}
-# what does not match
-
-TYPES: dict[Any, tuple[type, ...]] = {"str": (str,), "int": (int,), "list": (list,)}
-TYPES["object"] = (dict,)
+TYPES: dict[Any, type] = {"str": str, "int": int, "list": list, "object": dict}
+"""What {"$any": ...} may name."""
 
 
 def mismatch(pattern: Any, value: Any, path: str = "") -> str:
-    """Where and how the value departs from the pattern; empty if it matches."""
+    """Where the value differs from the pattern and how; empty if it matches.
+
+    path is where the value stands, for the text.
+    """
     if isinstance(pattern, dict):
         if pattern and all(name.startswith("$") for name in pattern):
             return _operators(pattern, value, path)
@@ -131,13 +43,13 @@ def mismatch(pattern: Any, value: Any, path: str = "") -> str:
 
 
 def shown(value: object, limit: int = 300) -> str:
-    """A value as text for people, cut."""
+    """A value as text for people, cut after limit characters."""
     text = repr(value)
     return text if len(text) <= limit else f"{text[:limit]}... ({len(text)} characters)"
 
 
 def _said(path: str, problem: str) -> str:
-    return f"{path or 'the whole'}: {problem}"
+    return f"{path}: {problem}" if path else problem
 
 
 def _object(pattern: dict[str, Any], value: Any, path: str) -> str:

@@ -1,4 +1,8 @@
-"""What a person sees of a run: totals per arm, each failure with what replays it, the ladder."""
+"""A run's results as text for people, as JSON Lines, and as JUnit's XML.
+
+Text and JSON Lines come while the run goes on: every line of the latter is flushed as its vector
+ends, so a crash of the run loses none. JUnit's file is written at the end.
+"""
 
 import shlex
 import xml.etree.ElementTree as ET  # it writes here, and parses nothing
@@ -9,6 +13,7 @@ from typing import IO, Any
 import msgspec
 
 from transportlab import __version__
+from transportlab.conformance.ending import with_texts
 from transportlab.conformance.result import (
     ArmResult,
     Outcome,
@@ -19,16 +24,21 @@ from transportlab.conformance.result import (
     level_name,
 )
 
+FORMAT = 1
+"""Of the JSON Lines."""
+
+SKIPPED = (Status.UNSUPPORTED, Status.NOT_RUN)
+
 
 def totals_line(arm: ArmResult) -> str:
-    """An arm's totals, all five, and why vectors were not run."""
+    """How many vectors ended in each of the five statuses, and why some were not run."""
     reasons = {o.reason for o in arm.outcomes if o.status is Status.NOT_RUN}
     why = f" (not run: {'; '.join(sorted(reasons))})" if reasons else ""
     return f"{arm.name:14} {by_status(arm.totals())}{why}"
 
 
 def outcome_text(arm: ArmResult, outcome: Outcome, replay: Sequence[str]) -> str:
-    """A failure or a harness error: what, why, where, expected and got, and how to see it again."""
+    """A failure or a harness error: the vector, what went wrong, and the command to repeat it."""
     vector = outcome.vector
     lines = [f"{outcome.status.upper()} {arm.name} {vector.id} [{', '.join(vector.clauses)}]"]
     lines.append(f"  why: {vector.why}")
@@ -43,13 +53,13 @@ def outcome_text(arm: ArmResult, outcome: Outcome, replay: Sequence[str]) -> str
 
 
 def replay_command(arm: ArmResult, outcome: Outcome, options: Sequence[str]) -> str:
-    """The one command that runs this vector on this arm again."""
+    """The command that runs this vector on this arm again. options: those that name the plugin."""
     command = ["transportlab", "conformance", "--transport", arm.transport, "--codec", arm.codec]
     return shlex.join([*command, *options, "--vector", outcome.vector.id])
 
 
 def summary(report: Report) -> Iterator[str]:
-    """After the last arm: who is to blame, where arms disagree, and the next rung."""
+    """The lines after the last arm: who is to blame, where arms disagree, what to fix next."""
     for arm in report.arms:
         for outcome in arm.bad():
             if outcome.failure is not None and outcome.failure.blame:
@@ -75,17 +85,8 @@ def _rung(arm: ArmResult) -> Iterator[str]:
         yield f"  likely cause: {vector.cause}"
 
 
-# Results as files: JSON Lines while the run goes on, and JUnit's XML at its end.
-#
-# Each line of the first is flushed as its vector ends, so that a crash of the run loses nothing.
-
-FORMAT = 1
-
-SKIPPED = (Status.UNSUPPORTED, Status.NOT_RUN)
-
-
 class JsonLines:
-    """A run as JSON Lines: first the head, then a line per outcome, last the totals."""
+    """A run as JSON Lines: a head, then a line for each outcome, then the totals."""
 
     def __init__(self, file: IO[bytes], vectors: int) -> None:
         self._file = file
@@ -96,7 +97,7 @@ class JsonLines:
         self._file.flush()
 
     def outcome(self, arm: ArmResult, outcome: Outcome) -> None:
-        """One vector on one arm."""
+        """Write one vector's line."""
         vector = outcome.vector
         line: dict[str, Any] = {
             "transport": arm.transport,
@@ -117,10 +118,10 @@ class JsonLines:
                 "doing": failure.doing,
                 "problem": failure.problem,
             }
-        self._write(_printable(line))
+        self._write(with_texts(line, _without_surrogates))
 
     def end(self, report: Report) -> None:
-        """The totals, what the oracle found, and whether all is well."""
+        """Write the last line: the totals, what the oracle found, and whether all is well."""
         found = [
             {"transport": d.transport, "codec": d.codec, "vector": d.vector.id, "got": d.problem}
             for d in report.disagreements
@@ -132,22 +133,16 @@ class JsonLines:
             if o.failure is not None and (b := o.failure.blame)
         ]
         end = {"ok": report.ok, **report.evidence(), "disagreements": found, "blame": blame}
-        self._write(_printable(end))
+        self._write(with_texts(end, _without_surrogates))
 
 
-def _printable(value: Any) -> Any:
-    """The value with lone surrogates written out: JSON has no place for them."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode()
-    if isinstance(value, dict):
-        return {key: _printable(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_printable(item) for item in value]
-    return value
+def _without_surrogates(text: str) -> str:
+    """The text with lone surrogates, which UTF-8 cannot encode, written as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def write_junit(path: Path, report: Report) -> None:
-    """A test suite per arm, a test case per vector; a disagreement is a failed case of its own."""
+    """Write a test suite for each arm, in it a case for each vector and for each disagreement."""
     root = ET.Element("testsuites", name="conformance")
     for arm in report.arms:
         root.append(_suite(arm, report))
@@ -175,7 +170,7 @@ def _suite(arm: ArmResult, report: Report) -> ET.Element:
         case = ET.SubElement(
             suite, "testcase", classname="differential", name=found.vector.id, time="0.000"
         )
-        ET.SubElement(case, "failure", message=clean(found.problem))
+        ET.SubElement(case, "failure", message=xml_text(found.problem))
     return suite
 
 
@@ -189,16 +184,18 @@ def _case(suite: ET.Element, outcome: Outcome) -> None:
         time=f"{outcome.seconds:.3f}",
     )
     if outcome.failure is not None:
-        failed = ET.SubElement(case, "failure", message=clean(outcome.failure.problem))
-        failed.text = clean(f"{vector.why}\nstep {outcome.failure.step}: {outcome.failure.doing}")
+        failed = ET.SubElement(case, "failure", message=xml_text(outcome.failure.problem))
+        failed.text = xml_text(
+            f"{vector.why}\nstep {outcome.failure.step}: {outcome.failure.doing}"
+        )
     elif outcome.status is Status.HARNESS_ERROR:
-        ET.SubElement(case, "error", message=clean(outcome.reason))
+        ET.SubElement(case, "error", message=xml_text(outcome.reason))
     elif outcome.status in SKIPPED:
-        ET.SubElement(case, "skipped", message=clean(f"{outcome.status}: {outcome.reason}"))
+        ET.SubElement(case, "skipped", message=xml_text(f"{outcome.status}: {outcome.reason}"))
 
 
-def clean(text: str) -> str:
-    """The text with what XML 1.0 cannot hold written as an escape."""
+def xml_text(text: str) -> str:
+    """The text with characters that XML 1.0 does not allow written as escapes."""
     return "".join(c if _in_xml(ord(c)) else ascii(c)[1:-1] for c in text)
 
 

@@ -1,4 +1,8 @@
-"""What comes out: five statuses, each with a total of its own, so that no skip counts as a pass."""
+"""The results of a run.
+
+There are five statuses, each with a total of its own, so that a skipped vector never counts as
+passed.
+"""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -10,11 +14,11 @@ from transportlab.conformance.vectors import LEVELS, Vector
 
 
 class Status(StrEnum):
-    """What became of a vector on an arm.
+    """How a vector ended on an arm.
 
-    unsupported: the transport or the plugin declares that it has not what the vector needs. not
-    run: it could not be tried here. harness error: the suite itself failed, which says nothing of
-    the plugin.
+    unsupported: the transport or the plugin does not support what the vector requires.
+    not run: it could not be tried here.
+    harness error: the suite itself failed, which says nothing about the plugin.
     """
 
     PASS = "pass"  # noqa: S105  # a verdict, no password
@@ -29,10 +33,12 @@ BAD = (Status.FAIL, Status.HARNESS_ERROR)
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Which step failed (from 1; 0 before the first), what it was, and expected against got.
+    """Why a vector failed.
 
+    step: its number, from 1; 0 before the first. doing: what it was.
+    problem: what was expected, and what came.
     blame: "binding" if the same vector passes without a wire, "backend" if it fails there too,
-    empty where that was not tried.
+        empty if that was not tried.
     """
 
     step: int
@@ -43,7 +49,7 @@ class Failure:
 
 @dataclass(slots=True)
 class Outcome:
-    """A vector's end on one arm. transcript: its replies in plain values, for the oracle."""
+    """How one vector ended on one arm. transcript: its replies in plain values, for the oracle."""
 
     vector: Vector
     status: Status
@@ -55,7 +61,7 @@ class Outcome:
 
 @dataclass(slots=True)
 class ArmResult:
-    """All outcomes on one arm, in the order of the vectors. wire: its messages become bytes."""
+    """All outcomes on one arm, in the order of the vectors. wire: whether messages become bytes."""
 
     transport: str
     codec: str
@@ -64,11 +70,11 @@ class ArmResult:
 
     @property
     def name(self) -> str:
-        """For people."""
+        """The arm's name for people."""
         return f"{self.transport}-{self.codec}"
 
     def totals(self) -> dict[str, int]:
-        """How many ended in each status, all five of them."""
+        """How many vectors ended in each status; all five are there."""
         counts = Counter(outcome.status for outcome in self.outcomes)
         return {status.value: counts[status] for status in Status}
 
@@ -79,7 +85,7 @@ class ArmResult:
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """A vector that passes on an arm and without a wire, with replies that are not equal."""
+    """A vector that passes on an arm and without a wire, but with different replies."""
 
     vector: Vector
     transport: str
@@ -89,7 +95,7 @@ class Disagreement:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A whole run."""
+    """The results of a whole run."""
 
     vectors: tuple[Vector, ...]
     arms: tuple[ArmResult, ...]
@@ -97,7 +103,7 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing failed, the suite included."""
+        """Whether nothing failed, neither the plugin nor the suite."""
         return not self.disagreements and not any(arm.bad() for arm in self.arms)
 
     def evidence(self) -> dict[str, Any]:
@@ -124,7 +130,7 @@ class Report:
 
 
 def ladder(arm: ArmResult) -> tuple[int, Outcome | None]:
-    """The highest level up to which nothing is bad (-1 for none), and the next bad vector."""
+    """The highest level up to which nothing is bad (-1: none), and the next vector to fix."""
     bad = sorted(arm.bad(), key=lambda outcome: outcome.vector.level)
     if not bad:
         tried = [o.vector.level for o in arm.outcomes if o.status is Status.PASS]
@@ -133,10 +139,10 @@ def ladder(arm: ArmResult) -> tuple[int, Outcome | None]:
 
 
 def level_name(level: int) -> str:
-    """A level for people."""
+    """A level in words, for people."""
     return f"{level} ({LEVELS[level]})" if level >= 0 else "none"
 
 
 def by_status(totals: Mapping[str, int]) -> str:
-    """The totals in one line, all five."""
+    """The totals in one line."""
     return ", ".join(f"{count} {status}" for status, count in totals.items())

@@ -1,117 +1,68 @@
-"""The differential oracle: one vector over several arms must give equal replies.
+"""Runs vectors over arms, and returns a Report.
 
-The arm without a wire says what the backend answers. An arm that differs from it has a binding that
-is wrong; where both fail, the backend is. Which of two is right nobody needs to know for that.
+An arm is one transport with one codec. An arm runs each vector like this:
+
+1. Can anything run here? If a library of the transport is not installed, or the lab's own plugin
+   is not built, every vector is "not run", with the reason.
+2. Does the arm support what the vector requires? The vector's needs are compared with the
+   transport's traits, the codec, and the plugin's kind, features and capabilities. If one of them
+   is not met, the vector is "unsupported", with the reason. A plugin is asked for its capabilities
+   once, in a session of its own. If that does not open, vectors above OPENING_LEVEL are "not run";
+   those of that level run, because they show what is wrong.
+3. An Attempt carries the vector out: a fresh directory, a fresh plugin, one session, the steps one
+   by one. So no vector depends on another, and each can be repeated alone.
+
+The attempt runs in a thread of its own, so that every vector ends:
+
+    Options.timeout   bounds the attempt. After it the plugin is killed and the vector fails, with
+                      the step that it was in.
+    KILL_SECONDS      bounds the wait for the thread to end after that. A thread that still runs is
+                      left behind: that is a backend in this process which ignores its Context.
+
+When a vector ends, its Outcome is added to the arm's result and passed to on_result; after the last
+one the result is passed to on_arm. So if the run crashes, what was passed on is not lost. When all
+arms are done, the oracle (oracle.py) compares them.
+
+No transport is named here: what an arm can run follows from traits and capabilities alone.
 """
 
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stderr
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from io import StringIO
 
 from transportlab.channel import EndpointKind, Transport
 from transportlab.conformance.attempt import Attempt
-from transportlab.conformance.fixture import Fixture, Program
-from transportlab.conformance.patterns import mismatch
-from transportlab.conformance.result import (
-    ArmResult,
-    Disagreement,
-    Failure,
-    Outcome,
-    Report,
-    Status,
-)
-from transportlab.conformance.vectors import FEATURES, Call, Have, Together, Vector, load_vectors
+from transportlab.conformance.fixture import Fixture
+from transportlab.conformance.oracle import disagreements
+from transportlab.conformance.result import ArmResult, Failure, Outcome, Report, Status
+from transportlab.conformance.subject import Program, Subject
+from transportlab.conformance.vectors import Call, Have, Together, Vector, load_vectors
 from transportlab.errors import LabError, PluginError, UsageError
-from transportlab.host.discovery import LIBRARY_SUFFIX, find
+from transportlab.host.discovery import find
 from transportlab.redact import Redactor
 from transportlab.registry import load_transport, not_built, not_installed, transport_names
 
-
-def disagreements(arms: Sequence[ArmResult]) -> tuple[Disagreement, ...]:
-    """Where passing arms differ; as a side effect each failure gets its blame."""
-    base = next((arm for arm in arms if not arm.wire), None)
-    if base is None:
-        return ()
-    known = {outcome.vector.id: outcome for outcome in base.outcomes}
-    found: list[Disagreement] = []
-    for arm in arms:
-        if arm is not base:
-            found += _of_arm(arm, known)
-    for outcome in base.outcomes:
-        _blame(outcome, outcome)
-    return tuple(found)
-
-
-def _of_arm(arm: ArmResult, known: Mapping[str, Outcome]) -> list[Disagreement]:
-    found = []
-    for outcome in arm.outcomes:
-        base = known[outcome.vector.id]
-        _blame(outcome, base)
-        if outcome.status is base.status is Status.PASS:
-            problem = mismatch({"$is": list(base.transcript)}, list(outcome.transcript))
-            if problem:
-                where = _first(base.transcript, outcome.transcript)
-                found.append(Disagreement(outcome.vector, arm.transport, arm.codec, where))
-    return found
-
-
-def _first(wanted: Sequence[object], got: Sequence[object]) -> str:
-    """The first reply that differs: the list as a whole would be too long to read."""
-    for number, (left, right) in enumerate(zip(wanted, got, strict=False), 1):
-        if problem := mismatch({"$is": left}, right, f"reply {number}"):
-            return problem
-    return f"{len(wanted)} replies without a wire, {len(got)} here"
-
-
-def _blame(outcome: Outcome, base: Outcome) -> None:
-    if outcome.failure is None:
-        return
-    if base.status is Status.PASS:
-        outcome.failure = replace(outcome.failure, blame="binding")
-    elif base.status is Status.FAIL:
-        outcome.failure = replace(outcome.failure, blame="backend")
-
-
-# Runs vectors over arms: each vector in a fresh plugin, bounded in time, reported as it ends.
-#
-# An arm is a transport with a codec. Which vectors an arm can run is told by the transport's
-# traits and the plugin's capabilities, never by a name.
-
 KILL_SECONDS = 12.0
-"""How long a vector that is past its time may take to let go once its plugin has been ended."""
+"""How long to wait for a vector's thread after its plugin was killed.
+
+A kill does not end the start of a plugin, which has bounds of its own: handshake (5 s), stop (4 s).
+"""
 
 OPENING_LEVEL = 0
-"""The level of the vectors that are run even if the plugin opens no session: they say why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What is tested: a plugin by name or path, its config, and which features it offers.
-
-    In config {dir} and {file} stand for a fresh directory and a file in it, per vector. faulty is
-    the plugin for vectors that need faults, the same one if it is empty.
-    """
-
-    plugin: str = "crontab"
-    config: Mapping[str, str] = field(default_factory=lambda: {"path": "{file}"})
-    offers: frozenset[str] = frozenset(FEATURES)
-    faulty: str = "echo"
-    reference: bool = True
-    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
-
-    def of(self, vector: Vector) -> tuple[str, Mapping[str, str]]:
-        """The plugin for a vector, and its config's template."""
-        if "faults" in vector.needs.features and self.faulty:
-            return self.faulty, dict(vector.config)
-        return self.plugin, {**self.config, **vector.config}
+"""Vectors of this level run even if the plugin opens no session."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """codec None is all of a transport's; timeout in seconds bounds one vector."""
+    """How to run.
+
+    codec: only this one; None for all of each transport.
+    timeout: bounds one vector, in seconds.
+    on_arm, on_result: called as an arm, and as a vector on an arm, has ended.
+    """
 
     codec: str | None = None
     timeout: float = 10.0
@@ -125,7 +76,10 @@ def run_matrix(
     subject: Subject | None = None,
     options: Options | None = None,
 ) -> Report:
-    """Run the vectors (all) over the transports (all) with each codec. Raises UsageError."""
+    """Run the vectors over every arm of the transports. What is None stands for all, or the usual.
+
+    Raises UsageError for an unknown transport, and if there is no vector or no arm.
+    """
     vectors = load_vectors() if vectors is None else vectors
     if not vectors:
         raise UsageError("no vector is selected")
@@ -141,7 +95,7 @@ def run_matrix(
 
 
 class Arm:
-    """One transport with one codec."""
+    """One transport with one codec, for one subject."""
 
     def __init__(self, transport: Transport, codec: str, subject: Subject, options: Options):
         self._transport, self._codec = transport, codec
@@ -149,9 +103,8 @@ class Arm:
         self._redactor = Redactor(subject.secrets)
 
     def run(self, vectors: Sequence[Vector]) -> ArmResult:
-        """All vectors, in order."""
-        transport, codec = self._transport, self._codec
-        result = ArmResult(transport.name, codec, wire=transport.traits.wire)
+        """Run the vectors, in this order."""
+        result = ArmResult(self._transport.name, self._codec, wire=self._transport.traits.wire)
         absent = self._absent()
         known: dict[str, Sequence[str] | str] = {}
         for vector in vectors:
@@ -167,33 +120,20 @@ class Arm:
         return result
 
     def _absent(self) -> str:
-        """Why nothing can run on this arm; empty if it can."""
-        traits = self._transport.traits
+        """Why nothing can run on this arm; empty if something can."""
         if lacking := not_installed(self._transport):
             return lacking
-        try:
-            library = traits.endpoint is EndpointKind.LIBRARY
-            if library and self._subject.reference:
+        library = self._transport.traits.endpoint is EndpointKind.LIBRARY
+        if library and self._subject.reference:
+            try:
                 find(self._subject.plugin, library=True)
-        except PluginError as error:
-            return f"{not_built(self._transport)} ({error.problem})"
-        return ""
-
-    def _foreign(self) -> str:
-        """Why the subject cannot be reached on this transport; empty if it can."""
-        if self._subject.reference:
-            return ""
-        kind = self._transport.traits.endpoint
-        is_library = self._subject.plugin.endswith(LIBRARY_SUFFIX)
-        if kind is EndpointKind.OBJECT:
-            return "the plugin is a file, the transport takes objects of this process"
-        if is_library != (kind is EndpointKind.LIBRARY):
-            return "the plugin is a library" if is_library else "the plugin is a program"
+            except PluginError as error:
+                return f"{not_built(self._transport)} ({error.problem})"
         return ""
 
     def _capabilities(self, vector: Vector) -> Sequence[str] | str:
-        """What the vector's plugin can do, or why no session could be opened to ask it."""
-        if self._foreign():
+        """What the vector's plugin declares that it can do; or why no session opens to ask it."""
+        if self._subject.unreachable(self._transport):
             return ()
         fixture = Fixture(vector)
         plugin, template = self._subject.of(vector)
@@ -210,24 +150,24 @@ class Arm:
 
     def _program(self, plugin: str, config: Mapping[str, str]) -> Program:
         secrets = self._subject.secrets if plugin == self._subject.plugin else {}
-        config = {**config, **secrets}
-        return Program(plugin, self._transport, self._codec, config, secrets)
+        return Program(plugin, self._transport, self._codec, {**config, **secrets}, secrets)
 
     def _outcome(self, vector: Vector, absent: str, known: Sequence[str] | str) -> Outcome:
+        """absent: see _absent(); known: see _capabilities()."""
         if absent:
             return Outcome(vector, Status.NOT_RUN, reason=absent)
-        reason = self._foreign() or self._unsupported(vector, known)
+        reason = self._subject.unreachable(self._transport) or self._unsupported(vector, known)
         if reason:
             return Outcome(vector, Status.UNSUPPORTED, reason=reason)
         if isinstance(known, str) and vector.level > OPENING_LEVEL:
             return Outcome(vector, Status.NOT_RUN, reason=f"no session opens: {known}")
         if self._transport.traits.isolated:
             return self._attempt(vector)
-        with redirect_stderr(StringIO()):  # a backend in this process logs where we do
+        with redirect_stderr(StringIO()):  # a backend in this process writes its log there
             return self._attempt(vector)
 
     def _unsupported(self, vector: Vector, known: Sequence[str] | str) -> str:
-        """What the vector needs and this arm does not have, by what each declares."""
+        """What the vector requires and this arm does not support; empty if nothing."""
         needs, traits = vector.needs, self._transport.traits
         lacking = [f"trait {n} {v}" for n, v in needs.traits.items() if getattr(traits, n) != v]
         lacking += [f"feature {n}" for n in needs.features if n not in self._subject.offers]
@@ -239,7 +179,7 @@ class Arm:
         return f"needs {', '.join(lacking)}" if lacking else ""
 
     def _attempt(self, vector: Vector) -> Outcome:
-        """The vector in a thread of its own, so that a hang is a failure."""
+        """Carry the vector out within the bounds; see the module."""
         plugin, template = self._subject.of(vector)
         attempt = Attempt(vector, lambda config: self._program(plugin, config), template)
         thread = threading.Thread(target=attempt.run, name=vector.id, daemon=True)
@@ -260,7 +200,7 @@ class Arm:
 
 
 def _capabilities(vector: Vector) -> set[str]:
-    """Those of the RPCs that the vector expects to be there."""
+    """The capabilities of the RPCs that the vector calls."""
     words = {"Read": "read", "Plan": "plan", "Apply": "apply", "Drift": "drift", "Prune": "prune"}
     words |= {"Adopt": "adopt", "VerifyOwnership": "verify-ownership"}
     found: set[str] = set()

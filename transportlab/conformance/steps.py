@@ -1,7 +1,7 @@
-"""Carries out the steps of one vector in one session, and judges how each ends.
+"""Carries out the steps of one vector in one session, and judges how each of them ends.
 
-A failure is returned as text, never raised: what is raised is an error of the suite itself
-(ValueProblem, or a bug), and is reported as that.
+What is wrong with the plugin is returned as text. What is raised is an error of the suite itself:
+ValueProblem for a vector that cannot be carried out, anything else for a bug.
 """
 
 import threading
@@ -16,9 +16,11 @@ import msgspec
 from msgspec import UNSET
 
 from transportlab import model
-from transportlab.conformance.ending import LOST, Ending, judge, neutral, tally
-from transportlab.conformance.fixture import Fixture, Program
-from transportlab.conformance.patterns import CONFIG, ValueProblem, evaluate, mismatch, shown
+from transportlab.conformance.ending import LOST, Ending, judge, tally, with_texts
+from transportlab.conformance.fixture import Fixture
+from transportlab.conformance.generators import CONFIG, ValueProblem, evaluate
+from transportlab.conformance.patterns import mismatch, shown
+from transportlab.conformance.subject import STOP_SECONDS, Program
 from transportlab.conformance.vectors import (
     Call,
     Edit,
@@ -36,17 +38,17 @@ from transportlab.host import HostSession
 from transportlab.methods import METHODS, Method
 
 AGAIN_SECONDS = 0.02
-"""Pause between the attempts of a step that is to end as expected eventually."""
+"""Pause before a step with `eventually` is repeated."""
 
 NO_ATTRIBUTE = "no_such_method"
-"""What a method outside the contract is called on a Backend: nothing has it."""
-
-STOP_SECONDS = 4.0
-"""The whole ladder that stops a plugin, as the host's own default (P-STOP-1)."""
+"""The attribute of a Backend for a method that is not in the contract: there is none."""
 
 
 class Player:
-    """Steps of one vector. scope holds what was saved; endings what the oracle compares."""
+    """Plays the steps of one vector.
+
+    scope: what was saved, see generators.Scope. endings: what the oracle compares.
+    """
 
     def __init__(self, session: HostSession, fixture: Fixture, program: Program) -> None:
         self._session = session
@@ -57,13 +59,13 @@ class Player:
         self.endings: list[Any] = []
 
     def play(self, step: Step) -> str:
-        """Carry the step out; what is wrong with how it ended, empty if nothing."""
+        """Carry a step out. Returns what is wrong with how it ended, empty if nothing."""
         return ACTS[type(step)](self, step)
 
     # ---- calls
 
     def call(self, step: Call) -> str:
-        """A call, again if it may take several."""
+        """Make the call, repeatedly if the step says so."""
         expect = self._expected(step.expect)
         ending = self.ending(step)
         while problem := judge(expect, ending):
@@ -85,7 +87,7 @@ class Player:
         return msgspec.structs.replace(expect, **found) if found else expect
 
     def ending(self, step: Call) -> Ending:
-        """Make the call and see how it ends."""
+        """Make the call once."""
         method, request = _message(step, evaluate(step.request, self.scope))
         events: list[Any] | None = [] if method.streams else None
         try:
@@ -110,15 +112,15 @@ class Player:
             return Ending(events=events, lost=str(error))
 
     def _plain(self, message: object) -> Any:
-        return neutral(msgspec.to_builtins(message), self._fixture.neutral)
+        return with_texts(msgspec.to_builtins(message), self._fixture.neutral)
 
     def _plain_error(self, error: RpcError) -> Any:
         details = msgspec.to_builtins(error.details)
         whole = {"code": error.code.name, "message": error.message, **details}
-        return neutral(whole, self._fixture.neutral)
+        return with_texts(whole, self._fixture.neutral)
 
     def have(self, step: Have) -> str:
-        """Plan and Apply, again if it may take several."""
+        """Plan and Apply, repeatedly if the step says so."""
         while (problem := self._have(step)) and step.eventually and LOST not in problem:
             time.sleep(AGAIN_SECONDS)
         return problem
@@ -134,7 +136,7 @@ class Player:
         return ""
 
     def together(self, step: Together) -> str:
-        """All at once; each judged by its own expectation, or all by the outcomes."""
+        """Run the steps concurrently, and judge each by its own expectation or by the outcomes."""
         steps = [inner for inner in step.steps for _ in range(step.times)]
         alternatives = [
             msgspec.structs.replace(a, expect=self._expected(a.expect)) for a in step.outcomes
@@ -150,7 +152,7 @@ class Player:
         before = len(self.endings)
         with ThreadPoolExecutor(len(steps)) as pool:
             found = list(pool.map(run, steps))
-        del self.endings[before:]  # which ended first is nothing to compare
+        del self.endings[before:]  # their order differs from run to run
         problems = [item for item in found if isinstance(item, str) and item]
         endings = [item for item in found if isinstance(item, Ending)]
         return "; ".join(problems[:3]) or tally(alternatives, endings)
@@ -162,17 +164,17 @@ class Player:
         return file.read_bytes() if file.exists() else b""
 
     def edit(self, step: Edit) -> str:
-        """As an operator with an editor."""
+        """Edit the file as an operator would."""
         data = self._bytes()
         old, new = (evaluate(text, self.scope).encode() for text in (step.old, step.new))
         if data.count(old) != 1:
-            return f"the file was to hold {old!r} once; it is {shown(data)}"
+            return f"the file: expected {old!r} once, got {shown(data)}"
         self._fixture.file.write_bytes(data.replace(old, new))
         self._fixture.accept()
         return ""
 
     def file(self, step: File) -> str:
-        """Look at the file."""
+        """Compare the file with what the step says of it."""
         data = self._bytes()
         if step.save:
             self._files[step.save] = data
@@ -185,18 +187,18 @@ class Player:
         gone = [line for line in step.has if line not in lines]
         there = [line for line in step.lacks if line in lines]
         if gone or there:
-            return f"the file: expected the lines {gone}, and not {there}, got {shown(data, 900)}"
+            return f"the file: expected lines {gone}, and no lines {there}, got {shown(data, 900)}"
         return ""
 
     # ---- the process
 
     def start(self, step: Start) -> str:
-        """The program once more, by hand."""
+        """Start the program a second time, by hand."""
         found = self._program.start(step)
         return mismatch(evaluate(step.expect, self.scope), found)
 
     def stop(self, step: Stop) -> str:
-        """End stdin, and wait for the end of the process."""
+        """Close the plugin's stdin, and wait until its process has ended."""
         process = self._session.process
         if process is None:
             raise ValueProblem("stop: there is no process; the vector needs the trait isolated")
@@ -216,8 +218,8 @@ ACTS: dict[type, Callable[[Player, Any], str]] = {
 
 
 def _message(step: Call, value: Any) -> tuple[Any, Any]:
-    """The method and the request of a call, made of the value that the vector has for it."""
-    method: Any = METHODS.get(step.method) or Method(  # a name outside the contract, on purpose
+    """The method of a call, and its request made from the vector's value."""
+    method: Any = METHODS.get(step.method) or Method(  # some vectors call what is not there
         step.method, NO_ATTRIBUTE, model.ReadRequest, model.ReadReply
     )
     if step.raw:
@@ -230,7 +232,7 @@ def _message(step: Call, value: Any) -> tuple[Any, Any]:
 
 @contextmanager
 def _switch(step: Call) -> Iterator[Cancellation]:
-    """The call's switch, thrown before it or after some time if the step says so."""
+    """The call's Cancellation: cancelled before the call, or after some time, as the step says."""
     switch = Cancellation()
     if step.cancel_after is None:
         if step.cancel_at_event == 0:

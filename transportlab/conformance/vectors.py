@@ -1,12 +1,12 @@
-"""The language of vectors as types; load.py reads spec/conformance/*.json by them.
+"""Vectors: the types of spec/conformance/*.json, and how the files are loaded and selected from.
 
-spec/conformance.schema.json is derived from these types. A member that is not here is an error, so
-that a misspelt expectation cannot pass for one that holds.
+spec/conformance.schema.json is derived from the types. An unknown member is an error, because a
+misspelt expectation would otherwise always hold. How the values in a vector are made and compared
+is in generators.py and patterns.py; how its steps are carried out, in steps.py.
 """
 
 import re
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -35,10 +35,21 @@ GROUPS = (
 )
 
 LEVELS = ("opens a session", "reads", "writes", "is strict", "bears faults")
-"""The ladder's rungs, from 0: what a plugin does whose vectors up to that level pass."""
+"""What a plugin does if its vectors up to that level pass; levels count from 0."""
 
 FEATURES = ("crontab-file", "faults")
-"""What only some plugins offer: a crontab in cronix's lines at {file}; the echo plugin's faults."""
+"""What a plugin may support beside the contract.
+
+crontab-file: its entries are in a crontab at {file}, in cronix's own lines. faults: its config key
+`faults` works as in the echo plugin.
+"""
+
+NEEDS = {
+    "trait": frozenset(Traits.__dataclass_fields__) - {"codecs", "requires"},
+    "capability": frozenset(CAPABILITIES),
+    "feature": frozenset(FEATURES),
+}
+"""The names that a vector's needs may have, by kind."""
 
 Id = Annotated[str, Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=72)]
 Clause = Annotated[str, Meta(pattern=r"^P-[A-Z]+-\d+$")]
@@ -48,11 +59,12 @@ Count = Annotated[int, Meta(ge=0, le=1000)]
 
 
 class Expect(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a call must end with. Without any member, it must only end well.
+    """How a call must end. Without members: without an error, with any reply.
 
-    reply and events (the list of all) are patterns. error is a pattern of an object with code,
-    message and the members of the details; events beside it are those before. lost: the connection
-    fails.
+    reply: a pattern of the reply.
+    events: a pattern of the list of all events; with error, of those before it.
+    error: a pattern of an object with code, message and the members of the details.
+    lost: the connection fails.
     """
 
     reply: Any = UNSET
@@ -61,19 +73,23 @@ class Expect(Struct, frozen=True, forbid_unknown_fields=True):
     lost: bool = False
 
     def __post_init__(self) -> None:
-        """One ending, not several."""
+        """Refuse more than one way to end."""
         if (self.reply is not UNSET) + (self.error is not UNSET) + self.lost > 1:
             raise ValueError("only one of reply, error, lost")
 
 
 class Call(Struct, frozen=True, forbid_unknown_fields=True, tag="call", tag_field="do"):
-    """One call. request is a message in JSON; raw sends it as it stands, though it be none.
+    """One call.
 
-    timeout is the deadline in seconds. cancel_after cancels so many seconds after the start,
-    cancel_at_event once so many events have come; abandon_at_event stops reading then. secret: the
-    call comes from a stranger, on a connection of its own, with that text for the launch's secret.
-    eventually: again until it ends as expected, for as long as the vector may take. compare false:
-    how it ends may rightly differ from run to run, so the oracle leaves it out.
+    request: the message in JSON. raw: send it unchecked, even if it is not a message.
+    secret: call as a stranger would: on a new connection, with this text as the launch's secret.
+    save: keep the reply, or the list of events, under this name for $ref.
+    timeout: the deadline, in seconds.
+    cancel_after: cancel this many seconds after the start.
+    cancel_at_event: cancel after this many events; 0 cancels before the call.
+    abandon_at_event: stop reading after this many events.
+    eventually: repeat the call until it ends as expected, within the time of the vector.
+    compare: false keeps the ending from the oracle, because it may differ from run to run.
     """
 
     method: str
@@ -91,9 +107,9 @@ class Call(Struct, frozen=True, forbid_unknown_fields=True, tag="call", tag_fiel
 
 
 class Have(Struct, frozen=True, forbid_unknown_fields=True, tag="have", tag_field="do"):
-    """Plan and Apply, so that the app has these jobs; both must end well.
+    """Plan and Apply, so that the app has these jobs. Neither may end with an error.
 
-    eventually: again until they do, as a host plans again where another call may still write.
+    eventually: repeat both until they succeed, as a host plans again if another call still writes.
     """
 
     app: str
@@ -102,16 +118,19 @@ class Have(Struct, frozen=True, forbid_unknown_fields=True, tag="have", tag_fiel
 
 
 class Edit(Struct, frozen=True, forbid_unknown_fields=True, tag="edit", tag_field="do"):
-    """Change the file as an operator would: the text old, which must be there once, becomes new."""
+    """Edit the file as an operator would: replace the text old, which must occur once, by new."""
 
     old: Any
     new: Any
 
 
 class File(Struct, frozen=True, forbid_unknown_fields=True, tag="file", tag_field="do"):
-    """Look at the file: its whole text, lines that it has or lacks, or that it is as `same` was.
+    """Look at the file.
 
-    save keeps its bytes under that name; "start" is the file before the first step.
+    text: its whole text.
+    has, lacks: lines that are in it, and lines that are not.
+    same: it has the bytes that were saved under this name.
+    save: keep its bytes under this name. "start" is the file before the first step.
     """
 
     text: Any = UNSET
@@ -122,14 +141,17 @@ class File(Struct, frozen=True, forbid_unknown_fields=True, tag="file", tag_fiel
 
 
 class Alternative(Struct, frozen=True, forbid_unknown_fields=True):
-    """One way in which calls that run together may end, and how many at least must."""
+    """One way in which concurrent calls may end, and how many of them at least must."""
 
     expect: Expect
     at_least: Count = 0
 
 
 class Together(Struct, frozen=True, forbid_unknown_fields=True, tag="together", tag_field="do"):
-    """Steps at once, each `times` times. With outcomes, each call must end as one of them says."""
+    """Steps that run concurrently, each `times` times.
+
+    outcomes: every call must end in one of these ways; without them, as its own expect says.
+    """
 
     steps: tuple["Call | Have | Stop", ...]
     times: Annotated[int, Meta(ge=1, le=200)] = 1
@@ -137,11 +159,12 @@ class Together(Struct, frozen=True, forbid_unknown_fields=True, tag="together", 
 
 
 class Start(Struct, frozen=True, forbid_unknown_fields=True, tag="start", tag_field="do"):
-    """Start the plugin's program once more, by hand, and end its stdin after its line.
+    """Start the plugin's program a second time, and close its stdin after its line.
 
-    without names environment variables that it does not get. secret false: its stdin ends at once,
-    without the secret. expect is a pattern of an object: problem (empty if the line came and is
-    one), endpoint, words, exit, stderr (lines).
+    without: environment variables that it does not get.
+    secret: false closes its stdin at once, without sending the secret.
+    expect: a pattern of an object with problem (empty if a valid line came), endpoint, words, exit
+        and stderr (a list of lines).
     """
 
     without: tuple[str, ...] = ()
@@ -150,7 +173,7 @@ class Start(Struct, frozen=True, forbid_unknown_fields=True, tag="start", tag_fi
 
 
 class Stop(Struct, frozen=True, forbid_unknown_fields=True, tag="stop", tag_field="do"):
-    """End the plugin's stdin, without CloseSession; exit is a pattern of how it then ended."""
+    """Close the plugin's stdin without CloseSession. exit: a pattern of how the process ended."""
 
     exit: Any = "exit status 0"
 
@@ -159,21 +182,27 @@ Step = Call | Have | Edit | File | Together | Start | Stop
 
 
 class Content(Struct, frozen=True, forbid_unknown_fields=True):
-    """A file's bytes: text is UTF-8, latin1 one byte a character. absent: no file at all."""
+    """The bytes of a file: text in UTF-8, then latin1 with one byte a character.
+
+    absent: there is no file.
+    """
 
     text: str = ""
     latin1: str = ""
     absent: bool = False
 
     def data(self) -> bytes | None:
-        """The bytes, None for no file."""
+        """The bytes; None if there is no file."""
         return None if self.absent else self.text.encode() + self.latin1.encode("latin-1")
 
 
 class Needs(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a vector takes; where it is missing the vector is unsupported.
+    """What a vector requires. An arm that does not support all of it reports "unsupported".
 
-    capabilities come on top of those of the RPCs that are called.
+    traits: of the transport, with the value that each must have.
+    capabilities: of the plugin, in addition to those of the RPCs that the vector calls.
+    features: see FEATURES.
+    codecs: any of these.
     """
 
     traits: dict[str, bool | str] = {}
@@ -183,9 +212,15 @@ class Needs(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Vector(Struct, frozen=True, forbid_unknown_fields=True):
-    """One case. why: what goes wrong without it. cause: what is likely wrong where it fails.
+    """One test case.
 
-    opens: the runner calls OpenSession first, with the backend's config and this vector's on top.
+    clauses: of PROTOCOL.md, that it tests.
+    level: see LEVELS.
+    why: what goes wrong in practice if a plugin fails it.
+    cause: the likely mistake if a plugin fails it.
+    config: put over the backend's config.
+    file: the file at {file} before the first step, a crontab with foreign lines unless given.
+    opens: whether the runner calls OpenSession first.
     """
 
     id: Id
@@ -208,13 +243,11 @@ class VectorFile(Struct, frozen=True, forbid_unknown_fields=True):
     vectors: Annotated[tuple[Vector, ...], Meta(min_length=1)]
 
 
-# Reads the vectors of spec/conformance, holds them to what the types cannot say, and selects.
-
-
 def load_vectors(folder: Path = SPEC / "conformance") -> tuple[Vector, ...]:
-    """All vectors of a folder, by group and in the order of their file.
+    """All vectors of a folder, in the order of GROUPS and of their file.
 
-    Raises UsageError with the file and the place for what is no vector or is there twice.
+    Raises UsageError, with the file and the place, for a file that does not hold vectors and for an
+    id that occurs twice.
     """
     files = [_load_file(path) for path in sorted(folder.glob("*.json"))]
     if not files:
@@ -240,24 +273,14 @@ def _load_file(path: Path) -> VectorFile:
     return file
 
 
-@cache
-def _words() -> dict[str, frozenset[str]]:
-    traits = frozenset(Traits.__dataclass_fields__)
-    return {
-        "trait": traits - {"codecs", "requires"},
-        "capability": frozenset(CAPABILITIES),
-        "feature": frozenset(FEATURES),
-    }
-
-
 def _check(vector: Vector, folder: Path) -> None:
-    """What the types cannot say: needs are of known words, saved names are there when used."""
+    """Check what the types cannot: that needs name what exists, and the group stands once."""
     needs = vector.needs
     named = {"trait": needs.traits, "capability": needs.capabilities, "feature": needs.features}
     for kind, names in named.items():
         for name in names:
-            if name not in _words()[kind]:
-                known = ", ".join(sorted(_words()[kind]))
+            if name not in NEEDS[kind]:
+                known = ", ".join(sorted(NEEDS[kind]))
                 raise UsageError(f"{folder}: {vector.id}: unknown {kind} {name}; there are {known}")
     if vector.group:
         raise UsageError(f"{folder}: {vector.id}: the group stands at the top of the file")
@@ -269,7 +292,10 @@ def _check(vector: Vector, folder: Path) -> None:
 def select(
     vectors: Sequence[Vector], groups: Sequence[str] = (), ids: Sequence[str] = ()
 ) -> tuple[Vector, ...]:
-    """Those of the groups and of the ids; all without either. UsageError for an unknown name."""
+    """The vectors of these groups that have one of these ids; without either, all.
+
+    Raises UsageError for an unknown name, and if nothing is left.
+    """
     known = {vector.id for vector in vectors}
     for kind, wanted, there in (("group", groups, set(GROUPS)), ("vector", ids, known)):
         for name in wanted:

@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 
+from transportlab.conformance.oracle import disagreements
 from transportlab.conformance.result import ArmResult, Report
-from transportlab.conformance.runner import Options, disagreements, run_matrix
+from transportlab.conformance.runner import Options, run_matrix
 from transportlab.conformance.vectors import Vector, load_vectors
 from transportlab.evidence.record import Arm, Conformance
 from transportlab.evidence.run.placement import available_cpus

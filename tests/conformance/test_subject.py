@@ -7,7 +7,7 @@ import pytest
 
 from transportlab import model
 from transportlab.channel import EndpointKind, SocketEndpoint
-from transportlab.conformance.fixture import Program
+from transportlab.conformance.subject import Program
 from transportlab.conformance.vectors import Start
 from transportlab.errors import RpcError
 from transportlab.methods import READ

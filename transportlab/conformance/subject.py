@@ -1,0 +1,142 @@
+"""The plugin under test: which one it is, how a vector opens it, and how it is started by hand.
+
+A Subject is the same for a whole run. For each vector the runner makes a Program of it: the plugin
+on one arm, with the vector's own config.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from transportlab.auth import new_secret
+from transportlab.channel import Channel, EndpointKind, SocketEndpoint, Transport
+from transportlab.conformance.generators import ValueProblem
+from transportlab.conformance.vectors import FEATURES, Start, Vector
+from transportlab.errors import PluginError
+from transportlab.host import HostOptions, HostSession
+from transportlab.host.channel import RedactedChannel
+from transportlab.host.discovery import LIBRARY_SUFFIX, find
+from transportlab.host.handshake import read_handshake
+from transportlab.host.launch import new_socket_path, send_secret
+from transportlab.host.process import PluginProcess
+from transportlab.host.spawn import plugin_environment
+from transportlab.sdk.program import ENV_CODEC, ENV_SOCKET, ENV_TRANSPORT
+
+# The protocol's own bounds, in seconds: what a plugin is tested against does not depend on what a
+# host would allow it.
+HANDSHAKE_SECONDS = 5.0  # P-HANDSHAKE-3
+CLOSE_SECONDS = 1.0  # CloseSession, P-STOP-1
+STOP_SECONDS = 4.0  # everything after it, P-STOP-1
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The plugin under test. Without members, it is the lab's own pair: crontab, and echo.
+
+    plugin: its name or path.
+    config: what OpenSession gets. In the values {dir} stands for a fresh directory for each vector,
+        and {file} for a file in it.
+    offers: which of FEATURES it supports.
+    faulty: the plugin for vectors that need the feature "faults"; empty for the same plugin.
+    reference: whether it is the lab's own, so that it is there in every form.
+    secrets: sent like config, and shown in no result.
+    """
+
+    plugin: str = "crontab"
+    config: Mapping[str, str] = field(default_factory=lambda: {"path": "{file}"})
+    offers: frozenset[str] = frozenset(FEATURES)
+    faulty: str = "echo"
+    reference: bool = True
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def of(self, vector: Vector) -> tuple[str, Mapping[str, str]]:
+        """The plugin for a vector, and its config before {dir} and {file} are replaced."""
+        if "faults" in vector.needs.features and self.faulty:
+            return self.faulty, dict(vector.config)
+        return self.plugin, {**self.config, **vector.config}
+
+    def unreachable(self, transport: Transport) -> str:
+        """Why the transport cannot reach this kind of plugin; empty if it can."""
+        if self.reference:
+            return ""
+        kind = transport.traits.endpoint
+        is_library = self.plugin.endswith(LIBRARY_SUFFIX)
+        if kind is EndpointKind.OBJECT:
+            return "the plugin is a file, the transport takes objects of this process"
+        if is_library != (kind is EndpointKind.LIBRARY):
+            return "the plugin is a library" if is_library else "the plugin is a program"
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A plugin on one arm, with its config for one vector.
+
+    secrets: the members of config that no result may show.
+    """
+
+    plugin: str
+    transport: Transport
+    codec: str
+    config: Mapping[str, str] = field(repr=False)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def session(self, *, opens: bool = False) -> HostSession:
+        """Start a fresh plugin and connect to it. opens: also call OpenSession."""
+        options = HostOptions(
+            codec=self.codec,
+            config=self.config,
+            secrets=self.secrets,
+            opens=opens,
+            handshake=HANDSHAKE_SECONDS,
+            stop=STOP_SECONDS,
+        )
+        return HostSession(self.plugin, self.transport, options)
+
+    @contextmanager
+    def calling(self, session: HostSession, secret: str | None) -> Iterator[Channel]:
+        """The session's channel; or with a secret a stranger's own channel to the same socket."""
+        endpoint = session.endpoint
+        if secret is None:
+            yield session.channel
+        elif isinstance(endpoint, SocketEndpoint):
+            stranger = replace(endpoint, secret=secret)
+            with self.transport.connect(stranger, codec=self.codec) as channel:
+                # A plugin that is wrong may tell a stranger the right secret.
+                yield RedactedChannel(channel, session.redactor)
+        else:
+            raise ValueProblem("secret: there is no socket; the vector needs the trait endpoint")
+
+    def start(self, step: Start) -> dict[str, Any]:
+        """Start the program a second time, read its line, close its stdin.
+
+        Returns the object that vectors.Start.expect is a pattern of.
+        """
+        with ExitStack() as undo:
+            return self._start(step, new_socket_path(undo, "plugin"))
+
+    def _start(self, step: Start, socket: str) -> dict[str, Any]:
+        environment = plugin_environment(os.environ, self.secrets.values())
+        environment |= {ENV_TRANSPORT: self.transport.name, ENV_CODEC: self.codec}
+        if self.transport.traits.endpoint is EndpointKind.SOCKET:
+            environment[ENV_SOCKET] = socket
+        for name in step.without:
+            environment.pop(name, None)
+        path = str(find(self.plugin, library=False).path)
+        process = PluginProcess("plugin", [path], environment)
+        if not step.secret:
+            process.stdin.close()
+        elif self.transport.traits.endpoint is EndpointKind.SOCKET:
+            send_secret(process, new_secret())
+        said: dict[str, Any] = {"problem": "", "endpoint": "", "words": {}}
+        try:
+            found = read_handshake(process, HANDSHAKE_SECONDS)
+            endpoint = found.endpoint.replace(os.path.dirname(socket), "{place}")
+            said |= {"endpoint": endpoint, "words": dict(found.words)}
+        except PluginError as error:
+            said["problem"] = error.problem
+        finally:
+            process.stop(STOP_SECONDS)
+        return said | {"exit": process.exit, "stderr": list(process.tail)}
