@@ -10,11 +10,12 @@ from typing import Protocol
 
 from transportlab import model
 from transportlab.context import Context
+from transportlab.methods import METHODS
 
 PROTOCOL_VERSIONS = (1,)
 """The versions of spec/PROTOCOL.md that this code speaks, on either side."""
 
-CAPABILITIES = ("read", "plan", "apply", "drift", "prune", "adopt", "verify-ownership")
+CAPABILITIES = tuple(method.capability for method in METHODS.values() if method.capability)
 """The names by which a host can require operations in OpenSession (P-SESSION-3)."""
 
 

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
 from transportlab.backend import Backend
-from transportlab.context import Cancellation
+from transportlab.context import Context
 from transportlab.methods import Method
 
 Q = TypeVar("Q")
@@ -92,29 +92,16 @@ class Channel(ABC):
     """One open connection. A context manager; safe to use from several threads.
 
     Both calls raise RpcError for the backend's answer and TransportError for the channel's own
-    failure. timeout is in seconds; cancel ends the call early with RpcError CANCELLED.
+    failure. The context's deadline and its cancellation end a call early, with RpcError
+    DEADLINE_EXCEEDED or CANCELLED; its session and log stay on this side.
     """
 
     @abstractmethod
-    def unary(
-        self,
-        method: Method[Q, R],
-        request: Q,
-        *,
-        timeout: float | None = None,
-        cancel: Cancellation | None = None,
-    ) -> R:
+    def unary(self, method: Method[Q, R], request: Q, context: Context) -> R:
         """Call and wait for the one reply."""
 
     @abstractmethod
-    def stream(
-        self,
-        method: Method[Q, R],
-        request: Q,
-        *,
-        timeout: float | None = None,
-        cancel: Cancellation | None = None,
-    ) -> Iterator[R]:
+    def stream(self, method: Method[Q, R], request: Q, context: Context) -> Iterator[R]:
         """Call and yield replies as they come. Closing the iterator cancels the call."""
 
     @abstractmethod

@@ -146,6 +146,12 @@ class Context:
         """Seconds until the deadline, negative once it has passed, None without one."""
         return None if self.deadline is None else self.deadline - time.monotonic()
 
+    def with_cancellation(self, switch: Cancellation) -> "Context":
+        """A context with the same deadline and another switch, without session and log."""
+        made = Context(cancellation=switch)
+        made.deadline = self.deadline
+        return made
+
     def check(self) -> None:
         """Raise RpcError CANCELLED or DEADLINE_EXCEEDED if the call should not go on."""
         if self.cancellation is not None and self.cancellation.cancelled:

@@ -17,13 +17,15 @@ R = TypeVar("R")
 class Method(Generic[Q, R]):
     """One RPC: its name in the contract, its attribute on a Backend, its message types.
 
-    streams: it answers with any number of replies. writes: the host runs it alone.
+    capability: the name by which a plugin offers it, empty for what every plugin has. streams: it
+    answers with any number of replies. writes: the host runs it alone.
     """
 
     name: str
     attribute: str
     request: type[Q]
     reply: type[R]
+    capability: str = ""
     streams: bool = False
     writes: bool = False
 
@@ -36,17 +38,20 @@ class Method(Generic[Q, R]):
 OPEN_SESSION = Method(
     "OpenSession", "open_session", model.OpenSessionRequest, model.OpenSessionReply
 )
-READ = Method("Read", "read", model.ReadRequest, model.ReadReply)
-PLAN = Method("Plan", "plan", model.PlanRequest, model.PlanReply)
-APPLY = Method("Apply", "apply", model.ApplyRequest, model.ApplyEvent, streams=True, writes=True)
-DRIFT = Method("Drift", "drift", model.DriftRequest, model.DriftReply)
-PRUNE = Method("Prune", "prune", model.PruneRequest, model.PruneReply, writes=True)
-ADOPT = Method("Adopt", "adopt", model.AdoptRequest, model.AdoptReply, writes=True)
+READ = Method("Read", "read", model.ReadRequest, model.ReadReply, "read")
+PLAN = Method("Plan", "plan", model.PlanRequest, model.PlanReply, "plan")
+APPLY = Method(
+    "Apply", "apply", model.ApplyRequest, model.ApplyEvent, "apply", streams=True, writes=True
+)
+DRIFT = Method("Drift", "drift", model.DriftRequest, model.DriftReply, "drift")
+PRUNE = Method("Prune", "prune", model.PruneRequest, model.PruneReply, "prune", writes=True)
+ADOPT = Method("Adopt", "adopt", model.AdoptRequest, model.AdoptReply, "adopt", writes=True)
 VERIFY_OWNERSHIP = Method(
     "VerifyOwnership",
     "verify_ownership",
     model.VerifyOwnershipRequest,
     model.VerifyOwnershipReply,
+    "verify-ownership",
 )
 CLOSE_SESSION = Method(
     "CloseSession", "close_session", model.CloseSessionRequest, model.CloseSessionReply

@@ -9,6 +9,7 @@ from transportlab import model
 from transportlab.channel import EndpointKind, SocketEndpoint
 from transportlab.conformance.subject import Program
 from transportlab.conformance.vectors import Start
+from transportlab.context import Context
 from transportlab.errors import RpcError
 from transportlab.methods import READ
 from transportlab.registry import load_transport, transport_names
@@ -51,5 +52,5 @@ def test_a_stranger_that_is_told_the_right_secret_does_not_repeat_it(
     with program.session() as session, program.calling(session, "0" * 64) as channel:
         assert isinstance(session.endpoint, SocketEndpoint)
         with pytest.raises(RpcError) as caught:
-            channel.unary(READ, model.ReadRequest())
+            channel.unary(READ, model.ReadRequest(), Context())
         assert session.endpoint.secret not in repr(vars(caught.value))

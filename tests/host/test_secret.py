@@ -47,7 +47,7 @@ def refused(channel: Channel, method: Method[Any, Any], request: object) -> None
     """The call gets the one answer that a stranger gets, to the letter."""
     call = (lambda *of: list(channel.stream(*of))) if method.streams else channel.unary
     with pytest.raises(RpcError) as caught:
-        call(method, request)
+        call(method, request, Context())
     assert caught.value.to_status() == unauthenticated().to_status()
 
 
@@ -75,7 +75,7 @@ def test_a_stranger_that_comes_first_cannot_take_the_session(transport: str) -> 
         codec = TRANSPORTS[transport].traits.codecs[0]
         with TRANSPORTS[transport].connect(stranger, codec=codec) as channel:
             refused(channel, OPEN_SESSION, model.OpenSessionRequest("1", (1,)))
-        opened = session.channel.unary(OPEN_SESSION, model.OpenSessionRequest("1", (1,)))
+        opened = session.channel.unary(OPEN_SESSION, model.OpenSessionRequest("1", (1,)), Context())
         assert opened.plugin_name == "echo"
 
 

@@ -36,7 +36,7 @@ def stream(
     channel: Channel, app: str, **options: object
 ) -> Generator[model.ApplyEvent, None, None]:
     request = model.ApplyRequest(model.PlanReply(app))
-    events = channel.stream(APPLY, request, **options)  # type: ignore[arg-type]  # passed on
+    events = channel.stream(APPLY, request, Context(**options))  # type: ignore[arg-type]  # passed on
     assert isinstance(events, Generator)
     return events
 
@@ -76,13 +76,13 @@ def test_a_stream_is_pulled_and_never_runs_ahead(channel: Channel) -> None:
     events = stream(channel, "!events:3")
     assert next(events).op_index == 0
     # Nothing else runs in the plugin meanwhile: other calls go through between two events.
-    assert channel.unary(READ, model.ReadRequest("web")) == model.ReadReply()
+    assert channel.unary(READ, model.ReadRequest("web"), Context()) == model.ReadReply()
     assert [event.op_index for event in events] == [1, 2, 0]
 
 
 def test_a_switch_thrown_between_two_events_ends_the_stream(channel: Channel) -> None:
     switch = Cancellation()
-    events = stream(channel, "!events:1000", cancel=switch)
+    events = stream(channel, "!events:1000", cancellation=switch)
     next(events)
     switch.cancel()
     with pytest.raises(RpcError) as caught:
@@ -134,7 +134,7 @@ def test_a_backend_that_fails_while_its_stream_is_abandoned_harms_nobody(
         next(events)
         events.close()
         assert "cannot stop" in capfd.readouterr().err
-        assert channel.unary(READ, model.ReadRequest()) == model.ReadReply()
+        assert channel.unary(READ, model.ReadRequest(), Context()) == model.ReadReply()
 
 
 @pytest.mark.usefixtures("heeded_signals")
@@ -184,9 +184,9 @@ def test_a_released_call_leaves_nothing_in_the_plugin(channel: Channel) -> None:
     next(events)
     assert kept() == before + 1
     for _ in range(20):
-        channel.unary(READ, model.ReadRequest("web"))
+        channel.unary(READ, model.ReadRequest("web"), Context())
         with pytest.raises(RpcError):
-            channel.unary(READ, model.ReadRequest("!error:ABORTED"))
+            channel.unary(READ, model.ReadRequest("!error:ABORTED"), Context())
     events.close()
     assert kept() == before
 
@@ -196,7 +196,7 @@ def test_many_threads_call_while_others_abandon_and_cancel(channel: Channel) -> 
         for turn in range(10):
             switch = Cancellation()
             app = f"!echo:{number}-{turn}"
-            reply = channel.unary(READ, model.ReadRequest(app), cancel=switch)
+            reply = channel.unary(READ, model.ReadRequest(app), Context(cancellation=switch))
             assert reply.entries[0].command == app
             switch.cancel()
             events = stream(channel, "!events:5")

@@ -154,7 +154,7 @@ from transportlab.methods import OPEN_SESSION
 from transportlab.registry import load_transport
 with load_transport("ffi").connect(LibraryEndpoint(sys.argv[1]), codec="json") as channel:
     request = model.OpenSessionRequest("1", (1,))
-    print(channel.unary(OPEN_SESSION, request).plugin_name)
+    print(channel.unary(OPEN_SESSION, request, Context()).plugin_name)
 """
     return subprocess.run(
         [sys.executable, "-c", code, str(library)],

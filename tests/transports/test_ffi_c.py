@@ -97,7 +97,7 @@ def test_a_plugin_in_c_sees_the_flag_and_the_deadline(
         next(events)
     with pytest.raises(RpcError, match="the deadline passed"):
         # Less than a microsecond is nothing by the time that it arrives.
-        channel.unary(READ, model.ReadRequest(), timeout=1e-9)
+        channel.unary(READ, model.ReadRequest(), Context(timeout=1e-9))
 
 
 def test_a_codec_that_the_plugin_does_not_have_is_refused(plugin: Path) -> None:

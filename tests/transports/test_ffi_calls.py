@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from transportlab.channel import Channel, LibraryEndpoint
-from transportlab.context import Cancellation
+from transportlab.context import Cancellation, Context
 from transportlab.errors import (
     ChannelClosed,
     Code,
@@ -35,11 +35,11 @@ def method(name: str) -> Method[str, str]:
 
 
 def call(channel: Channel, name: str, request: str = "", **options: object) -> str:
-    return channel.unary(method(name), request, **options)  # type: ignore[arg-type]  # passed on
+    return channel.unary(method(name), request, Context(**options))  # type: ignore[arg-type]  # passed on
 
 
 def stream(channel: Channel, name: str, **options: object) -> Iterator[str]:
-    return channel.stream(method(name), "", **options)  # type: ignore[arg-type]  # passed on
+    return channel.stream(method(name), "", Context(**options))  # type: ignore[arg-type]  # passed on
 
 
 @pytest.fixture
@@ -104,18 +104,29 @@ def test_zero_bytes_and_awkward_text_go_through(channel: Channel) -> None:
     assert call(channel, "Mirror", text) == text
 
 
-@pytest.mark.parametrize(
-    ("seconds", "microseconds"), [(None, "-1"), (1.5, "1500000"), (5e-7, "0"), (1e30, "-1")]
-)
-def test_a_deadline_travels_in_microseconds(
-    channel: Channel, seconds: float | None, microseconds: str
+def test_a_deadline_travels_in_microseconds(channel: Channel) -> None:
+    assert 0 < int(call(channel, "Timeout", timeout=1000.0)) <= 1_000_000_000
+
+
+@pytest.mark.parametrize("seconds", [None, 1e30])
+def test_no_deadline_and_one_beyond_all_times_travel_as_none(
+    channel: Channel, seconds: float | None
 ) -> None:
-    assert call(channel, "Timeout", timeout=seconds) == microseconds
+    assert call(channel, "Timeout", timeout=seconds) == "-1"
+
+
+def test_a_deadline_that_passes_on_the_way_travels_as_passed(channel: Channel) -> None:
+    class Late(Context):
+        def check(self) -> None:
+            assert self.deadline is not None
+            self.deadline -= 1  # the host has looked, and then the time went on
+
+    assert channel.unary(method("Timeout"), "", Late(timeout=0.5)) == "0"
 
 
 def test_a_struct_is_as_new_when_it_is_used_again(channel: Channel) -> None:
     for turn in range(3):
-        assert call(channel, "Timeout", timeout=1.0) == "1000000"
+        assert int(call(channel, "Timeout", timeout=1000.0)) > 0
         assert call(channel, "Mirror", str(turn)) == str(turn)
         with pytest.raises(RpcError):
             call(channel, "Code5")
@@ -123,8 +134,8 @@ def test_a_struct_is_as_new_when_it_is_used_again(channel: Channel) -> None:
 
 def test_cancelling_sets_the_flag(channel: Channel) -> None:
     for wait in (
-        lambda switch: call(channel, "Wait", cancel=switch),
-        lambda switch: list(stream(channel, "NextWait", cancel=switch)),
+        lambda switch: call(channel, "Wait", cancellation=switch),
+        lambda switch: list(stream(channel, "NextWait", cancellation=switch)),
     ):
         switch = Cancellation()
         timer = threading.Timer(0.05, switch.cancel)

@@ -73,7 +73,7 @@ def serving(plugin: Plugin, path: str, config: dict[str, str]) -> Iterator[None]
     assert life.started.wait(60)
     with GRPC.connect(SocketEndpoint(path), codec="json") as channel:
         request = model.OpenSessionRequest("1", PROTOCOL_VERSIONS, config)
-        channel.unary(methods.OPEN_SESSION, request)
+        channel.unary(methods.OPEN_SESSION, request, Context())
     yield
     life.stop()
     thread.join(60)
@@ -240,7 +240,7 @@ def foreign(path: str) -> Iterator[Callable[[Behaviour], Channel]]:
 
 def failure(channel: Channel) -> LabError:
     with pytest.raises(LabError) as caught:
-        channel.unary(methods.READ, model.ReadRequest())
+        channel.unary(methods.READ, model.ReadRequest(), Context())
     return caught.value
 
 
@@ -284,7 +284,7 @@ def test_a_stream_that_breaks_off_is_an_error(foreign: Start) -> None:
         yield b""
         call.abort(grpc.StatusCode.UNAVAILABLE, "gone")
 
-    stream = foreign(behave).stream(methods.APPLY, model.ApplyRequest())
+    stream = foreign(behave).stream(methods.APPLY, model.ApplyRequest(), Context())
     assert next(stream) == model.ApplyEvent()
     with pytest.raises(ConnectionLost):
         next(stream)

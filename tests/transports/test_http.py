@@ -104,11 +104,11 @@ def odd_channel(serve_http: Serve, socket_path: str, codec: str, odd: Odd) -> It
 
 
 def read(channel: Channel, app: str, **how: Any) -> ReadReply:
-    return channel.unary(READ, ReadRequest(app), **how)
+    return channel.unary(READ, ReadRequest(app), Context(**how))
 
 
 def apply(channel: Channel, app: str, **how: Any) -> Iterator[ApplyEvent]:
-    return channel.stream(APPLY, ApplyRequest(PlanReply(app)), **how)
+    return channel.stream(APPLY, ApplyRequest(PlanReply(app)), Context(**how))
 
 
 @pytest.mark.parametrize("code", Code)
@@ -151,7 +151,7 @@ def test_an_abandoned_stream_closes_the_backends_iterator_and_the_channel_goes_o
 def test_cancelling_ends_a_call_and_reaches_the_backend(odd_channel: Channel, odd: Odd) -> None:
     switch = Cancellation()
     with ThreadPoolExecutor(1) as pool:
-        call = pool.submit(read, odd_channel, "attentive", cancel=switch)
+        call = pool.submit(read, odd_channel, "attentive", cancellation=switch)
         assert odd.entered.acquire(timeout=HANG_GUARD)
         switch.cancel()
         error = call.exception(HANG_GUARD)
@@ -162,7 +162,7 @@ def test_cancelling_ends_a_call_and_reaches_the_backend(odd_channel: Channel, od
 
 def test_cancelling_ends_a_stream_and_reaches_the_backend(channel: Channel) -> None:
     switch = Cancellation()
-    stream = apply(channel, "!events:2:60", cancel=switch)
+    stream = apply(channel, "!events:2:60", cancellation=switch)
     assert next(stream).op_index == 0
     threading.Timer(0.05, switch.cancel).start()
     with pytest.raises(RpcError) as caught:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from transportlab.channel import Channel
+from transportlab.context import Context
 from transportlab.errors import (
     MAX_MESSAGE_BYTES,
     Code,
@@ -69,11 +70,11 @@ def hangs(*pieces: bytes) -> Script:
 
 
 def read(channel: Channel, **how: object) -> ReadReply:
-    return channel.unary(READ, ReadRequest("web"), **how)  # type: ignore[arg-type]  # passed on
+    return channel.unary(READ, ReadRequest("web"), Context(**how))  # type: ignore[arg-type]  # passed on
 
 
 def events(channel: Channel) -> list[ApplyEvent]:
-    return list(channel.stream(APPLY, ApplyRequest()))
+    return list(channel.stream(APPLY, ApplyRequest(), Context()))
 
 
 def test_a_request_has_no_header_that_the_protocol_does_not_need(scripted_http: Scripted) -> None:
@@ -160,7 +161,7 @@ def test_a_server_that_leaves_a_request_unread_is_a_lost_connection(
 def test_a_server_that_goes_away_in_a_stream_is_a_lost_connection(
     scripted_http: Scripted, tail: bytes
 ) -> None:
-    stream = scripted_http(answers(STREAM + EVENT + tail)).stream(APPLY, ApplyRequest())
+    stream = scripted_http(answers(STREAM + EVENT + tail)).stream(APPLY, ApplyRequest(), Context())
     assert next(stream) == ApplyEvent()
     with pytest.raises(ConnectionLost):
         list(stream)

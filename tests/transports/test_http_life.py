@@ -134,7 +134,7 @@ def test_stopping_cancels_calls_in_flight(serve_http: Serve, socket_path: str) -
         HTTP.connect(SocketEndpoint(socket_path), codec="json") as channel,
         ThreadPoolExecutor(1) as pool,
     ):
-        call = pool.submit(channel.unary, READ, ReadRequest("attentive"))
+        call = pool.submit(channel.unary, READ, ReadRequest("attentive"), Context())
         assert backend.entered.wait(HANG_GUARD)
         stop()
         with pytest.raises(RpcError) as caught:
@@ -151,7 +151,7 @@ def test_stopping_does_not_wait_for_a_backend_that_does_not_listen(
         HTTP.connect(SocketEndpoint(socket_path), codec="json") as channel,
         ThreadPoolExecutor(1) as pool,
     ):
-        call = pool.submit(channel.unary, READ, ReadRequest("deaf"))
+        call = pool.submit(channel.unary, READ, ReadRequest("deaf"), Context())
         assert backend.entered.wait(HANG_GUARD)
         stop()
         with pytest.raises(ConnectionLost):
@@ -172,20 +172,20 @@ def test_stopping_ends_idle_connections(serve_http: Serve, socket_path: str) -> 
         idle.settimeout(HANG_GUARD)
         idle.connect(socket_path)
         with HTTP.connect(SocketEndpoint(socket_path), codec="json") as channel:
-            channel.unary(READ, ReadRequest())
+            channel.unary(READ, ReadRequest(), Context())
             stop()
             assert idle.recv(1) == b""
             with pytest.raises(TransportError, match=f"cannot connect to {socket_path}"):
-                channel.unary(READ, ReadRequest())
+                channel.unary(READ, ReadRequest(), Context())
 
 
 def test_a_channel_finds_a_server_that_has_come_back(serve_http: Serve, socket_path: str) -> None:
     stop = serve_http(socket_path, Waiting(), "json")
     with HTTP.connect(SocketEndpoint(socket_path), codec="json") as channel:
-        assert channel.unary(READ, ReadRequest()) == ReadReply()
+        assert channel.unary(READ, ReadRequest(), Context()) == ReadReply()
         stop()
         serve_http(socket_path, Waiting(), "json")
-        assert channel.unary(READ, ReadRequest()) == ReadReply()
+        assert channel.unary(READ, ReadRequest(), Context()) == ReadReply()
 
 
 @pytest.mark.parametrize("codec", HTTP.traits.codecs)
@@ -196,15 +196,15 @@ def test_messages_may_have_64_mebibytes_and_no_more(
     backend = Waiting(ReadReply((Entry(command="x" * full),)))
     serve_http(socket_path, backend, codec)
     with HTTP.connect(SocketEndpoint(socket_path), codec=codec) as channel:
-        assert len(channel.unary(READ, ReadRequest()).entries[0].command) == full
-        assert channel.unary(DRIFT, DriftRequest("x" * full)) == DriftReply()
+        assert len(channel.unary(READ, ReadRequest(), Context()).entries[0].command) == full
+        assert channel.unary(DRIFT, DriftRequest("x" * full), Context()) == DriftReply()
         backend._reply = ReadReply((Entry(command="x" * MAX_MESSAGE_BYTES),))
         for request in (ReadRequest(), ReadRequest("x" * MAX_MESSAGE_BYTES)):
             with pytest.raises(RpcError) as caught:
-                channel.unary(READ, request)
+                channel.unary(READ, request, Context())
             assert caught.value.code is Code.RESOURCE_EXHAUSTED
             assert caught.value.details.reason == "MESSAGE_TOO_LARGE"
-        assert channel.unary(DRIFT, DriftRequest()) == DriftReply()
+        assert channel.unary(DRIFT, DriftRequest(), Context()) == DriftReply()
 
 
 def test_a_reply_that_is_none_is_the_backends_bug(serve_http: Serve, socket_path: str) -> None:
@@ -213,5 +213,5 @@ def test_a_reply_that_is_none_is_the_backends_bug(serve_http: Serve, socket_path
         HTTP.connect(SocketEndpoint(socket_path), codec="protobuf") as channel,
         pytest.raises(RpcError) as caught,
     ):
-        channel.unary(READ, ReadRequest())
+        channel.unary(READ, ReadRequest(), Context())
     assert (caught.value.code, caught.value.details.reason) == (Code.INTERNAL, "PANIC")

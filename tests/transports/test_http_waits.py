@@ -12,7 +12,7 @@ import httpcore
 import pytest
 
 from transportlab.channel import Channel, SocketEndpoint
-from transportlab.context import Cancellation
+from transportlab.context import Cancellation, Context
 from transportlab.errors import ChannelClosed, Code, RpcError
 from transportlab.methods import APPLY, READ
 from transportlab.model import ApplyEvent, ApplyRequest, ReadReply, ReadRequest
@@ -65,7 +65,7 @@ def deaf() -> Iterator[Deaf]:
 
 
 def read(channel: Channel, request: ReadRequest = SMALL, **how: Any) -> ReadReply:
-    return channel.unary(READ, request, **how)
+    return channel.unary(READ, request, Context(**how))
 
 
 def code_of(call: Callable[[], object]) -> Code:
@@ -92,7 +92,7 @@ def test_cancelling_and_closing_end_a_wait_at_once(
     second = Deaf()
     channel, switch = scripted_http(deaf, second), Cancellation()
     with ThreadPoolExecutor(1) as pool:
-        call = pool.submit(read, channel, request_, cancel=switch)
+        call = pool.submit(read, channel, request_, cancellation=switch)
         assert deaf.connected.wait(HANG_GUARD)
         switch.cancel()
         assert code_of(lambda: call.result(HANG_GUARD)) is Code.CANCELLED
@@ -127,7 +127,7 @@ def test_an_abandoned_stream_ends_its_connection_and_the_next_call_has_another(
         left.set()
 
     channel = scripted_http(streams, lambda sock: sock.sendall(sock.recv(65536) and OK))
-    stream = channel.stream(APPLY, ApplyRequest())
+    stream = channel.stream(APPLY, ApplyRequest(), Context())
     assert next(stream) == ApplyEvent()
     del stream
     assert left.wait(HANG_GUARD)
@@ -168,7 +168,7 @@ def test_waiting_to_be_accepted_ends_by_deadline_and_by_cancelling(
     switch = Cancellation()
     threading.Timer(0.05, switch.cancel).start()
     assert code_of(lambda: read(channel, timeout=0.05)) is Code.DEADLINE_EXCEEDED
-    assert code_of(lambda: read(channel, cancel=switch)) is Code.CANCELLED
+    assert code_of(lambda: read(channel, cancellation=switch)) is Code.CANCELLED
 
 
 def test_a_call_that_waits_to_be_accepted_goes_on(full: tuple[Channel, socket.socket]) -> None:
@@ -192,7 +192,7 @@ def test_a_stream_may_be_collected_while_its_thread_takes_a_connection(
         is_left(sock)
 
     channel = scripted_http(streams, lambda sock: sock.sendall(sock.recv(65536) and OK))
-    held = [channel.stream(APPLY, ApplyRequest())]
+    held = [channel.stream(APPLY, ApplyRequest(), Context())]
     assert next(held[0]) == ApplyEvent()
     create = httpcore.ConnectionPool.create_connection
 

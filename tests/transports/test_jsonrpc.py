@@ -94,10 +94,12 @@ def test_an_unknown_method_and_an_unreadable_request_are_told_as_everywhere(
     channel: Channel, backend: Backend
 ) -> None:
     with pytest.raises(RpcError) as unknown:
-        channel.unary(Method("Explode", "explode", ReadRequest, ReadReply), ReadRequest())
+        channel.unary(
+            Method("Explode", "explode", ReadRequest, ReadReply), ReadRequest(), Context()
+        )
     assert unknown.value.message == 'unknown method "Explode"'
     with pytest.raises(RpcError) as unreadable:
-        channel.unary(Method("Plan", "plan", ReadRequest, ReadReply), ReadRequest(None))
+        channel.unary(Method("Plan", "plan", ReadRequest, ReadReply), ReadRequest(None), Context())
     assert unreadable.value.code is Code.INVALID_ARGUMENT
     assert unreadable.value.message == "app: Expected `str`, got `null`"
     assert unreadable.value.details == ErrorDetails("UNREADABLE_REQUEST", path="app")

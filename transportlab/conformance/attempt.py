@@ -15,6 +15,7 @@ from transportlab.conformance.result import Failure, Outcome, Status
 from transportlab.conformance.steps import Player
 from transportlab.conformance.subject import CLOSE_SECONDS, Program
 from transportlab.conformance.vectors import Step, Vector
+from transportlab.context import Context
 from transportlab.errors import LabError, UsageError
 from transportlab.host import HostSession
 from transportlab.methods import CLOSE_SESSION, OPEN_SESSION
@@ -79,7 +80,7 @@ class Attempt:
         if self._vector.opens:
             self.doing = "OpenSession"
             request = model.OpenSessionRequest(__version__, PROTOCOL_VERSIONS, program.config)
-            session.channel.unary(OPEN_SESSION, request)
+            session.channel.unary(OPEN_SESSION, request, Context())
         player = Player(session, fixture, program)
         for number, step in enumerate(self._vector.steps, 1):
             self.number = number
@@ -93,7 +94,8 @@ class Attempt:
             return
         self.outcome = Outcome(self._vector, Status.PASS, transcript=tuple(player.endings))
         with contextlib.suppress(LabError):
-            session.channel.unary(CLOSE_SESSION, model.CloseSessionRequest(), timeout=CLOSE_SECONDS)
+            bounded = Context(timeout=CLOSE_SECONDS)
+            session.channel.unary(CLOSE_SESSION, model.CloseSessionRequest(), bounded)
 
     def kill(self) -> None:
         """End the plugin, or without a process its channel, so that run() returns."""

@@ -42,6 +42,7 @@ from transportlab.conformance.subject import Program, Subject
 from transportlab.conformance.vectors import Call, Have, Together, Vector, load_vectors
 from transportlab.errors import LabError, PluginError, UsageError
 from transportlab.host.discovery import find
+from transportlab.methods import METHODS
 from transportlab.redact import Redactor
 from transportlab.registry import load_transport, not_built, not_installed, transport_names
 
@@ -201,13 +202,11 @@ class Arm:
 
 def _capabilities(vector: Vector) -> set[str]:
     """The capabilities of the RPCs that the vector calls."""
-    words = {"Read": "read", "Plan": "plan", "Apply": "apply", "Drift": "drift", "Prune": "prune"}
-    words |= {"Adopt": "adopt", "VerifyOwnership": "verify-ownership"}
     found: set[str] = set()
     for step in vector.steps:
         for part in step.steps if isinstance(step, Together) else (step,):
             if isinstance(part, Have):
                 found |= {"plan", "apply"}
-            elif isinstance(part, Call) and part.method in words:
-                found.add(words[part.method])
-    return found
+            elif isinstance(part, Call) and part.method in METHODS:
+                found.add(METHODS[part.method].capability)
+    return found - {""}

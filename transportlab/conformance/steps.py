@@ -32,7 +32,7 @@ from transportlab.conformance.vectors import (
     Stop,
     Together,
 )
-from transportlab.context import Cancellation
+from transportlab.context import Cancellation, Context
 from transportlab.errors import PluginError, RpcError, TransportError
 from transportlab.host import HostSession
 from transportlab.methods import METHODS, Method
@@ -95,10 +95,11 @@ class Player:
                 _switch(step) as switch,
                 self._program.calling(self._session, step.secret) as channel,
             ):
+                context = Context(timeout=step.timeout, cancellation=switch)
                 if events is None:
-                    reply = channel.unary(method, request, timeout=step.timeout, cancel=switch)
+                    reply = channel.unary(method, request, context)
                     return Ending(reply=self._plain(reply))
-                stream: Any = channel.stream(method, request, timeout=step.timeout, cancel=switch)
+                stream: Any = channel.stream(method, request, context)
                 for event in stream:
                     events.append(self._plain(event))
                     if len(events) == step.cancel_at_event:

@@ -16,7 +16,7 @@ from transportlab.conformance.generators import ValueProblem
 from transportlab.conformance.vectors import FEATURES, Start, Vector
 from transportlab.errors import PluginError
 from transportlab.host import HostOptions, HostSession
-from transportlab.host.channel import RedactedChannel
+from transportlab.host.channel import HostChannel
 from transportlab.host.discovery import LIBRARY_SUFFIX, find
 from transportlab.host.handshake import read_handshake
 from transportlab.host.launch import new_socket_path, send_secret
@@ -105,7 +105,7 @@ class Program:
             stranger = replace(endpoint, secret=secret)
             with self.transport.connect(stranger, codec=self.codec) as channel:
                 # A plugin that is wrong may tell a stranger the right secret.
-                yield RedactedChannel(channel, session.redactor)
+                yield HostChannel(channel, session.redactor)
         else:
             raise ValueProblem("secret: there is no socket; the vector needs the trait endpoint")
 

@@ -1,204 +1,107 @@
-"""A plugin's channel with its process beside it: turns for writes, and blame for failures."""
+"""The host's channel to a plugin: turns for writes, errors without secrets, blame for failures.
 
-import contextlib
+It stands between the RemoteBackend and the transport's own channel, which it calls the wire. What
+the error for a failed call says of the plugin is left to the session (see Blame).
+"""
+
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from types import TracebackType
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from transportlab.channel import Channel
-from transportlab.context import Cancellation, Context
-from transportlab.errors import (
-    ChannelClosed,
-    ConnectionLost,
-    LabError,
-    RpcError,
-    TransportError,
-    UsageError,
-)
+from transportlab.context import Context
+from transportlab.errors import ChannelClosed, ConnectionLost, LabError, RpcError, TransportError
 from transportlab.methods import Method
-from transportlab.quote import clean
-from transportlab.redact import SHORTEST, Redactor, too_short
+from transportlab.redact import NOTHING, Redactor
 
 Q = TypeVar("Q")
 R = TypeVar("R")
 
 Blame = Callable[[TransportError | RpcError], LabError]
-"""What to raise for a failure of the channel; the backend's own answer comes back, with notes."""
+"""What to raise for a call's failure. The backend's own answer comes back as it is, with notes."""
 
 TURN_SECONDS = 0.02
 """How often a write that waits for another looks at what may end its wait."""
 
 
-class _Guard:
-    """Around one call: gives back the turn of a write, and has errors say whose they are.
+def as_it_is(error: TransportError | RpcError) -> LabError:
+    """The Blame of a channel that has no plugin process to ask."""
+    return error
 
-    A class, because contextlib's generators take 2 us more of every call.
+
+class HostChannel(Channel):
+    """One hop around the wire: the transport's own channel. Safe to use from several threads.
+
+    Writes run one at a time. Whatever a call raises is without the redactor's values (P-SESSION-4),
+    and then what blame makes of it. The wire hides nothing.
     """
 
-    __slots__ = ("_blame", "_turn")
-
-    def __init__(self, turn: "threading.Lock | None", blame: Blame) -> None:
-        self._turn = turn
-        self._blame = blame
-
-    def __enter__(self) -> None:
-        return
-
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        error: BaseException | None,
-        _trace: TracebackType | None,
+    def __init__(
+        self, wire: Channel, redactor: Redactor = NOTHING, blame: Blame = as_it_is
     ) -> None:
-        if self._turn is not None:
-            self._turn.release()
-        if isinstance(error, RpcError | TransportError):
-            blamed = self._blame(error)
-            if blamed is not error:
-                raise blamed from error
-
-
-class SupervisedChannel(Channel):
-    """A plugin's channel with its process beside it.
-
-    Writes run one at a time, a channel that fails says what became of the plugin, and an error of
-    the backend's carries notes (BaseException.add_note) that name it.
-    """
-
-    def __init__(self, channel: Channel, blame: Blame) -> None:
-        self.inner = channel
+        self._wire = wire
+        self._redactor = redactor
+        self._blame = blame
         self._lost = False
         self._closed = False
-        self._judge = blame
         self._writing = threading.Lock()
 
-    def _blame(self, error: TransportError | RpcError) -> LabError:
+    def unary(self, method: Method[Q, R], request: Q, context: Context) -> R:
+        """See Channel.unary. A TransportError becomes what blame makes of it."""
+        if method.writes:
+            self._take_turn(context)
+        try:
+            return self._wire.unary(method, request, context)
+        except LabError as error:
+            told = self._told(error)
+            raise told from told.__cause__
+        finally:
+            if method.writes:
+                self._writing.release()
+
+    def stream(self, method: Method[Q, R], request: Q, context: Context) -> Iterator[R]:
+        """See Channel.stream. A TransportError becomes what blame makes of it."""
+        if method.writes:
+            self._take_turn(context)
+        try:
+            yield from self._wire.stream(method, request, context)
+        except LabError as error:
+            told = self._told(error)
+            raise told from told.__cause__
+        finally:
+            if method.writes:
+                self._writing.release()
+
+    def _take_turn(self, context: Context) -> None:
+        if self._writing.acquire(blocking=False):
+            return
+        while not self._writing.acquire(timeout=TURN_SECONDS):
+            context.check()
+            if self._closed:  # a stream that nobody goes on with never gives its turn back
+                raise self._told(ChannelClosed("the channel is closed"))
+
+    def _told(self, error: LabError) -> LabError:
+        """What to raise for a failure of the wire, with its __cause__ set."""
+        if self._redactor:
+            error = self._redactor.error(error)
+            error.__cause__ = None  # a traceback would show what is hidden
+        if not isinstance(error, RpcError | TransportError):
+            return error
         if isinstance(error, ChannelClosed):
             if not self._lost:
-                return error  # by this side, on purpose
+                return error  # this side has closed it, on purpose
             error = ConnectionLost("the plugin has ended")
-        return self._judge(error)
+        blamed = self._blame(error)
+        if blamed is not error:
+            blamed.__cause__ = error
+        return blamed
 
     def lose(self) -> None:
         """The plugin has ended: nobody waits for it any more, whoever holds its wire."""
         self._lost = True
         self.close()
 
-    def _take_turn(self, timeout: float | None, cancel: Cancellation | None) -> float | None:
-        if self._writing.acquire(blocking=False):
-            return timeout
-        waiting = Context(timeout=timeout, cancellation=cancel)
-        while not self._writing.acquire(timeout=TURN_SECONDS):
-            waiting.check()
-            if self._closed:  # a stream that nobody goes on with never gives its turn back
-                raise self._blame(ChannelClosed("the channel is closed"))
-        return waiting.remaining()
-
-    def unary(
-        self,
-        method: Method[Q, R],
-        request: Q,
-        *,
-        timeout: float | None = None,
-        cancel: Cancellation | None = None,
-    ) -> R:
-        """As in Channel; a TransportError becomes a PluginError."""
-        left = self._take_turn(timeout, cancel) if method.writes else timeout
-        with _Guard(self._writing if method.writes else None, self._blame):
-            return self.inner.unary(method, request, timeout=left, cancel=cancel)
-
-    def stream(
-        self,
-        method: Method[Q, R],
-        request: Q,
-        *,
-        timeout: float | None = None,
-        cancel: Cancellation | None = None,
-    ) -> Iterator[R]:
-        """As in Channel; a TransportError becomes a PluginError."""
-        left = self._take_turn(timeout, cancel) if method.writes else timeout
-        with _Guard(self._writing if method.writes else None, self._blame):
-            yield from self.inner.stream(method, request, timeout=left, cancel=cancel)
-
     def close(self) -> None:
-        """As in Channel."""
+        """See Channel.close."""
         self._closed = True
-        self.inner.close()
-
-
-# A channel whose errors hold no secret, whatever the plugin has put into them (P-SESSION-4).
-
-
-LAUNCH_SECRET = "launch secret"  # noqa: S105  # its name
-"""What stands in brackets for the secret of a launch: a plugin may tell that one as well."""
-
-SHOWN = 200
-"""How many characters of what a plugin says of itself an error has."""
-
-
-def redactor_of(secrets: Mapping[str, str], launch: str = "") -> Redactor:
-    """The redactor of a session's secrets, and of its launch's if there is one.
-
-    Raises UsageError for one that cannot be hidden.
-    """
-    for name, value in secrets.items():
-        if too_short(value):
-            raise UsageError(f"secret {name}: fewer than {SHORTEST} characters cannot be hidden")
-    return Redactor({LAUNCH_SECRET: launch, **secrets})
-
-
-def own_word(text: str, redactor: Redactor) -> str:
-    """What a plugin says of itself, as errors show it: on one line, cut, without secrets."""
-    shown = clean(redactor.text(text[:SHOWN]))
-    return shown if len(text) <= SHOWN else shown + "..."
-
-
-@contextlib.contextmanager
-def hiding(redactor: Redactor) -> Iterator[None]:
-    """What the lab raises in here holds no secret."""
-    try:
-        yield
-    except LabError as error:
-        if not redactor:
-            raise
-        # Not from what is hidden: a traceback would show it.
-        raise redactor.error(error) from None
-
-
-class RedactedChannel(Channel):
-    """Around a transport's own channel; for sessions that have secrets."""
-
-    def __init__(self, channel: Channel, redactor: Redactor) -> None:
-        self.inner = channel
-        self._redactor = redactor
-
-    def unary(
-        self,
-        method: Method[Q, R],
-        request: Q,
-        *,
-        timeout: float | None = None,
-        cancel: Cancellation | None = None,
-    ) -> R:
-        """As in Channel."""
-        try:  # not by hiding(), which takes 2 us more of every call
-            return self.inner.unary(method, request, timeout=timeout, cancel=cancel)
-        except LabError as error:
-            raise self._redactor.error(error) from None
-
-    def stream(
-        self,
-        method: Method[Q, R],
-        request: Q,
-        *,
-        timeout: float | None = None,
-        cancel: Cancellation | None = None,
-    ) -> Iterator[R]:
-        """As in Channel."""
-        with hiding(self._redactor):
-            yield from self.inner.stream(method, request, timeout=timeout, cancel=cancel)
-
-    def close(self) -> None:
-        """As in Channel."""
-        self.inner.close()
+        self._wire.close()

@@ -26,8 +26,8 @@ from transportlab.handshake import (
     parse,
     show_bytes,
 )
-from transportlab.host.channel import own_word
 from transportlab.host.process import EXIT_GRACE, PluginProcess
+from transportlab.host.secrets import own_word
 
 MAX_SECONDS = 86400.0
 """The longest wait: poll() takes no more than some weeks, and a day is enough for any plugin."""

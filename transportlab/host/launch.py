@@ -15,7 +15,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from transportlab.auth import new_secret, secret_line
+from transportlab.auth import secret_line
 from transportlab.channel import (
     Endpoint,
     EndpointKind,
@@ -111,11 +111,6 @@ class Launch:
             inherited=() if memory is None else (memory,),
             redactor=self.redactor,
         )
-
-
-def secret_for(transport: Transport) -> str:
-    """Return a new secret if calls need one, which is on a socket (P-AUTH); else an empty text."""
-    return new_secret() if transport.traits.endpoint is EndpointKind.SOCKET else ""
 
 
 def send_secret(process: PluginProcess, secret: str) -> None:

@@ -32,18 +32,13 @@ from transportlab.errors import (
     UsageError,
 )
 from transportlab.handshake import HandshakeError
-from transportlab.host.channel import (
-    RedactedChannel,
-    SupervisedChannel,
-    hiding,
-    own_word,
-    redactor_of,
-)
+from transportlab.host.channel import HostChannel
 from transportlab.host.discovery import LIBRARY_SUFFIX, find
 from transportlab.host.handshake import parse_versions, protocol_mismatch
-from transportlab.host.launch import Launch, secret_for
+from transportlab.host.launch import Launch
 from transportlab.host.options import HostOptions
 from transportlab.host.process import EXIT_GRACE, PluginProcess
+from transportlab.host.secrets import hiding, own_word, redactor_of, secret_for
 from transportlab.host.trust import admit, library_path
 from transportlab.registry import (
     backend_names,
@@ -85,13 +80,11 @@ class HostSession:
             undo.callback(self.close)
             self.endpoint = self._endpoint(transport, codec, secret)
             try:
-                channel = self.wire = transport.connect(self.endpoint, codec=codec)
+                self.wire = transport.connect(self.endpoint, codec=codec)
             except TransportError as error:
                 raise self._blame("E-CONNECT", error) from error
             self._phase("connected")
-            if self.redactor:
-                channel = RedactedChannel(channel, self.redactor)
-            self.channel = SupervisedChannel(channel, self._blame_call)
+            self.channel = HostChannel(self.wire, self.redactor, self._blame_call)
             self._stack.callback(self.channel.close)
             if self.process is not None:
                 self.process.on_lost = self.channel.lose

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from transportlab import model
+from transportlab import methods, model
 from transportlab.backend import PROTOCOL_VERSIONS, Operations, Plugin
 from transportlab.context import Context, SessionInfo
 from transportlab.errors import Code, RpcError, invalid_argument, unknown_method
 from transportlab.log import Log
-from transportlab.methods import METHODS
+from transportlab.methods import Method, Q, R
 from transportlab.redact import SHORTEST, Redactor, too_short
 
 
@@ -150,50 +150,53 @@ class PluginSession:
             model.ErrorDetails(action="call OpenSession first" if new else "start the plugin anew"),
         )
 
-    def _operation(self, name: str, context: Context) -> Callable[[Any, Context], Any]:
+    def _operation(self, method: Method[Q, R], context: Context) -> Callable[[Q, Context], Any]:
         """One of the operations; UNIMPLEMENTED if the plugin does not offer it (P-SESSION-3)."""
         operations = self._open(context)
-        found: Callable[[Any, Context], Any] | None = getattr(operations, name, None)
-        if found is None or name.replace("_", "-") not in self._plugin.capabilities:
-            raise unknown_method(next(m.name for m in METHODS.values() if m.attribute == name))
+        found: Callable[[Q, Context], Any] | None = getattr(operations, method.attribute, None)
+        if found is None or method.capability not in self._plugin.capabilities:
+            raise unknown_method(method.name)
         return found
 
     def read(self, request: model.ReadRequest, context: Context) -> model.ReadReply:
-        """As in Operations."""
-        reply: model.ReadReply = self._operation("read", context)(request, context)
+        """See Operations.read."""
+        reply: model.ReadReply = self._operation(methods.READ, context)(request, context)
         return reply
 
     def plan(self, request: model.PlanRequest, context: Context) -> model.PlanReply:
-        """As in Operations."""
-        reply: model.PlanReply = self._operation("plan", context)(request, context)
+        """See Operations.plan."""
+        reply: model.PlanReply = self._operation(methods.PLAN, context)(request, context)
         return reply
 
     def apply(self, request: model.ApplyRequest, context: Context) -> Iterator[model.ApplyEvent]:
-        """As in Operations."""
-        events: Iterator[model.ApplyEvent] = self._operation("apply", context)(request, context)
+        """See Operations.apply."""
+        events: Iterator[model.ApplyEvent] = self._operation(methods.APPLY, context)(
+            request, context
+        )
         return events
 
     def drift(self, request: model.DriftRequest, context: Context) -> model.DriftReply:
-        """As in Operations."""
-        reply: model.DriftReply = self._operation("drift", context)(request, context)
+        """See Operations.drift."""
+        reply: model.DriftReply = self._operation(methods.DRIFT, context)(request, context)
         return reply
 
     def prune(self, request: model.PruneRequest, context: Context) -> model.PruneReply:
-        """As in Operations."""
-        reply: model.PruneReply = self._operation("prune", context)(request, context)
+        """See Operations.prune."""
+        reply: model.PruneReply = self._operation(methods.PRUNE, context)(request, context)
         return reply
 
     def adopt(self, request: model.AdoptRequest, context: Context) -> model.AdoptReply:
-        """As in Operations."""
-        reply: model.AdoptReply = self._operation("adopt", context)(request, context)
+        """See Operations.adopt."""
+        reply: model.AdoptReply = self._operation(methods.ADOPT, context)(request, context)
         return reply
 
     def verify_ownership(
         self, request: model.VerifyOwnershipRequest, context: Context
     ) -> model.VerifyOwnershipReply:
-        """As in Operations."""
-        reply: model.VerifyOwnershipReply
-        reply = self._operation("verify_ownership", context)(request, context)
+        """See Operations.verify_ownership."""
+        reply: model.VerifyOwnershipReply = self._operation(methods.VERIFY_OWNERSHIP, context)(
+            request, context
+        )
         return reply
 
 

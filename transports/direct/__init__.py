@@ -16,7 +16,7 @@ from transportlab.channel import (
     Traits,
     Transport,
 )
-from transportlab.context import Cancellation, Context, InFlight
+from transportlab.context import Context, InFlight
 from transportlab.dispatch import Dispatcher
 from transportlab.errors import ChannelClosed, LabError, RpcError, UsageError
 from transportlab.methods import Method
@@ -32,35 +32,21 @@ class DirectChannel(Channel):
         self._dispatcher = Dispatcher(backend)
         self._calls = InFlight()
 
-    def unary(
-        self,
-        method: Method[Q, R],
-        request: Q,
-        *,
-        timeout: float | None = None,
-        cancel: Cancellation | None = None,
-    ) -> R:
-        """As in Channel."""
-        with self._calls.call(cancel) as switch:
+    def unary(self, method: Method[Q, R], request: Q, context: Context) -> R:
+        """See Channel.unary."""
+        with self._calls.call(context.cancellation) as switch:
             try:
-                context = Context(timeout=timeout, cancellation=switch)
-                return self._dispatcher.unary(method, request, context)
+                own = context.with_cancellation(switch)
+                return self._dispatcher.unary(method, request, own)
             except RpcError as error:
                 raise self._translated(error) from None
 
-    def stream(
-        self,
-        method: Method[Q, R],
-        request: Q,
-        *,
-        timeout: float | None = None,
-        cancel: Cancellation | None = None,
-    ) -> Iterator[R]:
-        """As in Channel."""
-        with self._calls.call(cancel) as switch:
+    def stream(self, method: Method[Q, R], request: Q, context: Context) -> Iterator[R]:
+        """See Channel.stream."""
+        with self._calls.call(context.cancellation) as switch:
             try:
-                context = Context(timeout=timeout, cancellation=switch)
-                yield from self._dispatcher.stream(method, request, context)
+                own = context.with_cancellation(switch)
+                yield from self._dispatcher.stream(method, request, own)
             except RpcError as error:
                 raise self._translated(error) from None
 
@@ -71,7 +57,7 @@ class DirectChannel(Channel):
         return RpcError.from_status(error.to_status())
 
     def close(self) -> None:
-        """As in Channel; a call in flight ends when its backend looks at its Context."""
+        """See Channel.close. A call in flight ends when its backend looks at its Context."""
         self._calls.close()
 
 

@@ -1,12 +1,11 @@
 """The host's side: each call is a few C calls in the caller's own thread."""
 
-import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from transportlab.channel import Channel
 from transportlab.codecs import DecodeError, load_codec
-from transportlab.context import Cancellation
+from transportlab.context import Context
 from transportlab.errors import (
     MAX_MESSAGE_BYTES,
     ChannelClosed,
@@ -48,21 +47,14 @@ class FfiChannel(Channel):
         self._next = library.cronix_plugin_next
         self._names: dict[str, Any] = {}
 
-    def unary(
-        self,
-        method: Method[Q, R],
-        request: Q,
-        *,
-        timeout: float | None = None,
-        cancel: Cancellation | None = None,
-    ) -> R:
-        """As in Channel."""
-        check(timeout, cancel)
+    def unary(self, method: Method[Q, R], request: Q, context: Context) -> R:
+        """See Channel.unary."""
+        context.check()
         data = self._codec.encode(request)
         forget = None
         call = self._calls.begin()
         try:
-            forget = self._fill(call, method.name, data, timeout, cancel)
+            forget = self._fill(call, method.name, data, context)
             code = self._call(call)
             if code != OK:
                 raise self._error(call, code)
@@ -70,24 +62,16 @@ class FfiChannel(Channel):
         finally:
             if forget is not None:
                 forget()
-            self._calls.end(call, reuse=cancel is None)
+            self._calls.end(call, reuse=context.cancellation is None)
 
-    def stream(
-        self,
-        method: Method[Q, R],
-        request: Q,
-        *,
-        timeout: float | None = None,
-        cancel: Cancellation | None = None,
-    ) -> Iterator[R]:
-        """As in Channel."""
-        check(timeout, cancel)
-        end = None if timeout is None else time.monotonic() + timeout
+    def stream(self, method: Method[Q, R], request: Q, context: Context) -> Iterator[R]:
+        """See Channel.stream."""
+        context.check()
         data = self._codec.encode(request)
         forget = None
         call = self._calls.begin()
         try:
-            forget = self._fill(call, method.name, data, timeout, cancel)
+            forget = self._fill(call, method.name, data, context)
             code = self._call(call)
             while code == OK and (code := self._next(call)) == OK:
                 reply = self._reply(call, method.reply)
@@ -96,7 +80,7 @@ class FfiChannel(Channel):
                 yield reply
                 self._calls.resume(call)
                 # The plugin may never look at the deadline and the flag, but here is a chance to.
-                check(None if end is None else end - time.monotonic(), cancel)
+                context.check()
             if code != END:
                 raise self._error(call, code)
         finally:
@@ -109,21 +93,25 @@ class FfiChannel(Channel):
         call: Struct,
         method: str,
         data: bytes,
-        timeout: float | None,
-        cancel: Cancellation | None,
+        context: Context,
     ) -> Callable[[], None] | None:
-        """Make the call ready; data has to live as long as it. Returns what forgets cancel."""
+        """Make the call ready; data has to live as long as it.
+
+        Returns a function that takes the callback back from the context's switch.
+        """
         name = self._names.get(method)
         if name is None:
             name = self._names[method] = ffi.new("char[]", method.encode())
         call.method = name
         call.request = ffi.from_buffer(_BYTES, data)
         call.request_len = len(data)
-        if timeout is None or timeout > MAX_TIMEOUT:
+        left = context.remaining()
+        if left is None or left > MAX_TIMEOUT:
             call.timeout_us = -1
         else:
-            call.timeout_us = int(timeout * 1_000_000)
-        return None if cancel is None else cancel.on_cancel(lambda: _throw(call))
+            call.timeout_us = max(0, int(left * 1_000_000))  # a negative number means no deadline
+        cancellation = context.cancellation
+        return None if cancellation is None else cancellation.on_cancel(lambda: _throw(call))
 
     def _reply(self, call: Struct, kind: type[R]) -> R:
         try:
@@ -143,16 +131,8 @@ class FfiChannel(Channel):
         return RpcError.from_status(Status(code, status.message, status.details))
 
     def close(self) -> None:
-        """As in Channel. A call in flight ends when its plugin looks at the flag."""
+        """See Channel.close. A call in flight ends when its plugin looks at the flag."""
         self._calls.close()
-
-
-def check(timeout: float | None, cancel: Cancellation | None) -> None:
-    """Raise what a call raises that should not go on."""
-    if cancel is not None and cancel.cancelled:
-        raise cancelled()
-    if timeout is not None and timeout <= 0:
-        raise deadline_exceeded()
 
 
 def _throw(call: Struct) -> None:

@@ -10,7 +10,7 @@ import grpc
 
 from transportlab.channel import Channel, SocketEndpoint
 from transportlab.codecs import DecodeError, load_codec
-from transportlab.context import Cancellation
+from transportlab.context import Cancellation, Context
 from transportlab.errors import (
     MAX_MESSAGE_BYTES,
     ChannelClosed,
@@ -53,42 +53,30 @@ class GrpcChannel(Channel):
         self._callables: dict[str, Any] = {}
         self._closed = threading.Event()
 
-    def unary(
-        self,
-        method: Method[Q, R],
-        request: Q,
-        *,
-        timeout: float | None = None,
-        cancel: Cancellation | None = None,
-    ) -> R:
-        """As in Channel."""
-        data, timeout = self._prepare(request, timeout, cancel)
+    def unary(self, method: Method[Q, R], request: Q, context: Context) -> R:
+        """See Channel.unary."""
+        data, timeout = self._prepare(request, context)
+        cancellation = context.cancellation
         call = self._callables.get(method.name)
         if call is None:
             call = self._callables[method.name] = self._channel.unary_unary(method.path)
         try:
-            if cancel is None:
+            if cancellation is None:
                 reply = call(data, timeout, self.metadata)
             else:
-                reply = _cancellable(call.future(data, timeout, self.metadata), cancel)
+                reply = _cancellable(call.future(data, timeout, self.metadata), cancellation)
         except (grpc.RpcError, grpc.FutureCancelledError, ValueError) as error:
-            raise self._translated(error, method.name, cancel) from error
+            raise self._translated(error, method.name, cancellation) from error
         return self._decoded(method.reply, reply)
 
-    def stream(
-        self,
-        method: Method[Q, R],
-        request: Q,
-        *,
-        timeout: float | None = None,
-        cancel: Cancellation | None = None,
-    ) -> Iterator[R]:
-        """As in Channel."""
-        data, timeout = self._prepare(request, timeout, cancel)
+    def stream(self, method: Method[Q, R], request: Q, context: Context) -> Iterator[R]:
+        """See Channel.stream."""
+        data, timeout = self._prepare(request, context)
+        cancellation = context.cancellation
         try:
             begin: Any = self._channel.unary_stream(method.path)
             call = begin(data, timeout, self.metadata)
-            forget = None if cancel is None else cancel.on_cancel(call.cancel)
+            forget = None if cancellation is None else cancellation.on_cancel(call.cancel)
             try:
                 for reply in call:
                     yield self._decoded(method.reply, reply)
@@ -97,20 +85,16 @@ class GrpcChannel(Channel):
                     forget()
                 call.cancel()
         except (grpc.RpcError, grpc.FutureCancelledError, ValueError) as error:
-            raise self._translated(error, method.name, cancel) from error
+            raise self._translated(error, method.name, cancellation) from error
 
-    def _prepare(
-        self, request: object, timeout: float | None, cancel: Cancellation | None
-    ) -> tuple[bytes, float | None]:
+    def _prepare(self, request: object, context: Context) -> tuple[bytes, float | None]:
         """The request's bytes and its deadline as grpcio can tell it, if the call may begin."""
         if self._closed.is_set():
             raise ChannelClosed("the channel is closed")
-        if cancel is not None and cancel.cancelled:
-            raise cancelled()
-        if timeout is not None and timeout <= 0:
-            raise deadline_exceeded()
-        bounded = None if timeout is None else min(timeout, LONGEST_SECONDS)
-        return self._codec.encode(request), bounded
+        context.check()
+        data = self._codec.encode(request)
+        left = context.remaining()
+        return data, None if left is None else min(left, LONGEST_SECONDS)
 
     def _decoded(self, kind: type[R], data: bytes) -> R:
         if len(data) > MAX_MESSAGE_BYTES:
@@ -120,11 +104,13 @@ class GrpcChannel(Channel):
         except DecodeError as error:
             raise ProtocolViolation(f"a reply cannot be read: {error}") from error
 
-    def _translated(self, error: Exception, method: str, cancel: Cancellation | None) -> LabError:
+    def _translated(
+        self, error: Exception, method: str, cancellation: Cancellation | None
+    ) -> LabError:
         """grpcio's failure in the lab's terms."""
         if self._closed.is_set():
             return ChannelClosed("the channel was closed during the call")
-        if cancel is not None and cancel.cancelled:
+        if cancellation is not None and cancellation.cancelled:
             return cancelled()
         if not isinstance(error, grpc.Call):
             return TransportError(f"grpcio: {error}")
@@ -134,13 +120,13 @@ class GrpcChannel(Channel):
         return _own_failure(error, method)
 
     def close(self) -> None:
-        """As in Channel."""
+        """See Channel.close."""
         self._closed.set()
         self._channel.close()
 
 
-def _cancellable(call: Any, cancel: Cancellation) -> bytes:
-    forget = cancel.on_cancel(call.cancel)
+def _cancellable(call: Any, cancellation: Cancellation) -> bytes:
+    forget = cancellation.on_cancel(call.cancel)
     try:
         reply: bytes = call.result()
     finally:

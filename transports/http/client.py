@@ -11,7 +11,7 @@ import httpx
 
 from transportlab.channel import Channel, SocketEndpoint
 from transportlab.codecs import load_codec
-from transportlab.context import Cancellation, InFlight
+from transportlab.context import Context, InFlight
 from transportlab.errors import (
     MAX_MESSAGE_BYTES,
     ChannelClosed,
@@ -118,32 +118,18 @@ class HttpChannel(Channel):
         self._client = httpx.Client(transport=self._transport, trust_env=False)
         self._calls = InFlight()
 
-    def unary(
-        self,
-        method: Method[Q, R],
-        request: Q,
-        *,
-        timeout: float | None = None,
-        cancel: Cancellation | None = None,
-    ) -> R:
-        """As in Channel."""
-        with self._call(timeout, cancel) as call, self._network.working_for(call):
+    def unary(self, method: Method[Q, R], request: Q, context: Context) -> R:
+        """See Channel.unary."""
+        with self._call(context) as call, self._network.working_for(call):
             response = self._send(method, self._codec.encode(request), call)
             with closing(response):
                 _check(response, self._codec.content_type, call)
                 data = _body(response)
         return decoded(self._codec, method.reply, data)
 
-    def stream(
-        self,
-        method: Method[Q, R],
-        request: Q,
-        *,
-        timeout: float | None = None,
-        cancel: Cancellation | None = None,
-    ) -> Iterator[R]:
-        """As in Channel."""
-        with self._call(timeout, cancel) as call:
+    def stream(self, method: Method[Q, R], request: Q, context: Context) -> Iterator[R]:
+        """See Channel.stream."""
+        with self._call(context) as call:
             with self._network.working_for(call):
                 response = self._send(method, self._codec.encode(request), call)
             # Closing the response closes its connection, which cancels the call on the plugin's
@@ -183,10 +169,10 @@ class HttpChannel(Channel):
             yield data
 
     @contextmanager
-    def _call(self, timeout: float | None, cancel: Cancellation | None) -> Iterator[Call]:
-        """A call that the caller's cancel and close() can end; its failures in the lab's terms."""
-        with self._calls.call(cancel) as switch:
-            call = Call(switch, None if timeout is None else time.monotonic() + timeout)
+    def _call(self, context: Context) -> Iterator[Call]:
+        """A call that its context and close() can end; its failures in the lab's terms."""
+        with self._calls.call(context.cancellation) as switch:
+            call = Call(switch, context.deadline)
             forget = switch.on_cancel(call.interrupt)
             try:
                 call.wait_seconds()
@@ -221,7 +207,7 @@ class HttpChannel(Channel):
         return self._client.send(request, stream=True)
 
     def close(self) -> None:
-        """As in Channel."""
+        """See Channel.close."""
         self._calls.close()
         # The transport and not the client, which would refuse with an error of its own a call that
         # is about to be sent.

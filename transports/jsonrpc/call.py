@@ -24,13 +24,13 @@ class Call:
     def __init__(
         self,
         number: int,
-        timeout: float | None,
+        deadline: float | None,
         decoder: ReplyDecoder | None,
         wake: Callable[["Call"], None],
     ) -> None:
         self.id = number
         self.decoder = decoder
-        self.deadline = None if timeout is None else time.monotonic() + timeout
+        self.deadline = deadline
         self.inbox: deque[Incoming | Reply[Any]] = deque()
         self.waiting = 0
         self.cancelled = False

@@ -9,13 +9,8 @@ import msgspec
 from transportlab.channel import Channel, StdioEndpoint
 from transportlab.codecs import DecodeError
 from transportlab.codecs.json import CODEC, checked
-from transportlab.context import Cancellation
-from transportlab.errors import (
-    MAX_MESSAGE_BYTES,
-    ProtocolViolation,
-    cancelled,
-    deadline_exceeded,
-)
+from transportlab.context import Context
+from transportlab.errors import MAX_MESSAGE_BYTES, ProtocolViolation
 from transportlab.methods import Method
 from transports.jsonrpc.call import Call
 from transports.jsonrpc.errors import from_wire
@@ -35,17 +30,11 @@ class JsonRpcChannel(Channel):
         self._link = Link(endpoint.reader, endpoint.writer)
         self._numbers = count(1)
 
-    def unary(
-        self,
-        method: Method[Q, R],
-        request: Q,
-        *,
-        timeout: float | None = None,
-        cancel: Cancellation | None = None,
-    ) -> R:
-        """As in Channel."""
-        call = self._start(method, request, timeout, cancel)
-        forget = None if cancel is None else cancel.on_cancel(call.cancel)
+    def unary(self, method: Method[Q, R], request: Q, context: Context) -> R:
+        """See Channel.unary."""
+        call = self._start(method, request, context)
+        cancellation = context.cancellation
+        forget = None if cancellation is None else cancellation.on_cancel(call.cancel)
         try:
             reply: R = _reply(method, self._link.receive(call))
         finally:
@@ -54,17 +43,11 @@ class JsonRpcChannel(Channel):
             self._link.finish(call)
         return reply
 
-    def stream(
-        self,
-        method: Method[Q, R],
-        request: Q,
-        *,
-        timeout: float | None = None,
-        cancel: Cancellation | None = None,
-    ) -> Iterator[R]:
-        """As in Channel; the call is made when the first reply is asked for."""
-        call = self._start(method, request, timeout, cancel)
-        forget = None if cancel is None else cancel.on_cancel(call.cancel)
+    def stream(self, method: Method[Q, R], request: Q, context: Context) -> Iterator[R]:
+        """See Channel.stream. The call is made when the first reply is asked for."""
+        call = self._start(method, request, context)
+        cancellation = context.cancellation
+        forget = None if cancellation is None else cancellation.on_cancel(call.cancel)
         try:
             while (event := (message := self._next(call)).params) is not None:
                 yield _decode(method.name, method.reply, event.event)
@@ -79,24 +62,16 @@ class JsonRpcChannel(Channel):
         # A call without a decoder gets no Reply.
         return cast("Incoming", self._link.receive(call))
 
-    def _start(
-        self,
-        method: Method[Q, R],
-        request: Q,
-        timeout: float | None,
-        cancel: Cancellation | None,
-    ) -> Call:
-        if cancel is not None and cancel.cancelled:
-            raise cancelled()
-        if timeout is not None and timeout <= 0:
-            raise deadline_exceeded()
+    def _start(self, method: Method[Q, R], request: Q, context: Context) -> Call:
+        context.check()
         decoder = None if method.streams else reply_decoder(method.reply)
-        call = Call(next(self._numbers), timeout, decoder, self._link.wake)
-        self._link.send(call, request_line(method.name, call.id, CODEC.encode(request), timeout))
+        call = Call(next(self._numbers), context.deadline, decoder, self._link.wake)
+        data = CODEC.encode(request)
+        self._link.send(call, request_line(method.name, call.id, data, context.remaining()))
         return call
 
     def close(self) -> None:
-        """As in Channel. The plugin takes the end of its stdin as the end of the session."""
+        """See Channel.close. The plugin takes the end of its stdin as the end of the session."""
         self._link.close()
 
 

@@ -43,7 +43,7 @@ def test_a_bug_in_the_backend_is_internal_and_the_session_goes_on(read: Read) ->
 def test_an_unknown_method_is_unimplemented(session: HostSession) -> None:
     method = Method("Explode", "explode", model.ReadRequest, model.ReadReply)
     with pytest.raises(RpcError) as caught:
-        session.channel.unary(method, model.ReadRequest())
+        session.channel.unary(method, model.ReadRequest(), Context())
     assert caught.value.code is Code.UNIMPLEMENTED
     assert caught.value.message == 'unknown method "Explode"'
     assert caught.value.details.got == "Explode"

@@ -10,7 +10,7 @@ from itertools import islice
 import pytest
 
 from transportlab import model
-from transportlab.context import Cancellation
+from transportlab.context import Cancellation, Context
 from transportlab.errors import (
     MAX_CALLS,
     Code,
@@ -87,6 +87,6 @@ def test_a_write_waits_for_the_one_before(session: HostSession, events: Events) 
         with pytest.raises(RpcError) as caught:
             list(events("!events:1", cancellation=switch))
         assert caught.value.code is Code.CANCELLED
-        assert session.channel.unary(READ, model.ReadRequest()) == model.ReadReply()
+        assert session.channel.unary(READ, model.ReadRequest(), Context()) == model.ReadReply()
         stream.close()
         assert waiting.result(HANG_GUARD) == 4

@@ -11,6 +11,7 @@ import pytest
 
 from transportlab.backend import Backend
 from transportlab.channel import Channel, StdioEndpoint
+from transportlab.context import Context
 from transportlab.methods import READ
 from transportlab.model import ReadRequest
 from transportlab.registry import load_backend, load_transport
@@ -91,7 +92,7 @@ def read(channel: Channel, pool: ThreadPoolExecutor) -> Read:
     """read() begins a call in a thread of its own; its result is the app of the entry."""
 
     def call(**options: Any) -> str:
-        reply = channel.unary(READ, ReadRequest("web"), **options)
+        reply = channel.unary(READ, ReadRequest("web"), Context(**options))
         return reply.entries[0].app if reply.entries else ""
 
     return lambda **options: pool.submit(call, **options)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from transportlab.channel import Channel, StdioEndpoint
+from transportlab.context import Context
 from transportlab.errors import (
     Code,
     ConnectionLost,
@@ -34,14 +35,14 @@ def failure_of(future: Future[str]) -> BaseException:
 
 
 def test_the_lines_on_the_wire(channel: Channel, peer: Any, pool: ThreadPoolExecutor) -> None:
-    pool.submit(channel.unary, READ, ReadRequest("web"))
+    pool.submit(channel.unary, READ, ReadRequest("web"), Context())
     assert peer.request() == {
         "jsonrpc": "2.0",
         "method": "Read",
         "params": {"request": {"app": "web"}},
         "id": 1,
     }
-    pool.submit(channel.unary, READ, ReadRequest(), timeout=HANG_GUARD)
+    pool.submit(channel.unary, READ, ReadRequest(), Context(timeout=HANG_GUARD))
     params = peer.request()["params"]
     assert params == {"request": {"app": None}, "timeout_us": HANG_GUARD * 1e6}
     peer.send(peer.reply_of(2), peer.reply_of(1))
@@ -73,7 +74,7 @@ def test_replies_of_other_methods_are_told_apart(
 ) -> None:
     first = read()
     assert peer.request()["id"] == 1
-    second = pool.submit(channel.unary, DRIFT, DriftRequest("web"))
+    second = pool.submit(channel.unary, DRIFT, DriftRequest("web"), Context())
     assert peer.request()["id"] == 2
     peer.send({"jsonrpc": "2.0", "result": {"items": [{}]}, "id": 2})
     assert len(second.result(HANG_GUARD).items) == 1
@@ -144,7 +145,7 @@ def test_the_end_of_the_connection_is_told_to_all(
         assert isinstance(error := failure_of(future), ConnectionLost)
         assert str(error) == text
     with pytest.raises(ConnectionLost):
-        channel.unary(READ, ReadRequest())
+        channel.unary(READ, ReadRequest(), Context())
 
 
 def test_what_came_before_the_end_is_delivered(read: Read, peer: Any) -> None:
@@ -157,13 +158,13 @@ def test_what_came_before_the_end_is_delivered(read: Read, peer: Any) -> None:
 def test_a_plugin_that_reads_no_more_is_lost(channel: Channel, peer: Any) -> None:
     peer.endpoint.reader.close()
     with pytest.raises(ConnectionLost, match="does not read any more"):
-        channel.unary(READ, ReadRequest())
+        channel.unary(READ, ReadRequest(), Context())
 
 
 def test_a_plugin_that_stops_reading_in_a_long_line_is_lost(
     channel: Channel, peer: Any, pool: ThreadPoolExecutor
 ) -> None:
-    future = pool.submit(channel.unary, READ, ReadRequest("x" * 1_000_000))
+    future = pool.submit(channel.unary, READ, ReadRequest("x" * 1_000_000), Context())
     os.read(peer.endpoint.reader.fileno(), 1)
     peer.endpoint.reader.close()
     with pytest.raises(ConnectionLost, match="does not read any more"):
@@ -178,4 +179,4 @@ def test_a_pipe_that_is_no_longer_ours_is_a_lost_connection(
     os.dup2(folder, pipes[0].reader.fileno())
     os.close(folder)
     with pytest.raises(ConnectionLost, match="cannot be read from"):
-        channel.unary(READ, ReadRequest())
+        channel.unary(READ, ReadRequest(), Context())

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from transportlab.channel import Channel, StdioEndpoint
-from transportlab.context import Cancellation
+from transportlab.context import Cancellation, Context
 from transportlab.errors import (
     ChannelClosed,
     Code,
@@ -61,7 +61,7 @@ def test_leaders_and_followers_alike_are_cancelled(read: Read, peer: Any) -> Non
     switches = [Cancellation() for _ in range(5)]
     futures = []
     for switch in switches:
-        futures.append(read(cancel=switch))
+        futures.append(read(cancellation=switch))
         peer.request()
     for index in (2, 0, 4, 1, 3):
         switches[index].cancel()
@@ -75,7 +75,7 @@ def test_a_stream_is_cancelled_between_its_events(
     channel: Channel, peer: Any, pool: ThreadPoolExecutor
 ) -> None:
     switch = Cancellation()
-    stream = channel.stream(APPLY, ApplyRequest(), cancel=switch)
+    stream = channel.stream(APPLY, ApplyRequest(), Context(cancellation=switch))
     first = pool.submit(next, stream)
     peer.send(peer.event_of(peer.request()["id"], 0))
     first.result(HANG_GUARD)
@@ -88,10 +88,10 @@ def test_a_stream_is_cancelled_between_its_events(
 def test_a_call_that_should_not_begin_sends_nothing(channel: Channel, peer: Any) -> None:
     switch = Cancellation()
     switch.cancel()
-    for options in ({"cancel": switch}, {"timeout": 0.0}, {"timeout": -1.0}):
-        for begin in (channel.unary, lambda *a, **o: list(channel.stream(*a, **o))):
+    for context in (Context(cancellation=switch), Context(timeout=0.0), Context(timeout=-1.0)):
+        for begin in (channel.unary, lambda *of: list(channel.stream(*of))):
             with pytest.raises(RpcError):
-                begin(READ, ReadRequest(), **options)
+                begin(READ, ReadRequest(), context)
     os.set_blocking(peer.endpoint.reader.fileno(), False)
     assert peer.endpoint.reader.read(1) is None
 
@@ -99,12 +99,12 @@ def test_a_call_that_should_not_begin_sends_nothing(channel: Channel, peer: Any)
 def test_a_stream_waits_for_its_reader_while_other_calls_go_on(
     channel: Channel, peer: Any, pool: ThreadPoolExecutor
 ) -> None:
-    stream = channel.stream(APPLY, ApplyRequest())
+    stream = channel.stream(APPLY, ApplyRequest(), Context())
     first = pool.submit(next, stream)
     number = peer.request()["id"]
     peer.send(peer.event_of(number, 0))
     assert first.result(HANG_GUARD) == ApplyEvent(op_index=0)
-    future = pool.submit(channel.unary, READ, ReadRequest())
+    future = pool.submit(channel.unary, READ, ReadRequest(), Context())
     other = peer.request()["id"]
     peer.send(*[peer.event_of(number, n) for n in range(1, 500)], peer.reply_of(other))
     assert future.result(HANG_GUARD) == ReadReply((Entry(),))
@@ -120,7 +120,7 @@ def test_a_stream_without_end_that_nobody_takes_does_not_fill_the_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("transports.jsonrpc.call.MAX_WAITING_BYTES", 10_000)
-    stream = channel.stream(APPLY, ApplyRequest())
+    stream = channel.stream(APPLY, ApplyRequest(), Context())
     first = pool.submit(next, stream)
     number = peer.request()["id"]
     peer.send(peer.event_of(number, 0))
@@ -138,7 +138,7 @@ def test_a_stream_without_end_that_nobody_takes_does_not_fill_the_memory(
 def test_an_abandoned_stream_is_cancelled_and_its_events_are_dropped(
     channel: Channel, read: Read, peer: Any, pool: ThreadPoolExecutor
 ) -> None:
-    stream = channel.stream(APPLY, ApplyRequest())
+    stream = channel.stream(APPLY, ApplyRequest(), Context())
     first = pool.submit(next, stream)
     peer.send(peer.event_of(peer.request()["id"], 0))
     first.result(HANG_GUARD)
@@ -154,14 +154,14 @@ def test_an_abandoned_stream_is_cancelled_and_its_events_are_dropped(
 def test_both_pipes_full_is_no_deadlock(
     channel: Channel, peer: Any, pool: ThreadPoolExecutor
 ) -> None:
-    stream = channel.stream(APPLY, ApplyRequest())
+    stream = channel.stream(APPLY, ApplyRequest(), Context())
     first = pool.submit(next, stream)
     peer.send(peer.event_of(peer.request()["id"], 0))
     first.result(HANG_GUARD)
     # A peer that writes much more than a pipe holds before it reads on.
     writing = pool.submit(peer.send, *[peer.event_of(1, n) for n in range(1, 20_000)])
     app = "x" * 1_000_000
-    call = pool.submit(channel.unary, READ, ReadRequest(app))
+    call = pool.submit(channel.unary, READ, ReadRequest(app), Context())
     writing.result(HANG_GUARD)
     request = peer.request()
     assert request["params"]["request"]["app"] == app
@@ -174,10 +174,10 @@ def test_requests_that_a_plugin_does_not_read_end_at_their_deadline(
     channel: Channel, read: Read, peer: Any
 ) -> None:
     with pytest.raises(RpcError, match="DEADLINE_EXCEEDED"):
-        channel.unary(READ, ReadRequest("x" * 1_000_000), timeout=0.5)
+        channel.unary(READ, ReadRequest("x" * 1_000_000), Context(timeout=0.5))
     for _ in range(3):
         with pytest.raises(RpcError, match="DEADLINE_EXCEEDED"):
-            channel.unary(READ, ReadRequest("never sent"), timeout=0.01)
+            channel.unary(READ, ReadRequest("never sent"), Context(timeout=0.01))
     # What has begun must be finished; what has not begun is taken back without a trace.
     future = read()
     seen = [peer.request() for _ in range(3)]
@@ -194,7 +194,9 @@ def test_a_follower_can_send_while_the_leader_waits_with_a_full_pipe(
     leader = read()
     assert peer.request()["id"] == 1
     apps = {n: chr(ord("a") + n) * 500_000 for n in range(4)}
-    futures = [pool.submit(channel.unary, READ, ReadRequest(app)) for app in apps.values()]
+    futures = [
+        pool.submit(channel.unary, READ, ReadRequest(app), Context()) for app in apps.values()
+    ]
     for _ in futures:
         request = peer.request()
         assert request["params"]["request"]["app"] in apps.values()
@@ -215,7 +217,7 @@ def test_close_ends_calls_in_flight_at_once_and_is_idempotent(
     channel.close()
     assert {type(failure_of(future)) for future in futures} == {ChannelClosed}
     with pytest.raises(ChannelClosed):
-        channel.unary(READ, ReadRequest())
+        channel.unary(READ, ReadRequest(), Context())
     end = time.monotonic() + HANG_GUARD
     while not (pipes[0].reader.closed and pipes[0].writer.closed):
         assert time.monotonic() < end
@@ -228,18 +230,18 @@ def test_close_of_an_idle_or_broken_channel_closes_the_pipes(
 ) -> None:
     peer.close()
     with pytest.raises(TransportError):
-        channel.unary(READ, ReadRequest())
+        channel.unary(READ, ReadRequest(), Context())
     channel.close()
     assert pipes[0].reader.closed
     assert pipes[0].writer.closed
     with pytest.raises(ChannelClosed):
-        channel.unary(READ, ReadRequest())
+        channel.unary(READ, ReadRequest(), Context())
 
 
 def test_a_stream_that_is_abandoned_after_close_is_no_error(
     channel: Channel, peer: Any, pool: ThreadPoolExecutor
 ) -> None:
-    stream = channel.stream(APPLY, ApplyRequest())
+    stream = channel.stream(APPLY, ApplyRequest(), Context())
     first = pool.submit(next, stream)
     peer.send(peer.event_of(peer.request()["id"], 0), peer.event_of(1, 1))
     first.result(HANG_GUARD)
@@ -262,7 +264,7 @@ def test_any_number_of_threads_share_a_channel_with_a_shuffling_peer(
     def work(thread: int) -> None:
         for number in range(50):
             app = f"{thread}-{number}"
-            reply = channel.unary(READ, ReadRequest(app), timeout=HANG_GUARD)
+            reply = channel.unary(READ, ReadRequest(app), Context(timeout=HANG_GUARD))
             assert reply.entries[0].app == app
 
     answering = threading.Thread(target=answer)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from transportlab.channel import Channel
+from transportlab.context import Context
 from transportlab.errors import (
     MAX_MESSAGE_BYTES,
     ProtocolViolation,
@@ -63,7 +64,7 @@ def test_a_line_that_is_no_reply_ends_the_channel_for_all(
     peer.write(line + b"\n")
     errors = [failure_of(future) for future in futures]
     with pytest.raises(ProtocolViolation) as later:
-        channel.unary(READ, ReadRequest())
+        channel.unary(READ, ReadRequest(), Context())
     for error in (*errors, later.value):
         assert isinstance(error, ProtocolViolation)
         assert repr(line[:200]) in str(error)
@@ -128,7 +129,7 @@ def test_an_unreadable_reply_concerns_its_call_alone(
 def test_a_stream_that_ends_with_a_result_is_a_violation(
     channel: Channel, peer: Any, pool: ThreadPoolExecutor
 ) -> None:
-    future = pool.submit(lambda: list(channel.stream(APPLY, ApplyRequest())))
+    future = pool.submit(lambda: list(channel.stream(APPLY, ApplyRequest(), Context())))
     peer.send(peer.event_of(peer.request()["id"], 0), peer.reply_of(1))
     with pytest.raises(ProtocolViolation, match="Apply: unreadable reply"):
         future.result(HANG_GUARD)

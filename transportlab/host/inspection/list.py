@@ -18,7 +18,6 @@ from shlex import quote
 from transportlab.channel import EndpointKind
 from transportlab.context import Context
 from transportlab.errors import PluginError
-from transportlab.host.channel import hiding, redactor_of
 from transportlab.host.discovery import (
     LIBRARY_SUFFIX,
     NOWHERE,
@@ -35,9 +34,10 @@ from transportlab.host.discovery import (
 from transportlab.host.handshake import CANCEL_SECONDS, read_handshake
 from transportlab.host.inspection.pin import left_out
 from transportlab.host.inspection.start import HOPELESS, process_transports, ways
-from transportlab.host.launch import Launch, secret_for
+from transportlab.host.launch import Launch
 from transportlab.host.options import HostOptions
 from transportlab.host.process import PluginProcess
+from transportlab.host.secrets import hiding, redactor_of, secret_for
 from transportlab.host.spawn import plugin_environment
 from transportlab.host.trust import admit, file_sum
 from transportlab.manifest.pin import PluginPin

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from transportlab.channel import EndpointKind, Transport
 from transportlab.errors import Code, LabError, PluginError, RpcError
-from transportlab.host.channel import own_word
 from transportlab.host.inspection.check import Check, Status, failed_check
 from transportlab.host.options import HostOptions
+from transportlab.host.secrets import own_word
 from transportlab.host.session import open_backend
 from transportlab.registry import load_transport, missing_libraries, transport_names
 
