@@ -150,6 +150,7 @@ import os, sys
 import _cffi_backend
 from transportlab import model
 from transportlab.channel import LibraryEndpoint
+from transportlab.context import Context
 from transportlab.methods import OPEN_SESSION
 from transportlab.registry import load_transport
 with load_transport("ffi").connect(LibraryEndpoint(sys.argv[1]), codec="json") as channel:

@@ -200,7 +200,7 @@ def test_a_call_that_must_not_begin_is_not_made(odd_channel: Channel, odd: Odd) 
     switch.cancel()
     for how, code in (
         ({"timeout": 0.0}, Code.DEADLINE_EXCEEDED),
-        ({"cancel": switch}, Code.CANCELLED),
+        ({"cancellation": switch}, Code.CANCELLED),
     ):
         with pytest.raises(RpcError) as caught:
             read(odd_channel, "wait", **how)
