@@ -1,4 +1,4 @@
-"""What the benchmarks share: the arms that can run here, and a place for the ratios they find."""
+"""Gives benchmarks the arms that can run here, and prints the ratios that they find."""
 
 import random
 from pathlib import Path
@@ -6,7 +6,7 @@ from sysconfig import get_path
 
 import pytest
 
-from bench.results import RATIOS
+from bench.common import RATIOS
 from transportlab.channel import EndpointKind
 from transportlab.registry import load_transport, transport_names
 
@@ -14,7 +14,7 @@ SEED = 20_260_101
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A benchmark that takes (transport, codec) runs over every wire, in seeded random order."""
+    """Run a benchmark that takes (transport, codec) over every wire, in seeded random order."""
     if not {"transport", "codec"} <= set(metafunc.fixturenames):
         return
     arms = []

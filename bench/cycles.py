@@ -1,13 +1,13 @@
-"""What is left behind: by a host that opens and closes many sessions, and by one that is killed.
+"""Counts what is left behind by a host that opens many sessions, and by one that is killed.
 
     python -m bench.cycles --cycles 500 [--transport X]
     python -m bench.cycles --kills 100 [--transport X] [--seed N]
 
---cycles counts descriptors, threads, processes and files of this process before and after so many
-sessions. --kills starts a host, which opens, plans, applies and closes over and over, and ends it
-with SIGKILL at a random moment; within a bound all that came of it must be gone, but for the
-private directories of dead hosts, which the next start removes. The crontab that it was applying to
-holds each entry in its old form or its new one. Exits 1 if something is left.
+--cycles counts descriptors, threads, processes and files of this process before and after that many
+sessions. --kills starts a host that opens, plans, applies and closes over and over, and kills it at
+a random moment. Within a bound everything that it started must be gone, except its private
+directories, which the next start removes. The crontab must hold each entry in its old form or its
+new one. Exits with 1 if something is left.
 """
 
 import argparse
@@ -32,17 +32,17 @@ from transportlab.evidence.run.progress import progress
 from transportlab.host import HostOptions, open_backend
 
 WARM_UP = 2
-"""Sessions before the first count: what the first ones bring for good is not left behind."""
+"""Sessions before the first count: what the first ones keep for good does not count as left."""
 
 GONE_SECONDS = 5.0
-"""Until when all processes of a killed host must be gone."""
+"""How long after the kill all processes of a host must be gone."""
 
 STOPPED = "stopped"
-"""What a host tells after each session."""
+"""What a host says after each session."""
 
 
 def place(column: Column) -> str:
-    """The lab's own plugin as a column reaches it: a program by name, a library by path."""
+    """Return the reference plugin as a column reaches it: a program by name, a library by path."""
     scripts = Path(sys.executable).parent
     return str(scripts / "cronix-backend-crontab.so") if column.library else "crontab"
 
@@ -56,7 +56,7 @@ def one_session(column: Column, crontab: Path, jobs: dict[str, str]) -> None:
 
 
 def cycle(column: Column, number: int, folder: Path) -> dict[str, int]:
-    """What there is more after so many sessions than before them."""
+    """Return how much more there is after that many sessions than before."""
     crontab, mark = folder / "crontab", os.environ[ENV_MARK]
     for at in range(WARM_UP):
         one_session(column, crontab, (OLD_JOBS, NEW_JOBS)[at % 2])
@@ -67,7 +67,7 @@ def cycle(column: Column, number: int, folder: Path) -> dict[str, int]:
 
 
 def host(title: str, crontab: str) -> None:
-    """Sessions without an end, each step told on stdout: the process that is killed."""
+    """Be the host that is killed: open sessions for ever, and say each step on stdout."""
     column = next(c for c in columns() if c.title == title)
     options = HostOptions(config={"path": crontab}, on_phase=lambda name, _pid: tell(name))
     turn = 0
@@ -84,13 +84,16 @@ def host(title: str, crontab: str) -> None:
 
 
 def tell(step: str) -> None:
-    """In one write, so that a step is told whole or not at all."""
+    """Write a step at once, so that it is read whole or not at all."""
     os.write(1, f"{step}\n".encode())
 
 
 @dataclass(frozen=True, slots=True)
 class Killed:
-    """One host's end: its step, seconds until all had gone, who had not, the crontab."""
+    """The end of one host: its step, seconds until its processes had gone, how many had not.
+
+    broken: the crontab held something else than old and new entries.
+    """
 
     step: str
     seconds: float
@@ -99,7 +102,7 @@ class Killed:
 
 
 def kill(column: Column, folder: Path, states: States, draw: Random) -> Killed:
-    """Kill one host at a random moment of a random step, in the session after its first few."""
+    """Kill a host at a random moment of a random step, after its first few sessions."""
     crontab = folder / "crontab"
     crontab.write_bytes(states.old)
     mark = os.environ[ENV_MARK]
@@ -119,7 +122,7 @@ def kill(column: Column, folder: Path, states: States, draw: Random) -> Killed:
 
 
 def reach(child: "subprocess.Popen[bytes]", draw: Random) -> str:
-    """Wait for a random moment of a random step; steps take what they took before."""
+    """Wait for a random moment of a random step, by the time that the step took before."""
     stdout = child.stdout
     assert stdout is not None
     marks: list[tuple[str, float]] = []
@@ -137,12 +140,12 @@ def reach(child: "subprocess.Popen[bytes]", draw: Random) -> str:
 
 
 def directories() -> int:
-    """Private directories, of hosts that are alive or dead."""
+    """Count the private directories of hosts, alive or dead."""
     return len([name for name in files() if Path(name).is_dir() and "cronix-" in Path(name).name])
 
 
 def report(title: str, found: Sequence[Killed]) -> bool:
-    """Print a column's row; whether nothing was left."""
+    """Print a column's row. Returns whether nothing was left."""
     steps = sorted(Counter(kill.step for kill in found).items())
     left = sum(kill.processes for kill in found)
     broken = sum(kill.broken for kill in found)
@@ -154,7 +157,7 @@ def report(title: str, found: Sequence[Killed]) -> bool:
 
 
 def kills(number: int, chosen: Sequence[Column], seed: int, folder: Path) -> bool:
-    """So many kills in all, in turn over the columns."""
+    """Make that many kills in all, in turn over the columns. Returns whether nothing was left."""
     draw = Random(seed)
     states = States.make(folder)
     found: dict[Column, list[Killed]] = {column: [] for column in chosen}
@@ -178,7 +181,7 @@ def kills(number: int, chosen: Sequence[Column], seed: int, folder: Path) -> boo
 
 
 def cycles(number: int, chosen: Sequence[Column], folder: Path) -> bool:
-    """So many sessions of each column."""
+    """Open that many sessions of each column. Returns whether nothing was left."""
     print(f"| plugin reached by | left after {number} sessions |\n|---|---|")
     clean = True
     for column in chosen:
@@ -190,7 +193,7 @@ def cycles(number: int, chosen: Sequence[Column], folder: Path) -> bool:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """1 if something is left."""
+    """Return 1 if something is left."""
     if arguments[:1] == ["--host"]:
         host(*arguments[1:3])
     parser = argparse.ArgumentParser("bench.cycles", description="What is left behind.")

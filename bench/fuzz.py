@@ -1,10 +1,10 @@
-"""Fuzzing of what a host reads from a plugin: whatever the bytes, an answer or the one right error.
+"""Fuzzes all code that reads a plugin's bytes: any bytes must give an answer or the right error.
 
     python -m bench.fuzz [--seconds N] [--target NAME]... [--engine hypothesis|atheris]
 
-bench/fuzz_targets.py has the targets. Hypothesis makes inputs of the right shape and shrinks what
-it finds; atheris, if it is installed, follows the coverage of the code. The seconds are shared
-among the targets and engines. Prints executions and findings; exits 1 if something was found.
+bench/fuzz_targets.py has the targets. Hypothesis makes inputs of the right shape, and shrinks what
+it finds. atheris, if it is installed, follows the coverage of the code. The targets and engines
+share the seconds. Prints executions and findings; exits with 1 if something was found.
 """
 
 import argparse
@@ -27,18 +27,18 @@ ROOT = Path(__file__).resolve().parents[1]
 NAMES = ("handshake", "log", "tail", "codecs", "jsonrpc", "http", "elf")
 
 ROUND = 50
-"""Examples of Hypothesis in a row: each row begins with simple ones again."""
+"""Examples of Hypothesis in one go. Each go begins with simple ones again."""
 
 MARGIN_SECONDS = 60
-"""How much longer than its time the other engine may take before it is killed."""
+"""How much longer than its time atheris may take before it is killed."""
 
 MAX_BYTES = 9000
-"""Longest input of atheris: lines are cut at 8192 bytes."""
+"""Longest input of atheris. The code cuts lines at 8192 bytes."""
 
 
 @dataclass
 class Outcome:
-    """What became of one target with one engine; finding is empty if nothing was found."""
+    """What one engine found in one target. `finding` is empty if it found nothing."""
 
     target: str
     engine: str
@@ -53,7 +53,7 @@ class Outcome:
 
 
 def by_hypothesis(target: str, seconds: float) -> Outcome:
-    """Rows of examples until the time is up or something is found."""
+    """Run Hypothesis on a target until the time is up or something is found."""
     from bench.fuzz_targets import TARGETS
 
     begin, executions, last = time.monotonic(), 0, b""
@@ -88,7 +88,7 @@ def by_hypothesis(target: str, seconds: float) -> Outcome:
 
 
 def by_atheris(target: str, seconds: float) -> Outcome:
-    """A process of its own, since libFuzzer ends the one that it runs in."""
+    """Run atheris in a process of its own, since libFuzzer ends the process that it runs in."""
     begin = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="tl-fuzz-") as folder:
         asked = ["--inside", target, folder, str(int(seconds))]
@@ -104,7 +104,7 @@ def by_atheris(target: str, seconds: float) -> Outcome:
 
 
 def _run(command: list[str], seconds: float) -> tuple[str, str]:
-    """What is wrong with how it ended, empty if nothing is; and all that it said."""
+    """Run a command. Returns what is wrong with its end (or an empty text), and its output."""
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as process:
@@ -119,8 +119,8 @@ def _run(command: list[str], seconds: float) -> tuple[str, str]:
 
 
 def inside(target: str, folder: str, seconds: str) -> None:
-    """Run libFuzzer in this process; it does not return."""
-    # By its name: the checkers of this project do without the library.
+    """Run libFuzzer in this process. Does not return."""
+    # By name, so that mypy needs no atheris.
     atheris: Any = importlib.import_module("atheris")
     with atheris.instrument_imports(include=["transportlab", "transports"]):
         from bench.fuzz_targets import TARGETS
@@ -141,7 +141,7 @@ ENGINES: dict[str, Callable[[str, float], Outcome]] = {
 
 
 def main(arguments: list[str]) -> int:
-    """The exit status."""
+    """Return the exit status."""
     if arguments[:1] == ["--inside"]:
         inside(*arguments[1:])
     parser = argparse.ArgumentParser(prog="bench.fuzz", description="See bench/fuzz.py.")

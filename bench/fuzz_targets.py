@@ -1,7 +1,8 @@
-"""What is fuzzed: each parser of a plugin's bytes, what it promises, and inputs of its shape.
+"""The targets of bench/fuzz.py: each parser of a plugin's bytes, its promise, inputs of its shape.
 
-A check takes any bytes and raises AssertionError, or whatever the parser should not have raised, if
-the promise is broken: total, one kind of error, nothing that moves a terminal, no secret.
+A check takes any bytes. If a promise is broken it raises AssertionError, or whatever the parser
+should not have raised. The promises: all bytes are accepted, there is one kind of error, no text
+moves a terminal's cursor, no text shows the secret.
 """
 
 import json
@@ -39,7 +40,7 @@ CODECS = tuple(load_codec(name) for name in ("json", "protobuf"))
 
 
 def handshake(data: bytes) -> None:
-    """A line is a Handshake, which written again is the same, or one of the stable errors."""
+    """A line is a Handshake that is the same when written and read again, or a HandshakeError."""
     with suppress(LabError):
         if (second := second_handshake(data)) is not None:
             raise second
@@ -49,7 +50,7 @@ def handshake(data: bytes) -> None:
         _told(error)
         return
     words = [f"{key}={value}" for key, value in found.words.items()]
-    # With the CR that is taken off a line: a word may end in one of its own.
+    # With the CR that parse() takes off: a word may end with a CR of its own.
     assert parse(" ".join([MAGIC, found.endpoint, *words]).encode() + b"\r") == found
 
 
@@ -60,7 +61,7 @@ def _told(error: HandshakeError) -> None:
 
 
 def log(data: bytes) -> None:
-    """A line is a record: printable, of numbers that JSON has, without the secret."""
+    """A line is a record: printable, with numbers that JSON has, without the secret."""
     record = parse_log("name", data, HIDING)
     texts = [record.message, *record.fields, *map(str, record.fields.values()), str(record)]
     assert all(text.isprintable() for text in texts)
@@ -71,7 +72,7 @@ def log(data: bytes) -> None:
 
 
 def tail(data: bytes) -> None:
-    """Lines are the same however they arrive, and never more than what an error can show."""
+    """Lines are the same however they arrive, and never longer than an error can show."""
     size = data[0] + 1 if data else 1
     told: tuple[list[LogRecord], list[LogRecord]] = ([], [])
     tails = [Tail("name", records.append, HIDING) for records in told]
@@ -87,14 +88,14 @@ def tail(data: bytes) -> None:
 
 
 def elf(data: bytes) -> None:
-    """A plugin's file is an Elf or an ElfError, and its first line whatever it is."""
+    """A plugin's file is an Elf or an ElfError, and any first line can be read."""
     first_line(data[:256])
     with suppress(ElfError):
         parse_elf(lambda offset, size: data[offset : offset + size])
 
 
 def codecs(data: bytes) -> None:
-    """A reply is a message or DecodeError, and a Status always an error that can be shown."""
+    """A reply is a message or a DecodeError, and any Status is an error that can be shown."""
     for codec in CODECS:
         for kind in REPLIES:
             with suppress(DecodeError):
@@ -133,7 +134,7 @@ def http(data: bytes) -> None:
                     pass
 
 
-# ---- their shapes
+# ---- the shapes of inputs
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just(SECRET),
@@ -154,7 +155,7 @@ def _objects(*names: str, **fixed: object) -> st.SearchStrategy[bytes]:
 
 
 def _damaged(whole: st.SearchStrategy[bytes]) -> st.SearchStrategy[bytes]:
-    """As it is, or with some bytes put in the place of others."""
+    """Inputs as they are, or with some bytes replaced."""
     places = st.integers(0, 400)
     return whole | st.builds(
         lambda data, start, gone, new: data[:start] + new + data[start + gone :],
@@ -167,7 +168,7 @@ def _damaged(whole: st.SearchStrategy[bytes]) -> st.SearchStrategy[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is checked, inputs of its shape, and a few to begin with."""
+    """A check, inputs of its shape, and a few inputs to begin with."""
 
     check: Callable[[bytes], None]
     shape: st.SearchStrategy[bytes]

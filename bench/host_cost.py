@@ -1,14 +1,14 @@
-"""What the host's checks cost a cold start: with all of them, without, and with a pin besides.
+"""Measures what the host's checks cost a cold start: with all checks, without, and with a pin too.
 
     python -m bench.host_cost [--blocks 40] [--transport X] [--seed N]
 
-A cold start is from the call that opens a session, in a fresh process, until the first reply to a
-Read. The checks that are taken away are those that the host makes: who else can write the plugin's
-file, who listens at its socket, and whether dead hosts have left directories. What stays is the
-launch's secret, which a plugin waits for. The sum of a pinned plugin's file is an arm of its own.
+A cold start is the time from the call that opens a session, in a fresh process, to the first reply
+to a Read. The checks that are taken away are the host's: who else can write the plugin's file, who
+listens at its socket, and whether dead hosts have left directories. The launch's secret stays, as a
+plugin waits for it. A pinned plugin, whose file is hashed, is an arm of its own.
 
-The time that the host spends in the checks is told as well: it is far below what two arms differ by
-from one moment to the next. What a check makes the plugin do is not in it.
+The time spent in the checks is printed as well. It is far less than two arms differ by from one
+moment to the next. It does not include what a check makes the plugin do.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from transportlab.manifest.pin import PluginPin
 from transportlab.registry import transport_names
 
 BOUND = 1.05
-"""What a cold start with the checks may take, in cold starts without them; told, not enforced."""
+"""Bound of a cold start with the checks over one without them. It is printed, not enforced."""
 
 BACKEND = "echo"
 
@@ -42,19 +42,19 @@ CHECKS: list[tuple[Any, str, Callable[..., object]]] = [
     (launch, "check_peer", lambda *_: None),
     (launch, "remove_abandoned", lambda *_: 0),
 ]
-"""Where a check is called, and what stands in for it where there is none."""
+"""The module that calls a check, the check's name there, and what replaces it."""
 
 
 def take_checks_away() -> None:
-    """From the host in this process, for good."""
+    """Take the checks away from the host in this process, for good."""
     for module, name, stand_in in CHECKS:
-        getattr(module, name)  # what has another name by now would be no check that is gone
+        getattr(module, name)  # an error if the check has another name by now
         setattr(module, name, stand_in)
 
 
 @contextmanager
 def timed_checks() -> Iterator[list[float]]:
-    """The seconds of each check meanwhile, in the host in this process."""
+    """Give a list that gets the seconds of each check of the host in this process."""
     seconds: list[float] = []
 
     def timed(check: Callable[..., object]) -> Callable[..., object]:
@@ -78,7 +78,7 @@ def timed_checks() -> Iterator[list[float]]:
 
 
 def cold_start(transport: str, arm: str) -> Sample:
-    """Seconds from the opening to the first reply, and those of them that were in the checks."""
+    """Return the seconds from the opening to the first reply, and those spent in the checks."""
     pins = {}
     if arm == PINNED:
         found = find(BACKEND, library=False)
@@ -95,14 +95,14 @@ def cold_start(transport: str, arm: str) -> Sample:
 
 
 def verdict(interval: Interval) -> str:
-    """Whether the ratio is within the bound, as far as its interval tells."""
+    """Say whether the ratio is within the bound, as far as its interval tells."""
     if interval.high <= BOUND:
         return "yes"
     return "no" if interval.low > BOUND else "not told apart"
 
 
 def processes() -> list[str]:
-    """The transports whose plugins are programs."""
+    """Return the transports whose plugins are programs."""
     return transport_names(EndpointKind.SOCKET, EndpointKind.STDIO)
 
 

@@ -1,7 +1,7 @@
-"""The programs that http_servers.py compares: one backend behind several servers, as texts.
+"""The programs that http_servers.py compares, as texts: one backend behind several servers.
 
-SOURCES are modules by name that a server's program may import; the program finds its socket's path
-in U.
+SOURCES are the modules, by name, that a server's program may import. A program finds the path of
+its socket in U.
 """
 
 WORK = """

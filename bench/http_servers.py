@@ -1,6 +1,6 @@
-"""Which HTTP/1.1 server suits a plugin process that serves one host over a Unix socket.
+"""Compares HTTP/1.1 servers for a plugin process that serves one host over a Unix socket.
 
-Runs the servers that are installed (standard library, uvicorn, hypercorn, granian) with the same
+It runs the servers that are installed (standard library, uvicorn, hypercorn, granian) with the same
 blocking backend, mixed in seeded random order; measures start-up to the first answered POST, warm
 latency, memory and threads, and checks that each server reports a client that left, streams a
 chunked reply and takes a 64 MiB request. Example: python -m bench.http_servers --json raw.json

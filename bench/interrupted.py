@@ -1,11 +1,11 @@
-"""Is the report of an interrupted Apply true? A plugin is killed at random moments of a long one.
+"""Checks the report of an interrupted Apply: kills the plugin at random moments of a long one.
 
     python -m bench.interrupted [--kills 50] [--transport X] [--seed N]
 
-Each Apply creates 256 jobs in a real crontab; the plugin gets SIGKILL somewhere in it. What the
-host then reports applied must be in the file; what it reports unknown (one job at most) or
-unreported may be or not: told is how many of them are. Each job is in a report once. Exits 1 if a
-report was not true.
+Each Apply creates 256 jobs in a real crontab, and the plugin gets SIGKILL somewhere in it. What the
+host then reports as applied must be in the file. What it reports as unknown (at most one job) or
+unreported may be in the file or not; the table counts how many are. Each job is in a report once.
+Exits with 1 if a report was wrong.
 """
 
 import argparse
@@ -31,14 +31,14 @@ from transportlab.host.apply import ApplyInterrupted, Reached, carry_out
 JOBS = 256
 
 UNDISTURBED = 3
-"""Applies that come to their end: the fastest tells within which time to kill."""
+"""Applies that are not interrupted. The fastest one's time is the time within which to kill."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How one Apply ended: the report (None if it came to its end), and the jobs in the file.
+    """How one Apply ended: the report (None if it was not interrupted), and the jobs in the file.
 
-    planned are the jobs that were to be there: a report tells each of them once.
+    planned: the jobs that were to be created. A report has each of them once.
     """
 
     reached: Reached | None
@@ -47,7 +47,7 @@ class Ending:
 
     @property
     def true(self) -> bool:
-        """Whether the report is true of the file."""
+        """Whether the report agrees with the file."""
         if self.reached is None:
             return self.there == self.planned
         said = self.reached
@@ -58,12 +58,12 @@ class Ending:
         return {*said.applied} <= self.there and not open_ & self.there and len(said.unknown) < 2
 
     def carried_out(self, jobs: Sequence[str]) -> int:
-        """How many of these jobs are in the file."""
+        """Count how many of these jobs are in the file."""
         return len(self.there.intersection(jobs))
 
 
 def apply(column: Column, crontab: Path, after: float | None) -> tuple[Ending, float]:
-    """One Apply, whose plugin is killed so many seconds after its begin; and what it took."""
+    """Make an Apply, and kill its plugin after so many seconds. Returns ending and time."""
     crontab.write_bytes(b"")
     planned = {f"job-{n:03}": "1 2 3 4 5" for n in range(JOBS)}
     options = HostOptions(config={"path": str(crontab)})
@@ -77,7 +77,7 @@ def apply(column: Column, crontab: Path, after: float | None) -> tuple[Ending, f
 
 
 def interrupted(session: HostSession, plan: model.PlanReply, after: float | None) -> Reached | None:
-    """The report, None if the Apply came to its end."""
+    """Return the report, or None if the Apply was not interrupted."""
     process = session.process
     assert process is not None
     timer = threading.Timer(after or 0.0, os.kill, (process.pid, signal.SIGKILL))
@@ -94,7 +94,7 @@ def interrupted(session: HostSession, plan: model.PlanReply, after: float | None
 
 
 def row(column: Column, kills: int, draw: Random) -> bool:
-    """Print what came of so many kills; whether every report was true."""
+    """Make that many kills and print a row. Returns whether every report was right."""
     ends = []
     with tempfile.TemporaryDirectory(prefix="tl-") as name, progress(["apply"] * kills) as tell:
         crontab = Path(name, "crontab")
@@ -117,7 +117,9 @@ def row(column: Column, kills: int, draw: Random) -> bool:
 def main(arguments: Sequence[str]) -> int:
     """Print a row for each transport."""
     programs = [column for column in columns() if not column.library]
-    parser = argparse.ArgumentParser("bench.interrupted", description="Is the report true?")
+    parser = argparse.ArgumentParser(
+        "bench.interrupted", description="Check the report of an interrupted Apply."
+    )
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--transport", action="append", choices=[c.title for c in programs])
     parser.add_argument("--seed", type=int, default=1)

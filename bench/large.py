@@ -1,10 +1,10 @@
-"""Plan and Apply of 256 jobs of 64 schedules on a real crontab file, over every transport.
+"""Plans and applies 256 jobs of 64 schedules on a real crontab file, over every transport.
 
     python -m bench.large [TRANSPORT ...]
 
-Prints, per transport and codec, the seconds of Plan and of Apply, the peak resident memory of the
-host and of the plugin in MiB (VmHWM of proc(5)), and what was created. Each runs in a host process
-of its own, so that no peak is another's. Exits 1 if the files that they leave are not equal.
+For each transport and codec it prints the seconds of Plan and of Apply, the peak resident memory of
+host and plugin in MiB (VmHWM of proc(5)), and how many entries were created. Each runs in a host
+process of its own, so that no peak is another's. Exits with 1 if the resulting files differ.
 """
 
 import hashlib
@@ -28,13 +28,13 @@ MANIFEST = Path(__file__).resolve().parents[1] / "spec" / "manifests" / "jobs-25
 
 
 def peak(pid: int | str) -> float:
-    """Peak resident memory of a process in MiB."""
+    """Return the peak resident memory of a process in MiB."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return int(next(line.split()[1] for line in lines if line.startswith("VmHWM"))) / 1024
 
 
 def measure(transport: str, codec: str) -> dict[str, Any]:
-    """One row: seconds, MiB, counts and the digest of the file. Runs in this process."""
+    """Measure one row in this process: seconds, MiB, counts, and the digest of the file."""
     manifest = load_manifest(MANIFEST)
     jobs = desired_jobs(manifest)
     with tempfile.TemporaryDirectory(prefix="tl-") as folder:
@@ -58,7 +58,7 @@ def measure(transport: str, codec: str) -> dict[str, Any]:
 
 
 def row(transport: str, codec: str) -> dict[str, Any]:
-    """The row of measure(), from a host process of its own; or why it was not run."""
+    """Return the row of measure() from a host process of its own, or why it was not run."""
     command = [sys.executable, "-m", "bench.large", "--one", transport, codec]
     root = Path(__file__).resolve().parents[1]
     done = subprocess.run(command, capture_output=True, text=True, cwd=root, check=False)
@@ -69,7 +69,7 @@ def row(transport: str, codec: str) -> dict[str, Any]:
 
 
 def main(names: list[str]) -> int:
-    """Print the table; 1 if two transports left different files."""
+    """Print the table. Returns 1 if two transports left different files."""
     print("transport codec      plan s  apply s  host MiB  plugin MiB  created")
     digests = set()
     for name in names or transport_names():

@@ -1,6 +1,7 @@
-"""Arms measured in blocks: a process of its own for each sample, arms of a block in random order.
+"""Measures arms in blocks: each sample in its own process, a block's arms in random order.
 
-Compared is the ratio within a block; its interval is by transportlab.evidence.analysis.stats.
+Arms are compared by their ratio within a block. transportlab.evidence.analysis.stats gives it an
+interval.
 """
 
 import json
@@ -25,7 +26,7 @@ ONE = "--one"
 
 
 def measured(module: str, arm: Sequence[str]) -> Sample:
-    """A sample of an arm, from a fresh process; RuntimeError with its last words if it fails."""
+    """Measure an arm in a fresh process. Raises RuntimeError with its stderr if it fails."""
     command = [sys.executable, "-m", module, ONE, *arm]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     if done.returncode:
@@ -35,7 +36,7 @@ def measured(module: str, arm: Sequence[str]) -> Sample:
 
 
 def blocks(module: str, arms: Mapping[str, Sequence[str]], number: int, seed: int) -> list[Block]:
-    """So many blocks, each with a sample of every arm; one before them does not count."""
+    """Measure so many blocks, each with a sample of every arm, after one that does not count."""
     draw = Random(seed)
     found: list[Block] = []
     with progress(["block"] * (number + 1)) as tell:
@@ -49,7 +50,7 @@ def blocks(module: str, arms: Mapping[str, Sequence[str]], number: int, seed: in
 
 
 def spread(found: Sequence[Block], arm: str, metric: str) -> str:
-    """Median and quartiles of an arm, in milliseconds."""
+    """Return the median and quartiles of an arm, in milliseconds."""
     values = [block[arm][metric] * 1000 for block in found]
     if len(values) == 1:
         return f"{values[0]:.3g} ms"
@@ -58,18 +59,18 @@ def spread(found: Sequence[Block], arm: str, metric: str) -> str:
 
 
 def ratio(found: Sequence[Block], over: str, under: str, metric: str) -> Interval:
-    """How many times as long one arm takes as another."""
+    """Return how many times as long as another an arm takes."""
     logs = [math.log(block[over][metric] / block[under][metric]) for block in found]
     return ratio_interval(logs, seed_of(over, under, metric))
 
 
 def shown(interval: Interval) -> str:
-    """The ratio with its interval, for people."""
+    """Return the ratio with its interval, for people."""
     if not interval.known:
         return f"{interval.ratio:.3f} (too few blocks for an interval)"
     return f"{interval.ratio:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
 
 
 def print_sample(sample: Callable[[], Sample]) -> None:
-    """What --one prints."""
+    """Print a sample as JSON, as measured() reads it."""
     print(json.dumps(sample()))

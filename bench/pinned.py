@@ -1,10 +1,10 @@
-"""What holding a plugin to its pin costs before it starts: copy, seal, sum.
+"""Measures what a pin costs before a plugin starts: copy, seal, sum.
 
     python -m bench.pinned
 
-Prints for the reference script, the reference library, the archive of one file and a program of
-20 MB: the time without a pin (modes and owners), the sum alone, and all that a pin takes; medians
-in ms of so many rounds that each takes about half a second. Files are in the page cache.
+For the reference script, the reference library, the archive of one file and a program of 20 MB it
+prints the time without a pin (modes and owners), of the sum alone, and of everything that a pin
+takes. These are medians in ms over half a second of rounds. The files are in the page cache.
 """
 
 import sys
@@ -24,7 +24,7 @@ LARGE = 20_000_000
 
 
 def files(folder: Path) -> dict[str, Path]:
-    """What is measured, by its name; what was not built is not there."""
+    """Return the files to measure by name, without those that were not built."""
     large = folder / "cronix-backend-large"
     large.write_bytes(b"\x7fELF" + bytes(LARGE - 4))
     scripts = Path(get_path("scripts"))
@@ -38,7 +38,7 @@ def files(folder: Path) -> dict[str, Path]:
 
 
 def milliseconds(action: Callable[[ExitStack], object]) -> float:
-    """The median of what it takes, without what undoes it: a session does that when it ends."""
+    """Return the median time of an action, without undoing it, which a session does at its end."""
     took: list[float] = []
     end = time.perf_counter() + SECONDS
     while (begin := time.perf_counter()) < end or not took:
@@ -49,7 +49,7 @@ def milliseconds(action: Callable[[ExitStack], object]) -> float:
 
 
 def row(path: Path) -> tuple[float, float, float]:
-    """Milliseconds without a pin, of the sum alone, and of all that a pin takes."""
+    """Return the milliseconds without a pin, of the sum alone, and of all that a pin takes."""
     pins = {"echo": PluginPin((file_sum("echo", str(path)),))}
 
     def take(pinned: Mapping[str, PluginPin], undo: ExitStack) -> None:

@@ -1,17 +1,17 @@
-"""Hosts start a pinned plugin while its file is swapped: the wrong bytes must never run.
+"""Starts a pinned plugin while its file is swapped: the wrong bytes must never run.
 
     python -m bench.swapper [--tries N]
 
-The plugin is a script, an ELF program, and a shared library. A second process exchanges the right
-file for a wrong one and back, in each of four ways: renaming another file over it, changing where a
-link leads, changing where the link to its directory leads, and writing into the very file. What the
-wrong one does first is to add a byte to a file of its own, and that is what is counted.
+The plugin is a script, an ELF program, and a shared library. A second process (swaps.py) exchanges
+the right file for a wrong one and back, in each of four ways: it renames another file over it,
+changes where a link leads, changes where the link to its directory leads, or writes into the file.
+A wrong file first adds a byte to a file of its own; these bytes are counted.
 
-Each row also shows a host that hashes the path and then runs the path, in as many tries: it
-shows what this race does to such a host. For libraries there is none: it would load them.
+Each row also has as many tries of a naive host, which hashes the path and then runs the path. This
+shows what the race does to such a host. For libraries there is none, since it would load them.
 
-Exits with 1 if wrong bytes have run, or if a row says nothing: the right bytes never came to run,
-or never were refused. Without a C compiler only the script is run, and that is said.
+Exits with 1 if wrong bytes ran, or if a row proves nothing: the right bytes never ran, or the wrong
+ones were never refused. Without a C compiler only the script is tried, and the output says so.
 """
 
 import argparse
@@ -66,7 +66,7 @@ __attribute__((constructor)) static void load(void) {
 
 @dataclass
 class Row:
-    """What became of the tries of one kind of file, swapped in one way."""
+    """What came of the tries of one kind of file, swapped in one way."""
 
     kind: str
     way: str
@@ -77,12 +77,12 @@ class Row:
 
     @property
     def good(self) -> bool:
-        """No wrong bytes have run, and both outcomes came up."""
+        """Whether no wrong bytes ran, and both outcomes occurred."""
         return not self.wrong and self.outcomes.keys() == {"ran", "E-PIN-MISMATCH"}
 
 
 def kinds(folder: Path) -> Iterator[tuple[str, Swapped]]:
-    """Each kind of plugin that can be made here, its two files in a folder of its own."""
+    """Make each kind of plugin that can be made here: its two files in a directory of its own."""
     script = _new(folder, "script", FILE)
     script.right.write_text(SCRIPT.format(first=":"))
     script.wrong.write_text(SCRIPT.format(first=f"printf x >>{shlex.quote(str(script.mark))}"))
@@ -117,13 +117,13 @@ def _compile(code: str, mark: str, out: Path, *flags: str) -> None:
 
 
 def transport_for(kind: str) -> str:
-    """A transport that reaches such a file without more than the file can do."""
+    """Return a transport that can start such a file, which does no more than its handshake."""
     wanted = EndpointKind.LIBRARY if kind == "library" else EndpointKind.STDIO
     return transport_names(wanted)[0]
 
 
 def campaign(kind: str, swapped: Swapped, way: str, tries: int) -> Row:
-    """Start the plugin so many times while it is swapped."""
+    """Start the plugin that many times while it is swapped."""
     row = Row(kind, way)
     digest = swapped.finish()
     options = HostOptions(pins={NAME: PluginPin((digest,))}, opens=False)
@@ -146,15 +146,15 @@ def campaign(kind: str, swapped: Swapped, way: str, tries: int) -> Row:
 
 def naive_host(path: str, digest: str) -> None:
     """Hash what the path leads to, then run what the path leads to."""
-    with suppress(OSError):  # a script half written may be no program
+    with suppress(OSError):  # a half-written script may not be a program
         if hashlib.sha256(Path(path).read_bytes()).hexdigest() == digest:
             quiet = subprocess.DEVNULL
             subprocess.run([path], stdin=quiet, stdout=quiet, stderr=quiet, check=False)
 
 
 def main(arguments: list[str]) -> int:
-    """The command: see the module."""
-    parser = argparse.ArgumentParser("bench.swapper", description="A racing swapper against pins.")
+    """Run the command: see the module."""
+    parser = argparse.ArgumentParser("bench.swapper", description="Race a swapper against pins.")
     parser.add_argument("--tries", type=int, default=10_000, help="in all")
     tries = parser.parse_args(arguments).tries
     print("file     swapped by  tries    ran  refused  other  wrong bytes ran  naive host ran them")

@@ -1,4 +1,4 @@
-"""A plugin's file that is exchanged for another as fast as one process can, in each of four ways.
+"""The second process of bench/swapper.py: exchanges a plugin's file for another as fast as it can.
 
 python -m bench.swaps WAY FOLDER FILE
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 
 
 class Swapped:
-    """A plugin's right file and its wrong one, of one length, and the path where they change."""
+    """A plugin's right file and its wrong one, equally long, and the path for either."""
 
     def __init__(self, folder: Path, file: str) -> None:
         self.folder, self.file = folder, file
@@ -23,7 +23,7 @@ class Swapped:
         self.right, self.wrong = folder / "right" / file, folder / "wrong" / file
 
     def finish(self) -> str:
-        """Make both files equally long and executable; returns the right one's sum."""
+        """Make both files equally long and executable. Returns the right one's sum."""
         size = max(self.right.stat().st_size, self.wrong.stat().st_size)
         for path in (self.right, self.wrong):
             data = path.read_bytes()
@@ -37,7 +37,7 @@ class Swapped:
         return self.folder / "now" / self.file
 
     def place(self, way: str) -> None:
-        """Put the right file at the path, so that it can be swapped in that way."""
+        """Put the right file at the path, ready to be swapped in that way."""
         now = self.folder / "now"
         if now.is_symlink():
             now.unlink()
@@ -49,7 +49,7 @@ class Swapped:
         shutil.copy(self.right, self.path)
 
     def wrong_runs(self) -> int:
-        """How often the wrong bytes have run since this was asked last."""
+        """Return how often the wrong bytes have run since the last call."""
         with suppress(FileNotFoundError):
             count = self.mark.stat().st_size
             self.mark.unlink()
@@ -65,14 +65,14 @@ def by_rename(swapped: Swapped, target: Path) -> None:
 
 
 def by_link(swapped: Swapped, target: Path) -> None:
-    """Let the plugin's path be a link that leads elsewhere."""
+    """Make the plugin's path a link that leads elsewhere."""
     spare = swapped.folder / "spare"
     spare.symlink_to(target)
     spare.replace(swapped.path)
 
 
 def by_directory(swapped: Swapped, target: Path) -> None:
-    """Let the plugin's directory be a link that leads elsewhere."""
+    """Make the plugin's directory a link that leads elsewhere."""
     spare = swapped.folder / "spare"
     spare.symlink_to(target.parent)
     spare.replace(swapped.folder / "now")
@@ -95,16 +95,16 @@ WAYS: dict[str, Callable[[Swapped, Path], None]] = {
 
 
 def run_on(which: int) -> None:
-    """Let this process run on one processor, 0 for the first and -1 for the last that it may use.
+    """Bind this process to one processor: 0 is the first that it may use, -1 the last.
 
-    A swapper that waits for the processor that the host runs on would swap while the host waits for
-    something, and never in between.
+    If swapper and host shared a processor, the swapper would only swap while the host waits for
+    something, and never between two of the host's steps.
     """
     os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[which]})
 
 
 def swap(way: str, folder: str, file: str) -> None:
-    """The second process: swap until the first ends this one, or is gone."""
+    """Swap until the first process kills this one, or is gone."""
     swapped = Swapped(Path(folder), file)
     parent = os.getppid()
     run_on(-1)
@@ -118,7 +118,7 @@ def swap(way: str, folder: str, file: str) -> None:
 
 @contextmanager
 def swapping(way: str, swapped: Swapped) -> Iterator[None]:
-    """While this lasts the plugin's file is swapped."""
+    """Have the plugin's file swapped meanwhile."""
     swapped.place(way)
     command = [sys.executable, "-m", "bench.swaps", way, str(swapped.folder), swapped.file]
     root = Path(__file__).resolve().parents[1]
@@ -132,7 +132,7 @@ def swapping(way: str, swapped: Swapped) -> Iterator[None]:
         finally:
             os.sched_setaffinity(0, allowed)
             process.kill()
-    (swapped.folder / "spare").unlink(missing_ok=True)  # now that nobody makes it any more
+    (swapped.folder / "spare").unlink(missing_ok=True)  # nobody makes it again now
 
 
 if __name__ == "__main__":

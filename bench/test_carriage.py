@@ -1,10 +1,10 @@
-"""Opaque bytes there and back, by the transport with its codec."""
+"""Times opaque bytes there and back, by a transport with its codec."""
 
 from typing import Any
 
 import pytest
 
-from bench.opened import task_of
+from bench.common import task_of
 from transportlab.evidence.suites.carriage import echo_call
 
 SIZES = (0, 16 * 1024, 4 * 1024 * 1024)

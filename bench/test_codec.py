@@ -1,4 +1,4 @@
-"""Each message type to bytes and back, without a transport."""
+"""Times each message type to bytes and back, without a transport."""
 
 from typing import Any
 

@@ -1,8 +1,8 @@
-"""Many calls in flight on one channel: calls a second and the tail at a rate, in extra_info."""
+"""Times many calls in flight on one channel. extra_info has calls a second, the tail at a rate."""
 
 from typing import Any
 
-from bench.opened import task_of
+from bench.common import task_of
 from transportlab.evidence.suites.concurrency import measure
 
 

@@ -1,8 +1,8 @@
-"""A plugin's life from start to end; its phases are in extra_info, in seconds, of the last one."""
+"""Times a plugin's life from start to end. extra_info has the last one's phases, in seconds."""
 
 from typing import Any
 
-from bench.opened import task_of
+from bench.common import task_of
 from transportlab.evidence.suites.handshake import NEXT, life
 
 

@@ -1,15 +1,15 @@
-"""What the lab's own layers cost: RemoteBackend against the same call by the library alone.
+"""Measures what the lab's layers cost: RemoteBackend against the same call by the library alone.
 
-Two forms of the raw call. `library`: the transport's library with the codec's own form of a message
-(with protobuf: a message made beforehand, and a reply left as it is). `carriage`: the same with the
-lab's codec on both sides, which leaves out what the dataclasses cost. With JSON the two are one, as
-msgspec has no form of its own.
+There are two forms of the raw call. `library` is the transport's library with the codec's own form
+of a message (with protobuf: a message made beforehand, and the reply left as it is). `carriage` has
+the lab's codec on both sides, so the ratio to it leaves out what the dataclasses cost. With JSON
+the two are the same, as msgspec has no form of its own.
 
-Side by side: one plugin, the arms in turn in random order, one call each a round. The unit is the
-plugin start, and all RPCs share it; the ratio of one start is that of the medians of its rounds,
-and what is printed is the median of the starts' ratios with their range. pytest-benchmark carries
-the times of a Read by RemoteBackend of the last start and, in extra_info, all ratios. The bound of
-1.15 is printed, never enforced.
+The arms are measured side by side: one plugin, one call of each arm a round, in random order. The
+unit is the start of a plugin, which all RPCs share. A start's ratio is that of the medians of its
+rounds; what is printed is the median of the starts' ratios, with their range. pytest-benchmark has
+the times of a Read by RemoteBackend in the last start, and all ratios in extra_info. The bound of
+1.15 is printed, not enforced.
 """
 
 import random
@@ -19,7 +19,7 @@ from importlib import import_module
 from statistics import median
 from typing import Any
 
-from bench.results import RATIOS
+from bench.common import RATIOS
 from transportlab import methods, model
 from transportlab.codecs import load_codec
 from transportlab.context import Context
@@ -59,7 +59,7 @@ Call = Callable[[], object]
 
 
 def arms(session: HostSession, transport: str, codec: str, name: str) -> dict[str, Call]:
-    """The call by the library, by the library with the lab's codec, and by RemoteBackend."""
+    """Return the call by the library, by the library with the lab's codec, and by RemoteBackend."""
     method, request = methods.METHODS[name], REQUESTS[name]
     floor = import_module(f"transports.{transport}.floor")
     channel, spoken = session.wire, load_codec(codec)
@@ -73,7 +73,7 @@ def arms(session: HostSession, transport: str, codec: str, name: str) -> dict[st
 
 
 def medians(calls: dict[str, Call], chance: random.Random) -> dict[str, float]:
-    """Median seconds of each arm, of rounds in which each has one call, in random order."""
+    """Return the median seconds of each arm. A round has one call of each, in random order."""
     seconds: dict[str, list[float]] = {arm: [] for arm in calls}
     for number in range(WARM_UP + ROUNDS):
         for arm in chance.sample(list(calls), len(calls)):
@@ -85,7 +85,7 @@ def medians(calls: dict[str, Call], chance: random.Random) -> dict[str, float]:
 
 
 def test_overhead(benchmark: Any, transport: str, codec: str) -> None:
-    """Each RPC at 10 jobs over one transport and codec; pytest-benchmark times Read."""
+    """Measure each RPC at 10 jobs over one transport and codec. pytest-benchmark times Read."""
     chance = random.Random(f"{transport} {codec}")
     found: dict[str, list[dict[str, float]]] = {rpc: [] for rpc in REQUESTS}
     for start in range(STARTS):

@@ -1,9 +1,9 @@
-"""A whole apply of a real manifest on a crontab; its phases are in extra_info, in seconds."""
+"""Times a whole apply of a real manifest on a crontab. extra_info has its phases, in seconds."""
 
 import time
 from typing import Any
 
-from bench.opened import task_of
+from bench.common import task_of
 from transportlab.evidence.suites.session import measure
 
 

@@ -1,9 +1,9 @@
-"""A stream of events by an Apply, to its end; the time to the first is in extra_info."""
+"""Times the stream of an Apply's events. extra_info has the time to the first one."""
 
 from statistics import median
 from typing import Any
 
-from bench.opened import task_of
+from bench.common import task_of
 from transportlab.evidence.suites.stream import EVENTS, stream
 
 

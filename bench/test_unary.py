@@ -1,14 +1,14 @@
-"""One call at a time: each RPC with one reply, Read and Plan at four sizes."""
+"""Times one call at a time: each RPC with one reply, Read and Plan at four sizes."""
 
 from typing import Any
 
-from bench.opened import task_of
+from bench.common import task_of
 from transportlab.evidence.run.timing import timed
 from transportlab.evidence.suites.unary import cases
 
 
 def test_unary(benchmark: Any, transport: str, codec: str) -> None:
-    """pytest-benchmark times Read of ten jobs; the medians of all cases are in extra_info."""
+    """Time Read of ten jobs with pytest-benchmark; extra_info has the medians of all cases."""
     task = task_of(transport, codec)
     with task.open("echo", {"faults": "requests"}) as opened:
         calls = cases(opened)

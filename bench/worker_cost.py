@@ -1,9 +1,10 @@
-"""What a worker costs a library: cold start and a warm Read in the host, in a worker, as a program.
+"""Measures what a worker costs a library: the cold start, and a warm Read.
 
     python -m bench.worker_cost [--blocks 30] [--seed N]
 
-The same backend three times. The worker and the program are reached over the same transport, and
-with the same codec as the library in the host, so that what differs is the way to it.
+The arms are the same backend as a library in the host, as a library in a worker, and as a program.
+Worker and program are reached over the same transport, and all use the same codec, so that only the
+way to the backend differs.
 """
 
 import argparse
@@ -28,7 +29,7 @@ HOST, WORKER, PROGRAM = "library in the host", "library in a worker", "program"
 
 
 def arms() -> dict[str, Sequence[str]]:
-    """Backend, transport and codec of each arm."""
+    """Return backend, transport and codec of each arm."""
     library = transport_names(EndpointKind.LIBRARY)[0]
     pipe = transport_names(EndpointKind.STDIO)[0]
     codec = load_transport(pipe).traits.codecs[0]
@@ -40,7 +41,7 @@ def arms() -> dict[str, Sequence[str]]:
 
 
 def sample(backend: str, transport: str, codec: str) -> Sample:
-    """Seconds until the first reply, and of a Read after that (the median of many)."""
+    """Return the seconds to the first reply, and the median seconds of many Reads after it."""
     begin = time.monotonic()
     with open_backend(backend, transport, HostOptions(codec=codec)) as session:
         session.backend.read(model.ReadRequest(), Context())
