@@ -27,7 +27,7 @@ from transportlab.handshake import (
     show_bytes,
 )
 from transportlab.host.process import EXIT_GRACE, PluginProcess
-from transportlab.host.secrets import own_word
+from transportlab.host.secrets import one_line
 
 MAX_SECONDS = 86400.0
 """The longest wait: poll() takes no more than some weeks, and a day is enough for any plugin."""
@@ -55,7 +55,7 @@ def read_handshake(
         found = parse(line)
     except HandshakeError as error:
         raise process.error(error.code, str(error), action=error.action) from error
-    process.version = own_word(found.words.get("version", ""), process.redactor)
+    process.version = one_line(found.words.get("version", ""), process.redactor)
     return found
 
 

@@ -1,7 +1,7 @@
-"""What a host keeps out of every text: the session's secrets and the secret of the launch.
+"""Keeps a session's secrets, and the secret of its launch, out of every text of the host.
 
-How a value is found in a text and hidden is redact.py's; which variables a plugin's environment
-must not have is spawn.py's.
+transportlab/redact.py finds and hides a value in a text. spawn.py keeps secrets out of a plugin's
+environment.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,19 +14,19 @@ from transportlab.quote import clean
 from transportlab.redact import SHORTEST, Redactor, too_short
 
 LAUNCH_SECRET = "launch secret"  # noqa: S105  # its name
-"""What stands in brackets for the secret of a launch, which a plugin may put into an error too."""
+"""Stands in brackets for the secret of a launch, which a plugin may put into an error too."""
 
 SHOWN = 200
 """How many characters of what a plugin says of itself an error shows."""
 
 
 def secret_for(transport: Transport) -> str:
-    """A new secret for transports whose calls need one, those on a socket (P-AUTH); else empty."""
+    """Return a new secret if calls need one, which is on a socket (P-AUTH); else an empty text."""
     return new_secret() if transport.traits.endpoint is EndpointKind.SOCKET else ""
 
 
 def redactor_of(secrets: Mapping[str, str], launch: str = "") -> Redactor:
-    """The redactor of a session's secrets, and of its launch's if there is one.
+    """Return a redactor for a session's secrets, and for its launch's if there is one.
 
     Raises UsageError for a secret that is too short to be hidden.
     """
@@ -36,19 +36,19 @@ def redactor_of(secrets: Mapping[str, str], launch: str = "") -> Redactor:
     return Redactor({LAUNCH_SECRET: launch, **secrets})
 
 
-def own_word(text: str, redactor: Redactor) -> str:
-    """What a plugin says of itself, as errors show it: on one line, cut, without secrets."""
+def one_line(text: str, redactor: Redactor) -> str:
+    """Return what a plugin says of itself as errors show it: on one line, cut, without secrets."""
     shown = clean(redactor.text(text[:SHOWN]))
     return shown if len(text) <= SHOWN else shown + "..."
 
 
 @contextmanager
 def hiding(redactor: Redactor) -> Iterator[None]:
-    """A block whose LabErrors leave it without the redactor's values."""
+    """Hide the redactor's values in every LabError that leaves the block."""
     try:
         yield
     except LabError as error:
         if not redactor:
             raise
-        # Not from what is hidden: a traceback would show it.
+        # Not "from error": a traceback would show what is hidden.
         raise redactor.error(error) from None

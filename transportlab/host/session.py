@@ -38,7 +38,7 @@ from transportlab.host.handshake import parse_versions, protocol_mismatch
 from transportlab.host.launch import Launch
 from transportlab.host.options import HostOptions
 from transportlab.host.process import EXIT_GRACE, PluginProcess
-from transportlab.host.secrets import hiding, own_word, redactor_of, secret_for
+from transportlab.host.secrets import hiding, one_line, redactor_of, secret_for
 from transportlab.host.trust import admit, library_path
 from transportlab.registry import (
     backend_names,
@@ -142,7 +142,7 @@ class HostSession:
             if error.details.reason == "PROTOCOL_VERSION":
                 raise self._mismatch(parse_versions(error.details.expected)) from error
             raise
-        self._version = own_word(reply.plugin_version, self.redactor)
+        self._version = one_line(reply.plugin_version, self.redactor)
         if self.process is not None:
             self.process.version = self._version
         self._stack.callback(self._close_session)

@@ -12,7 +12,7 @@ from transportlab.channel import EndpointKind, Transport
 from transportlab.errors import Code, LabError, PluginError, RpcError
 from transportlab.host.inspection.check import Check, Status, failed_check
 from transportlab.host.options import HostOptions
-from transportlab.host.secrets import own_word
+from transportlab.host.secrets import one_line
 from transportlab.host.session import open_backend
 from transportlab.registry import load_transport, missing_libraries, transport_names
 
@@ -103,7 +103,7 @@ def _start(path: Path, way: Way, options: HostOptions) -> Start:
         capabilities = ", ".join(info.capabilities)
         who = f"{info.plugin_name} {info.plugin_version}".strip()
         answer = f"{who}, protocol {info.protocol_version}, can {capabilities}"
-        start.answer = own_word(answer, redactor)
+        start.answer = one_line(answer, redactor)
     except LabError as error:
         start.error = error
         start.answer = _in_short(error)
