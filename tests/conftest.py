@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
@@ -85,25 +85,33 @@ def _temporary_files_of_this_run() -> Iterator[None]:
         tempfile.tempdir = before
 
 
-def reachable() -> list[ParameterSet]:
-    """Every transport with each of its codecs, as parameters; what cannot run here says why."""
+def reachable(wanted: Mapping[str, object]) -> list[ParameterSet]:
+    """Every transport that has these traits, with each of its codecs, as parameters.
+
+    What cannot run here says why. Codecs have tests of their own, so all but a transport's usual
+    one are slow.
+    """
     cases = []
     for name in transport_names():
         traits = load_transport(name).traits
+        if any(getattr(traits, trait) != value for trait, value in wanted.items()):
+            continue
         needs_library = traits.endpoint is EndpointKind.LIBRARY
         missing = needs_library and not Path(get_path("scripts"), "cronix-backend-echo.so").exists()
         reason = "not run: the libraries were not built (no C compiler)"
         marks = [pytest.mark.skipif(missing, reason=reason)]
-        cases += [
-            pytest.param(name, codec, id=f"{name}-{codec}", marks=marks) for codec in traits.codecs
-        ]
+        for codec in traits.codecs:
+            cases.append(pytest.param(name, codec, id=f"{name}-{codec}", marks=marks))
+            marks = [*marks, pytest.mark.slow]
     return cases
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that takes (transport, codec) runs over all of them."""
+    """A test that takes (transport, codec) runs over all of them, or those with its traits."""
     if {"transport", "codec"} <= set(metafunc.fixturenames):
-        metafunc.parametrize(("transport", "codec"), reachable())
+        mark = metafunc.definition.get_closest_marker("traits")
+        arms = reachable(mark.kwargs if mark else {})
+        metafunc.parametrize(("transport", "codec"), arms)
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ def test_the_documents_transport_passes_the_tests_of_every_transport(toy: dict[s
     assert done.returncode == 0, done.stdout[-4000:]
     passed = re.search(r"(\d+) passed", done.stdout)
     assert passed is not None
-    assert int(passed[1]) > 50
+    assert int(passed[1]) > 25
     assert "failed" not in done.stdout
 
 

@@ -11,7 +11,7 @@ from transportlab.channel import EndpointKind
 from transportlab.conformance.result import ArmResult, Outcome, Status
 from transportlab.conformance.runner import Options, run_matrix
 from transportlab.conformance.subject import Subject
-from transportlab.conformance.vectors import Vector, load_vectors, select
+from transportlab.conformance.vectors import Vector
 from transportlab.errors import UsageError
 from transportlab.registry import load_transport, transport_names
 
@@ -32,32 +32,6 @@ def problem(outcome: Outcome) -> str:
     assert outcome.status is Status.FAIL
     assert outcome.failure is not None
     return outcome.failure.problem
-
-
-def test_all_vectors_pass_in_this_process() -> None:
-    report = run_matrix(["direct"])
-    assert report.ok
-    totals = report.arms[0].totals()
-    assert totals["fail"] == totals["harness error"] == totals["not run"] == 0
-    assert totals["pass"] >= 120
-    assert sum(totals.values()) == len(report.vectors)
-
-
-def test_some_of_each_kind_pass_on_every_arm(transport: str, codec: str) -> None:
-    ids = [
-        "session-opens",
-        "apply-streams-each-op-and-the-end",
-        "error-of-every-code-arrives-whole",
-        "cancel-reaches-the-backend",
-        "handshake-line",
-        "what-is-no-request-is-unreadable",
-    ]
-    vectors = select(load_vectors(), ids=ids)
-    report = run_matrix([transport], vectors, options=Options(codec=codec))
-    [arm] = report.arms
-    assert [outcome.failure for outcome in arm.bad()] == []
-    assert arm.totals()["pass"] >= 4
-    assert (arm.transport, arm.codec) == (transport, codec)
 
 
 def test_a_failure_names_the_step_the_expected_and_the_got(make: Make) -> None:

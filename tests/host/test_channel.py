@@ -2,16 +2,19 @@
 
 import os
 import signal
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
 from transportlab import model
 from transportlab.backend import Backend
 from transportlab.channel import EndpointKind
-from transportlab.context import Context
-from transportlab.errors import ChannelClosed, PluginError
+from transportlab.context import Cancellation, Context
+from transportlab.errors import ChannelClosed, Code, PluginError, RpcError
 from transportlab.host import HostOptions, HostSession, open_backend
 from transportlab.model import DesiredJob, Job
 from transportlab.registry import transport_names
@@ -50,3 +53,31 @@ def test_a_write_behind_a_stream_that_nobody_goes_on_with_ends_with_the_session(
                 waiting.result(HANG_GUARD)
         finally:
             del events
+
+
+@pytest.mark.parametrize("transport", [transport_names(EndpointKind.OBJECT)[0], PROCESS[0]])
+def test_a_write_waits_for_the_one_before_and_no_longer_than_it_may(transport: str) -> None:
+    def apply(app: str, **context: Any) -> Generator[model.ApplyEvent]:
+        request = model.ApplyRequest(model.PlanReply(app))
+        stream = session.backend.apply(request, Context(**context))
+        assert isinstance(stream, Generator)
+        return stream
+
+    options = HostOptions(config={"faults": "requests"})
+    with open_backend("echo", transport, options) as session, ThreadPoolExecutor(1) as others:
+        stream = apply("!events:2")
+        assert next(stream)
+        waiting = others.submit(lambda: list(apply("!events:3:0.02")))
+        time.sleep(0.1)
+        assert not waiting.done()
+        with pytest.raises(RpcError) as caught:
+            list(apply("!events:1", timeout=0.05))
+        assert caught.value.code is Code.DEADLINE_EXCEEDED
+        switch = Cancellation()
+        threading.Timer(0.05, switch.cancel).start()
+        with pytest.raises(RpcError) as caught:
+            list(apply("!events:1", cancellation=switch))
+        assert caught.value.code is Code.CANCELLED
+        assert session.backend.read(model.ReadRequest(), Context()) == model.ReadReply()
+        stream.close()
+        assert len(waiting.result(HANG_GUARD)) == 4

@@ -5,7 +5,6 @@ from collections.abc import Callable, Generator, Iterator
 import pytest
 
 from transportlab import model
-from transportlab.backend import Backend
 from transportlab.context import Context
 from transportlab.host import HostOptions, HostSession, open_backend
 
@@ -19,27 +18,22 @@ def session(transport: str, codec: str) -> Iterator[HostSession]:
 
 
 @pytest.fixture
-def backend(session: HostSession) -> Backend:
-    return session.backend
-
-
-@pytest.fixture
-def read(backend: Backend) -> Callable[..., model.ReadReply]:
+def read(session: HostSession) -> Callable[..., model.ReadReply]:
     """read(app, ...) calls Read, with what a Context takes."""
 
     def call(app: str, **context: object) -> model.ReadReply:
-        return backend.read(model.ReadRequest(app), Context(**context))  # type: ignore[arg-type]  # passed on
+        return session.backend.read(model.ReadRequest(app), Context(**context))  # type: ignore[arg-type]  # passed on
 
     return call
 
 
 @pytest.fixture
-def events(backend: Backend) -> Callable[..., Generator[model.ApplyEvent, None, None]]:
+def events(session: HostSession) -> Callable[..., Generator[model.ApplyEvent, None, None]]:
     """events(app, ...) calls Apply, with what a Context takes."""
 
     def call(app: str, **context: object) -> Generator[model.ApplyEvent, None, None]:
         request = model.ApplyRequest(model.PlanReply(app))
-        stream = backend.apply(request, Context(**context))  # type: ignore[arg-type]  # passed on
+        stream = session.backend.apply(request, Context(**context))  # type: ignore[arg-type]  # passed on
         assert isinstance(stream, Generator)
         return stream
 

@@ -1,20 +1,21 @@
-"""The session on every transport: one, opened as both sides can, and nothing after it."""
+"""What no vector can say of a session on each transport.
+
+A vector sees replies and errors, and its wait is long. So here are: what is left of a session in
+the host, what ends with its channel, when the events of a stream arrive, many threads, the host's
+error for a plugin that dies, what a transport gives up that enforces no deadline, and messages of
+just the largest size.
+"""
 
 import threading
+import time
 from collections.abc import Callable, Generator
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from transportlab import model
-from transportlab.backend import PROTOCOL_VERSIONS, Backend
-from transportlab.channel import Channel
 from transportlab.context import Context
-from transportlab.errors import (
-    ChannelClosed,
-    Code,
-    RpcError,
-)
+from transportlab.errors import MAX_MESSAGE_BYTES, ChannelClosed, PluginError
 from transportlab.host import HostOptions, HostSession, open_backend
 
 Read = Callable[..., model.ReadReply]
@@ -24,47 +25,7 @@ HANG_GUARD = 60.0
 """Seconds after which a wait in a test is taken for a hang; no verdict on speed."""
 
 
-def test_a_second_session_on_a_plugin_is_refused(backend: Backend) -> None:
-    request = model.OpenSessionRequest("1", PROTOCOL_VERSIONS)
-    with pytest.raises(RpcError) as caught:
-        backend.open_session(request, Context())
-    assert caught.value.code is Code.FAILED_PRECONDITION
-    assert caught.value.details.reason == "SESSION_OPEN"
-
-
-def test_a_call_after_the_session_is_refused(backend: Backend, read: Read, events: Events) -> None:
-    backend.close_session(model.CloseSessionRequest(), Context())
-    for call in (lambda: [read("web")], lambda: list(events("web"))):
-        with pytest.raises(RpcError) as caught:
-            call()
-        assert caught.value.code is Code.FAILED_PRECONDITION
-        assert caught.value.details.reason == "SESSION_CLOSED"
-
-
-def test_a_config_that_is_refused_names_the_key_and_not_the_value(
-    transport: str, codec: str
-) -> None:
-    for name, config, key, reason in (
-        ("echo", {"colour": "s3cr3t"}, "colour", "UNKNOWN_CONFIG"),
-        ("crontab", {}, "path", "MISSING_CONFIG"),
-        ("echo", {"token": "§§"}, "token", "SHORT_SECRET"),
-    ):
-        with pytest.raises(RpcError) as caught:
-            open_backend(name, transport, HostOptions(codec=codec, config=config))
-        assert caught.value.code is Code.INVALID_ARGUMENT
-        assert caught.value.details.path == f"config/{key}"
-        assert caught.value.details.reason == reason
-        told = f"{caught.value.message} {caught.value.details}"
-        assert not any(value in told for value in config.values())
-
-
-def test_a_required_capability_that_is_missing_is_named(transport: str, codec: str) -> None:
-    options = HostOptions(codec=codec, required_capabilities=("read", "levitate"))
-    with pytest.raises(RpcError, match="levitate"):
-        open_backend("echo", transport, options)
-
-
-def test_leaving_a_session_leaves_nothing(transport: str, codec: str, tmp_path: Path) -> None:
+def test_leaving_a_session_leaves_nothing(transport: str, codec: str) -> None:
     before = set(threading.enumerate())
     with open_backend("echo", transport, HostOptions(codec=codec)) as session:
         process = session.process
@@ -77,9 +38,60 @@ def test_leaving_a_session_leaves_nothing(transport: str, codec: str, tmp_path: 
     session.close()
 
 
-def test_a_channel_is_a_context_manager(session: HostSession, read: Read) -> None:
-    channel: Channel = session.channel
-    with channel:
-        pass
+def test_closing_the_channel_ends_calls_in_flight(session: HostSession, read: Read) -> None:
+    with ThreadPoolExecutor(1) as pool, session.channel:
+        slow = pool.submit(read, "!sleep:60")
+        time.sleep(0.1)
+        session.channel.close()
+        with pytest.raises(ChannelClosed):
+            slow.result(HANG_GUARD)
     with pytest.raises(ChannelClosed):
         read("web")
+
+
+def test_events_arrive_in_order_and_while_the_stream_goes_on(events: Events) -> None:
+    assert [event.op_index for event in events("!events:300")][:-1] == list(range(300))
+    stream = events("!events:2:60")
+    assert next(stream).op_index == 0
+    stream.close()
+
+
+def test_many_threads_share_a_channel(read: Read, events: Events) -> None:
+    def work(thread: int) -> None:
+        for number in range(20):
+            app = f"!echo:{thread}-{number}"
+            assert read(app, timeout=HANG_GUARD).entries[0].command == app
+        assert len(list(events("!events:20", timeout=HANG_GUARD))) == 21
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(work, range(16)))
+
+
+@pytest.mark.traits(isolated=True)
+def test_a_plugin_that_dies_in_a_call_is_an_error_with_its_end(
+    session: HostSession, read: Read
+) -> None:
+    with pytest.raises(PluginError) as caught:
+        read("!exit:3")
+    assert caught.value.code == "E-CALL"
+    assert caught.value.exit == "exit status 3"
+    assert caught.value.path.endswith("cronix-backend-echo")
+    with pytest.raises(PluginError):
+        read("web")
+
+
+@pytest.mark.traits(enforces_deadline=False)
+def test_a_deadline_that_is_not_enforced_is_the_backends_to_keep(read: Read) -> None:
+    begin = time.monotonic()
+    read("!block:0.6", timeout=0.5)
+    assert time.monotonic() - begin >= 0.6
+
+
+@pytest.mark.slow
+def test_a_request_and_a_reply_may_be_of_just_the_largest_size(
+    session: HostSession, read: Read
+) -> None:
+    overhead = 300
+    assert read(f"!size:{MAX_MESSAGE_BYTES - overhead}").entries
+    request = model.ReadRequest("x" * (MAX_MESSAGE_BYTES - overhead))
+    assert session.backend.read(request, Context()) == model.ReadReply()

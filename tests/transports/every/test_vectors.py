@@ -1,0 +1,46 @@
+"""The conformance suite over every transport: each vector passes, answered as without a wire.
+
+What a vector holds has no other test here. The files beside this one hold what no vector can say.
+"""
+
+from functools import cache
+
+import pytest
+
+from transportlab.conformance.oracle import disagreements
+from transportlab.conformance.result import ArmResult
+from transportlab.conformance.runner import Options, run_matrix
+from transportlab.conformance.vectors import GROUPS, load_vectors, select
+
+OPERATIONS = ("read", "plan", "apply", "drift", "prune", "adopt", "verify-ownership")
+"""Groups about what a backend does: a wire matters less to them, and is slow for each vector's
+plugin starts anew."""
+
+
+def run(transport: str, codec: str, group: str) -> ArmResult:
+    vectors = select(load_vectors(), [group])
+    [arm] = run_matrix([transport], vectors, options=Options(codec)).arms
+    return arm
+
+
+@cache
+def without_a_wire(group: str) -> ArmResult:
+    return run("direct", "none", group)
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_vector_passes_without_a_wire(group: str) -> None:
+    arm = without_a_wire(group)
+    assert [(bad.vector.id, bad.failure, bad.reason) for bad in arm.bad()] == []
+    assert arm.totals()["pass"]
+
+
+@pytest.mark.parametrize(
+    "group",
+    [pytest.param(g, marks=[pytest.mark.slow] if g in OPERATIONS else []) for g in GROUPS],
+)
+def test_every_vector_passes(transport: str, codec: str, group: str) -> None:
+    arm = run(transport, codec, group)
+    assert [(bad.vector.id, bad.failure, bad.reason) for bad in arm.bad()] == []
+    assert arm.totals()["pass"]
+    assert disagreements([without_a_wire(group), arm]) == ()
