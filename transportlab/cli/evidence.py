@@ -1,8 +1,8 @@
-"""The command that measures."""
+"""`transportlab evidence`, `report` and `reproduce`: measure, and read what was measured."""
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -19,26 +19,31 @@ from transportlab.cli.process import (
 from transportlab.data import RUNS
 from transportlab.errors import LabError, UsageError
 
+# The modules of transportlab.evidence are imported where they are used: numpy and matplotlib take a
+# while, which no other command should wait for.
+
+OWN = Path("out/evidence.json")
+
 
 @app.command()
 def evidence(
-    profile: Annotated[str, typer.Option(help="quick, or full.", metavar="NAME")] = "quick",
-    out: Annotated[Path, typer.Option(help="The file to write.", metavar="FILE")] = Path(
-        "out/evidence.json"
-    ),
+    profile: Annotated[str, typer.Option(help="quick or full.", metavar="NAME")] = "quick",
+    out: Annotated[Path, typer.Option(help="Write this file.", metavar="FILE")] = OWN,
     seed: Annotated[
-        int | None, typer.Option(help="Of the order; a new one unless given.", min=0)
+        int | None,
+        typer.Option(help="Seed of the random order; a new one unless given.", min=0),
     ] = None,
     suite: Annotated[
-        list[str] | None, typer.Option(help="One of the suites; all unless given.", metavar="NAME")
+        list[str] | None,
+        typer.Option(help="Run this suite only; may be repeated.", metavar="NAME"),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the file of an interrupted run.")
+        bool, typer.Option("--resume", help="Continue the interrupted run in the file of --out.")
     ] = False,
 ) -> None:
-    """Measure every transport and write one file of evidence.
+    """Measure every transport and write a file of evidence.
 
-    If it is interrupted, what was measured until then is in the file.
+    The file is written after each block, so an interrupted run can be resumed.
     """
     from transportlab.evidence.run.runner import EvidenceRun, Options
 
@@ -51,27 +56,19 @@ def evidence(
     except KeyboardInterrupt:
         words = ["transportlab", "evidence", "--profile", profile, "--out", str(out), "--resume"]
         words += [word for name in suites for word in ("--suite", name)]
-        typer.echo(f"interrupted; to go on: {shlex.join(words)}", err=True)
+        typer.echo(f"interrupted; to resume: {shlex.join(words)}", err=True)
         raise typer.Exit(interrupts.status) from None
     typer.echo(f"evidence: {out}")
-
-
-# `transportlab report` and `transportlab reproduce`: what evidence files say.
-
-if TYPE_CHECKING:  # numpy and matplotlib take a while, which no other command should wait for
-    from transportlab.evidence.analysis.claims import Judged
-
-OWN = Path("out/evidence.json")
 
 
 @app.command()
 def report(
     files: Annotated[list[Path], typer.Argument(help="Evidence files.", metavar="FILE...")],
     out: Annotated[
-        Path, typer.Option(help="The .md file to write, or a folder for REPORT.md.", metavar="PATH")
+        Path, typer.Option(help="A .md file to write, or a folder for REPORT.md.", metavar="PATH")
     ] = Path("out"),
 ) -> None:
-    """Write REPORT.md and its figures: a pure function of the files."""
+    """Write REPORT.md and its figures from evidence files."""
     with guarded():
         from transportlab.evidence.report.document import write
 
@@ -83,17 +80,20 @@ def reproduce(
     file: Annotated[Path, typer.Argument(help="The evidence of your own run.")] = OWN,
     against: Annotated[
         list[Path] | None,
-        typer.Option(help="Evidence to compare with; the committed, unless given.", metavar="FILE"),
+        typer.Option(
+            help="Compare with this evidence; the committed unless given.", metavar="FILE"
+        ),
     ] = None,
 ) -> None:
-    """Hold every claim against your own run, beside the committed evidence.
+    """Judge every claim by your own run, beside the committed evidence.
 
     Exits with 1 if a claim holds in one and is contradicted in the other.
     """
     with guarded():
-        from transportlab.evidence.analysis.claims import judge, load_claims
+        from transportlab.evidence.analysis.claims import Outcome, judge, load_claims, outcome
         from transportlab.evidence.analysis.compare import Measured
         from transportlab.evidence.record import merge
+        from transportlab.evidence.report.formatting import digits, ratio
 
         theirs = against or sorted(RUNS.glob("*.json"))
         if not theirs:
@@ -102,32 +102,29 @@ def reproduce(
             raise UsageError(f"{file}: no such file; `transportlab evidence --out {file}` makes it")
         claims = load_claims()
         own, committed = (judge(claims, Measured(merge(paths))) for paths in ([file], theirs))
-        opposite = _show(own, committed)
-    raise typer.Exit(EXIT_ERROR if opposite else 0)
-
-
-def _show(own: "list[Judged]", committed: "list[Judged]") -> bool:
-    """Print both sides, claim by claim; whether any is opposite."""
-    from transportlab.evidence.analysis.claims import Outcome, outcome
-    from transportlab.evidence.report.formatting import digits, ratio
-
-    found = [outcome(one, other) for one, other in zip(own, committed, strict=True)]
-    rows = [
-        (
-            one.claim.id,
-            f"{one.claim.comparison} {digits(one.claim.bound)}",
-            f"{one.verdict}: {ratio(one.found)}",
-            f"{other.verdict}: {ratio(other.found)}",
-            f"{one.claim.tolerance:g}",
-            outcome_,
+        outcomes = [outcome(one, other) for one, other in zip(own, committed, strict=True)]
+        _show(
+            [
+                (
+                    one.claim.id,
+                    f"{one.claim.comparison} {digits(one.claim.bound)}",
+                    f"{one.verdict}: {ratio(one.found)}",
+                    f"{other.verdict}: {ratio(other.found)}",
+                    f"{one.claim.tolerance:g}",
+                    found,
+                )
+                for one, other, found in zip(own, committed, outcomes, strict=True)
+            ],
+            {name: outcomes.count(name) for name in Outcome if name in outcomes},
         )
-        for one, other, outcome_ in zip(own, committed, found, strict=True)
-    ]
+    raise typer.Exit(EXIT_ERROR if Outcome.OPPOSITE in outcomes else 0)
+
+
+def _show(rows: list[tuple[str, ...]], counts: dict[str, int]) -> None:
+    """Print a line for each claim, and how often there was each outcome."""
     out = Console(highlight=False, markup=False, emoji=False)
     if not out.is_terminal:
         out.width = NOT_A_TERMINAL_WIDTH
     head = ("CLAIM", "BOUND", "OWN RUN", "COMMITTED", "TOLERANCE", "OUTCOME")
     render.table(out, head, rows)
-    counts = {name: found.count(name) for name in Outcome if name in found}
     out.print(", ".join(f"{count} {name}" for name, count in counts.items()))
-    return Outcome.OPPOSITE in found

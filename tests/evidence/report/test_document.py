@@ -70,7 +70,7 @@ def test_the_decider_shows_the_true_ratios(written: Path) -> None:
 
 def test_both_sides_of_the_scale_are_told_by_one_rule(written: Path) -> None:
     text = (written / "REPORT.md").read_text()
-    section = text.split("## What is worse and what is better")[1].split("\n## ")[0]
+    section = text.split("## Where the reference is worse, and where better")[1].split("\n## ")[0]
     row = next(line for line in section.splitlines() if line.startswith("| warm Read"))
     _, _, worse, better, neither, _ = row.split("|")
     assert "jsonrpc-json" in worse
@@ -85,7 +85,7 @@ def test_no_difference_is_claimed_within_the_noise(
     true = {"grpc-protobuf": 1.0, "jsonrpc-json": 1.0}
     noisy = synthesize(5, spread=0.4, true=true)
     text = write([write_evidence(noisy)], tmp_path / "R.md").read_text()
-    section = text.split("## What is worse and what is better")[1].split("\n## ")[0]
+    section = text.split("## Where the reference is worse, and where better")[1].split("\n## ")[0]
     rows = [line for line in section.splitlines() if line.startswith("| ")][2:]
     assert len(rows) == 5
     assert all("jsonrpc-json" in row.split("|")[4] for row in rows)
@@ -102,7 +102,7 @@ def test_what_is_missing_is_said(
     text = write([write_evidence(made)], tmp_path / "R.md").read_text()
     assert "Not run." in text
     assert "Not measured." in text
-    assert "when the run was interrupted" in text
+    assert "after the interruption" in text
     assert "**interrupted" in text
     assert "with uncommitted changes" in text
     assert "not measured**" in text

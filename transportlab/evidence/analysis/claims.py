@@ -1,14 +1,25 @@
-"""Claims: each measured sentence of the record with its predicate, and what evidence says of it.
+"""Claims: what evidence says of each measured sentence of the record, here and in a reproduction.
 
-spec/claims.json holds them. A claim is about one ratio and one bound: the numerator arm over the
-denominator arm, for a suite, case, metric and placement. The verdict comes from the interval, never
-from the ratio alone:
+spec/claims.json has the claims. Each is about one ratio and one bound: the numerator arm over the
+denominator arm, for a suite, placement, case and metric. The verdict comes from the ratio's
+interval, never from the ratio alone:
 
-    not measured   no block has both sides
-    inconclusive   too few blocks for an interval; or the interval straddles the bound; or ratio
-                   and bound both lie where two copies of one arm differ (the A/A noise)
     holds          the whole interval is on the claim's side of the bound
     contradicted   the whole interval is on the other side
+    inconclusive   the interval straddles the bound, or there are too few blocks for one; or the
+                   ratio and the bound both lie within the noise of an A/A pair
+    not measured   no block has both sides
+
+A reproduction compares the verdicts of one's own run with those of the committed evidence. It
+compares ratios, never seconds, with the tolerance that each claim states beforehand:
+
+    reproduced     the same verdict, and the own interval lies within the committed interval widened
+                   by the tolerance
+    other size     the same verdict, but the own interval lies wholly outside of that
+    opposite       the claim holds in one and is contradicted in the other
+    inconclusive   one of the two is inconclusive, or the own interval reaches across the edge of
+                   the tolerance
+    not measured   one of the two is not measured
 """
 
 from collections.abc import Sequence
@@ -25,19 +36,11 @@ from transportlab.evidence.record import EvidenceError
 CLAIMS = SPEC / "claims.json"
 
 
-class Verdict(StrEnum):
-    """What evidence says of a claim."""
-
-    HOLDS = "holds"
-    CONTRADICTED = "contradicted"
-    INCONCLUSIVE = "inconclusive"
-    NOT_MEASURED = "not measured"
-
-
 class Claim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One measured sentence. The denominator has the same case and metric unless it says others.
+    """One measured sentence.
 
-    tolerance: the factor by which a reproduction's ratio may differ and count as reproduced.
+    The denominator has the numerator's case and metric unless it names its own. tolerance: the
+    factor by which the ratio of a reproduction may differ.
     """
 
     id: str
@@ -65,16 +68,8 @@ class Claim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         )
 
 
-class Judged(msgspec.Struct, frozen=True):
-    """A claim, its verdict, and the comparison that it rests on."""
-
-    claim: Claim
-    verdict: Verdict
-    found: Comparison | None
-
-
 def load_claims(path: Path = CLAIMS) -> list[Claim]:
-    """The claims of a file in its order; EvidenceError if it is not one."""
+    """The claims of a file, in its order. Raises EvidenceError if it is not a file of claims."""
     try:
         claims = msgspec.json.decode(path.read_bytes(), type=list[Claim])
     except OSError as error:
@@ -100,6 +95,23 @@ def _problem(claim: Claim, seen: set[str]) -> str:
     return ""
 
 
+class Verdict(StrEnum):
+    """What evidence says of a claim; the module's docstring defines each."""
+
+    HOLDS = "holds"
+    CONTRADICTED = "contradicted"
+    INCONCLUSIVE = "inconclusive"
+    NOT_MEASURED = "not measured"
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """A claim with its verdict and the comparison behind it."""
+
+    claim: Claim
+    verdict: Verdict
+    found: Comparison | None
+
+
 def judge(claims: Sequence[Claim], measured: Measured) -> list[Judged]:
     """Every claim with its verdict, in the order of the claims."""
     found = [measured.compare(claim.suite, claim.placement, *claim.sides) for claim in claims]
@@ -109,31 +121,21 @@ def judge(claims: Sequence[Claim], measured: Measured) -> list[Judged]:
 
 
 def verdict(claim: Claim, found: Comparison | None) -> Verdict:
-    """See the module."""
+    """The verdict on one claim."""
     if found is None:
         return Verdict.NOT_MEASURED
     interval, noise = found.interval, found.noise
     if noise is not None and found.within_noise and 1 / noise <= claim.bound <= noise:
         return Verdict.INCONCLUSIVE
+    # Without an interval, low is 0 and high is infinite, and every bound lies between.
     if interval.low <= claim.bound <= interval.high:
         return Verdict.INCONCLUSIVE
     below = interval.high < claim.bound
     return Verdict.HOLDS if below == (claim.comparison == "<") else Verdict.CONTRADICTED
 
 
-# A reproduction: the verdicts of one's own run beside those of the committed evidence.
-#
-# Ratios are compared, never seconds, with the tolerance that each claim states beforehand:
-#
-#     reproduced      the same verdict, and the own interval lies within the committed interval
-# widened by the tolerance     other size      the same verdict, but the own interval lies wholly
-# outside of that     opposite        holds in one, contradicted in the other     inconclusive
-# one of the two straddles its bound or is within noise, or the own interval
-# reaches over the edge of the tolerance     not measured    one of the two does not have it
-
-
 class Outcome(StrEnum):
-    """How a claim fared in a reproduction."""
+    """How a claim fared in a reproduction; the module's docstring defines each."""
 
     REPRODUCED = "reproduced"
     OTHER_SIZE = "other size"
@@ -143,7 +145,7 @@ class Outcome(StrEnum):
 
 
 def outcome(own: Judged, committed: Judged) -> Outcome:
-    """One claim, judged on both sides; see the module."""
+    """How one claim, judged on both sides, fared."""
     verdicts = {own.verdict, committed.verdict}
     if own.found is None or committed.found is None:
         return Outcome.NOT_MEASURED

@@ -1,7 +1,10 @@
-"""Ratios out of evidence: which samples are set against which, and the noise beside each.
+"""Ratios out of evidence: which samples are compared with which, and the noise beside each ratio.
 
-A ratio is formed within a block and only there; blocks that lack one of the two sides do not
-count. A process counts for its median, or its one value.
+A ratio is formed within a block and nowhere else; a block that lacks one of the two sides does not
+count. A process counts with its median, or its one value. stats.py makes an interval of the ratios.
+
+The noise of a ratio is how far apart two copies of one arm, an A/A pair, appear in the same case
+and metric: a ratio that lies within it shows nothing.
 """
 
 import math
@@ -16,7 +19,7 @@ from transportlab.evidence.record import Block, Evidence, Sample
 
 @dataclass(frozen=True, slots=True, order=True)
 class Side:
-    """What one side of a ratio is made of: the samples of an arm for one case and metric."""
+    """One side of a ratio: the samples of an arm for one case and metric."""
 
     arm: str
     case: str
@@ -25,9 +28,10 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A ratio of two sides with its interval; noise is the A/A factor, None if not measured.
+    """The ratio of two sides, with its interval.
 
-    processes and calls are those of both sides together.
+    noise: the factor by which an A/A pair can differ, None if there was no pair. processes and
+    calls: how many are behind both sides together.
     """
 
     interval: Interval
@@ -37,41 +41,52 @@ class Comparison:
 
     @property
     def within_noise(self) -> bool:
-        """Whether the ratio lies where two copies of one arm can differ."""
+        """Whether two copies of one arm can differ by as much."""
         return self.noise is not None and 1 / self.noise <= self.interval.ratio <= self.noise
 
 
 class Measured:
-    """The samples of one evidence file, by suite and placement."""
+    """Evidence that can be asked for values and ratios. Everything is by suite and placement."""
 
     def __init__(self, evidence: Evidence) -> None:
         self.evidence = evidence
         self._blocks: dict[tuple[str, str], list[dict[Side, list[Sample]]]] = defaultdict(list)
         for block in sorted(evidence.blocks, key=lambda b: (b.suite, b.placement, b.number)):
             self._blocks[block.suite, block.placement].append(_by_side(block))
+        self._sides = {
+            key: sorted({side for block in blocks for side in block})
+            for key, blocks in self._blocks.items()
+        }
         self._copies = {arm.id: arm.original for arm in evidence.arms if arm.role == "aa"}
+        self._intervals: dict[tuple[str, str, Side, Side], Interval | None] = {}
 
     def placements(self, suite: str) -> list[str]:
         """The placements that a suite was run with, sorted."""
         return sorted(placement for name, placement in self._blocks if name == suite)
 
     def sides(self, suite: str, placement: str) -> list[Side]:
-        """Every side of a suite that was measured, sorted."""
-        blocks = self._blocks.get((suite, placement), ())
-        return sorted({side for block in blocks for side in block})
+        """Every side that was measured, sorted."""
+        return self._sides.get((suite, placement), [])
 
     def samples(self, suite: str, placement: str, side: Side) -> list[Sample]:
-        """One sample a process, in the order of the blocks."""
+        """The samples of a side, one a process, in the order of the blocks."""
         blocks = self._blocks.get((suite, placement), ())
         return [sample for block in blocks for sample in block.get(side, ())]
 
+    def unit(self, suite: str, placement: str, case: str, metric: str) -> str:
+        """The unit of a case and metric; empty if nothing was measured."""
+        for side in self.sides(suite, placement):
+            if (side.case, side.metric) == (case, metric):
+                return self.samples(suite, placement, side)[0].unit
+        return ""
+
     def absolute(self, suite: str, placement: str, side: Side) -> float | None:
-        """The median over processes, in the samples' unit; None if not measured."""
+        """The median over the processes of a side, in its unit; None if nothing was measured."""
         values = [sample.value for sample in self.samples(suite, placement, side)]
         return median(values) if values else None
 
     def compare(self, suite: str, placement: str, over: Side, under: Side) -> Comparison | None:
-        """over / under with the noise beside it; None if no block has both above zero."""
+        """The ratio over / under. None if no block has both sides, above zero."""
         interval = self._interval(suite, placement, over, under)
         if interval is None:
             return None
@@ -80,7 +95,7 @@ class Measured:
         return Comparison(interval, noise, len(both), sum(sample.n for sample in both))
 
     def noise(self, suite: str, placement: str, case: str, metric: str) -> Interval | None:
-        """The widest A/A interval of one case and metric; None without an A/A pair."""
+        """The widest interval of an A/A pair in a case and metric; None if there is no pair."""
         found = [
             self._interval(suite, placement, Side(copy, case, metric), Side(own, case, metric))
             for copy, own in sorted(self._copies.items())
@@ -88,11 +103,18 @@ class Measured:
         return max((i for i in found if i is not None), key=lambda i: i.factor, default=None)
 
     def _noise(self, suite: str, placement: str, what: set[tuple[str, str]]) -> float | None:
-        """The noise of a ratio is that of its noisier side, as far as a copy was measured."""
+        """The largest noise factor of these cases and metrics, as far as a pair was measured."""
         found = [self.noise(suite, placement, case, metric) for case, metric in sorted(what)]
         return max((one.factor for one in found if one is not None and one.known), default=None)
 
     def _interval(self, suite: str, placement: str, over: Side, under: Side) -> Interval | None:
+        """The interval of over / under. It is kept: the noise of a row is asked for by each arm."""
+        key = (suite, placement, over, under)
+        if key not in self._intervals:
+            self._intervals[key] = self._computed(suite, placement, over, under)
+        return self._intervals[key]
+
+    def _computed(self, suite: str, placement: str, over: Side, under: Side) -> Interval | None:
         logs = []
         for block in self._blocks.get((suite, placement), ()):
             top, bottom = _log(block.get(over, ())), _log(block.get(under, ()))
@@ -112,7 +134,7 @@ def _by_side(block: Block) -> dict[Side, list[Sample]]:
 
 
 def _log(samples: Iterable[Sample]) -> float | None:
-    """The mean log of a block's processes of one side: None if there are none, or one is zero."""
+    """The mean log of one side of a block; None without samples, or if one of them is zero."""
     values = [sample.value for sample in samples]
     if not values or min(values) <= 0:
         return None

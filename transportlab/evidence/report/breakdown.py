@@ -1,13 +1,13 @@
-"""A figure taken apart: phases of a start, a transport over its floor, codec and carriage, ends."""
+"""Sections that take figures apart: phases of a start, floors, codec and carriage, both ends."""
 
 from transportlab.evidence.analysis.compare import Side
 from transportlab.evidence.record import Arm
-from transportlab.evidence.report.config import Ends, Measure, View
+from transportlab.evidence.report.config import Ends, View
 from transportlab.evidence.report.formatting import NONE, amount, ratio, table
 
 
 def cold_start(view: View) -> list[str]:
-    """Phases of every arm, and what the interpreter and the imports take when they are alone."""
+    """The phases of every arm's start, and what the interpreter and the imports take alone."""
     wanted = view.settings.cold_start
     placement = view.placement(wanted.suite)
 
@@ -28,7 +28,8 @@ def cold_start(view: View) -> list[str]:
     head = ["arm", *(phase.title for phase in wanted.phases), "imports alone"]
     return [
         "Medians over processes. *Imports alone* is a bare interpreter that imports what the",
-        f"plugin imports, start to exit; one that imports nothing takes {', '.join(bare) or NONE}.",
+        f"plugin imports, from start to exit. One that imports nothing takes"
+        f" {', '.join(bare) or NONE}.",
         "",
         *table(head, rows),
         *view.figure("cold-start", "Phases of a cold start, stacked, by arm"),
@@ -37,7 +38,7 @@ def cold_start(view: View) -> list[str]:
 
 
 def floors(view: View) -> list[str]:
-    """As built over a raw echo of the same bytes on the same carriage, by size."""
+    """Each transport as built, over a raw echo of the same bytes on the same carriage, by size."""
     wanted = view.settings.floor
     placement = view.placement(wanted.suite)
     names = floor_arms(view)
@@ -48,8 +49,9 @@ def floors(view: View) -> list[str]:
     ]
     return [
         "The same bytes there and back: the transport as built, with its codec and the lab's",
-        "layers, over a raw echo on the same carriage. So a rejected alternative has its best case",
-        f"shown: the floor is the least that it could cost. Placement: {placement}.",
+        "layers, over a raw echo on the same carriage. The floor is the least that the carriage",
+        "could cost, so it is the best case of a transport that was rejected as built.",
+        f"Placement: {placement}.",
         "",
         *(table(head, rows) if rows else ["Not measured.", ""]),
         *view.figure("floors", "Each transport and its floor, by bytes"),
@@ -57,7 +59,7 @@ def floors(view: View) -> list[str]:
 
 
 def floor_arms(view: View) -> list[str]:
-    """The arms that have a floor beside them."""
+    """The ids of the arms whose floor was measured."""
     wanted = view.settings.floor
     return [arm.id for arm in view.arms if view.sizes(wanted.suite, arm.id, wanted.floor)]
 
@@ -73,22 +75,22 @@ def _floor_cell(view: View, arm: str, size: int) -> str:
 
 
 def factors(view: View) -> list[str]:
-    """One factor varied and the other held: other codecs on a transport, a codec's transports."""
+    """The codecs of each transport, and the transports of each codec, against the first of them."""
     rows = []
     for over, under, held in _pairs(view.arms):
-        cells = [_factor_cell(view, measure, over, under) for measure in view.settings.factors]
+        cells = [ratio(view.compare(m, over.id, under.id)) for m in view.settings.factors]
         rows.append([f"{over.id} / {under.id}", held, *cells])
     head = ["ratio", "what differs", *(measure.title for measure in view.settings.factors)]
     return [
-        "A codec is how a message becomes bytes, a carriage how bytes travel. Each row varies one",
-        "of them and holds the other; what codecs cost without a transport is the suite *codec*.",
+        "A codec makes bytes of a message; a carriage moves bytes. Each row varies one of them and",
+        "keeps the other. The suite *codec* has what codecs cost without a transport.",
         "",
         *table(head, rows),
     ]
 
 
 def _pairs(arms: list[Arm]) -> list[tuple[Arm, Arm, str]]:
-    """Codecs within a transport, then transports within a codec, each against the first there."""
+    """Pairs of arms that differ in codec or carriage alone, with a text that says in which."""
     found = []
     for what, key in (("codec", "transport"), ("carriage", "codec")):
         first: dict[str, Arm] = {}
@@ -101,21 +103,16 @@ def _pairs(arms: list[Arm]) -> list[tuple[Arm, Arm, str]]:
     return found
 
 
-def _factor_cell(view: View, measure: Measure, over: Arm, under: Arm) -> str:
-    sides = (Side(arm.id, measure.case, measure.metric) for arm in (over, under))
-    return ratio(view.measured.compare(measure.suite, view.placement(measure.suite), *sides))
-
-
 def ends(view: View) -> list[str]:
-    """CPU seconds and memory of host and plugin, medians over processes."""
+    """CPU seconds and memory of host and plugin."""
     head = ["arm", *(wanted.title for wanted in view.settings.ends)]
     rows = [
         [arm.id, *(_ends_cell(view, wanted, arm.id) for wanted in view.settings.ends)]
         for arm in view.arms
     ]
     return [
-        "Host + plugin, medians over processes. Where there is no plugin process the host's figure",
-        "holds all.",
+        "Host + plugin, medians over processes. An arm without a plugin process has everything in",
+        "the host's figure.",
         "",
         *table(head, rows),
     ]
@@ -126,5 +123,6 @@ def _ends_cell(view: View, wanted: Ends, arm: str) -> str:
     shown = []
     for metric in (wanted.host, wanted.plugin):
         value = view.measured.absolute(wanted.suite, placement, Side(arm, wanted.case, metric))
-        shown.append(amount(value, view.unit(wanted.suite, placement, wanted.case, metric)))
+        unit = view.measured.unit(wanted.suite, placement, wanted.case, metric)
+        shown.append(amount(value, unit))
     return NONE if set(shown) == {NONE} else " + ".join(shown)

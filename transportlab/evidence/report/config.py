@@ -1,6 +1,7 @@
-"""spec/report.json: which arm is the reference, and which cases and metrics the report shows where.
+"""What the report shows: the settings in spec/report.json, and the evidence seen through them.
 
-Data, so that neither a transport's name nor a suite's cases stand in code.
+The settings say which arm is the reference, and which cases and metrics are shown where. They are
+data, so that no transport's name and no suite's case stands in the code of the report.
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ SETTINGS = SPEC / "report.json"
 
 
 class Measure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One thing that a decider compares."""
+    """One thing that arms are compared by."""
 
     title: str
     suite: str
@@ -25,17 +26,17 @@ class Measure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Phase(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A part of a start: the metric that holds its seconds."""
+    """A phase of a start, and the metric that has its seconds."""
 
     title: str
     metric: str
 
 
 class ColdStart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where a start goes: its phases for every arm, and what it is made of, measured alone.
+    """Where the phases of a start are, and the parts of it that were measured alone.
 
-    bare: the control's start of an interpreter that does nothing. imports: a process of each arm
-    that only imports what its plugin does.
+    bare: the control's case, an interpreter that does nothing. imports: the case of each arm that
+    only imports what its plugin does. alone: the metric of both.
     """
 
     suite: str
@@ -47,7 +48,7 @@ class ColdStart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Floor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The cases of a suite by size, as built and as a raw echo: `<prefix><size>`."""
+    """Where the carriage is: cases `<prefix><size>` as built, `<floor><size>` as a raw echo."""
 
     suite: str
     prefix: str
@@ -56,7 +57,7 @@ class Floor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Ends(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What each end of a case spends: the metrics of the host and of the plugin."""
+    """A case in which host and plugin each have a metric of their own."""
 
     title: str
     suite: str
@@ -66,7 +67,7 @@ class Ends(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Curve(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A figure over a size: the cases `<prefix><number>` of a suite, one line an arm."""
+    """A figure with one line for each arm, over the cases `<prefix><number>` of a suite."""
 
     name: str
     title: str
@@ -77,7 +78,12 @@ class Curve(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """See the module. references and placements are by suite, where it departs from the first."""
+    """spec/report.json.
+
+    references and placements: by suite, where a suite has others than `reference` and `placement`.
+    decider: what the summary compares the arms by. factors: what the section on codec and carriage
+    does.
+    """
 
     reference: str
     placement: str
@@ -93,7 +99,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def load_settings(path: Path = SETTINGS) -> Settings:
-    """The settings of a file; EvidenceError if it is not one."""
+    """The settings of a file. Raises EvidenceError if it is not a file of settings."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=Settings)
     except OSError as error:
@@ -102,20 +108,16 @@ def load_settings(path: Path = SETTINGS) -> Settings:
         raise EvidenceError(f"{path}: not settings of a report: {error}") from error
 
 
-# What report and figures both ask of the evidence: arms, references, ratios to them.
-
-
 @dataclass(frozen=True, slots=True)
 class View:
-    """The evidence as the settings want it seen. drawn: the names of the figures there are."""
+    """The evidence as the settings show it. Every section and figure of the report takes one.
+
+    drawn: the names of the figures that there are.
+    """
 
     measured: Measured
     settings: Settings
     drawn: frozenset[str] = frozenset()
-
-    def figure(self, name: str, text: str) -> list[str]:
-        """The picture of that name, if there was anything to draw; text is for who sees none."""
-        return [f"![{text}](report/{name}.svg)", ""] if name in self.drawn else []
 
     @property
     def evidence(self) -> Evidence:
@@ -124,48 +126,42 @@ class View:
 
     @property
     def arms(self) -> list[Arm]:
-        """The arms with a transport, the reference first, then by id."""
+        """The arms that have a transport: the reference first, the others by id."""
         return sorted(
             (arm for arm in self.evidence.measured if arm.transport),
             key=lambda arm: (arm.id != self.settings.reference, arm.id),
         )
 
     def arms_of(self, suite: str, placement: str) -> list[str]:
-        """The ids of the compared arms that a suite has samples of, its reference first."""
+        """The ids of the compared arms that a suite has samples of, its reference first.
+
+        A suite without samples of its reference has the first arm by name in its place.
+        """
         known = {arm.id for arm in self.evidence.measured}
         found = {side.arm for side in self.measured.sides(suite, placement)} & known
-        reference = self.reference(suite, found)
+        reference = self.settings.references.get(suite, self.settings.reference)
         return sorted(found, key=lambda name: (name != reference, name))
 
-    def reference(self, suite: str, among: set[str]) -> str:
-        """The arm that a suite's ratios are taken to; the first by name if that is absent."""
-        wanted = self.settings.references.get(suite, self.settings.reference)
-        return wanted if wanted in among else min(among, default="")
-
     def placement(self, suite: str) -> str:
-        """The placement that is shown first: the set one, or the first that the suite has."""
+        """The placement that is shown first: that of the settings, or the first that there is."""
         found = self.measured.placements(suite)
         wanted = self.settings.placements.get(suite, self.settings.placement)
         return wanted if wanted in found or not found else found[0]
 
-    def unit(self, suite: str, placement: str, case: str, metric: str) -> str:
-        """The unit of a case and metric, empty if nobody measured it."""
-        for side in self.measured.sides(suite, placement):
-            if (side.case, side.metric) == (case, metric):
-                return self.measured.samples(suite, placement, side)[0].unit
-        return ""
-
     def against(self, measure: Measure, arm: str) -> Comparison | None:
-        """An arm over the reference, for a measure of the decider's."""
-        over = Side(arm, measure.case, measure.metric)
-        under = Side(self.settings.reference, measure.case, measure.metric)
-        return self.measured.compare(measure.suite, self.placement(measure.suite), over, under)
+        """An arm over the reference, by a measure."""
+        return self.compare(measure, arm, self.settings.reference)
+
+    def compare(self, measure: Measure, over: str, under: str) -> Comparison | None:
+        """One arm over another, by a measure."""
+        sides = (Side(arm, measure.case, measure.metric) for arm in (over, under))
+        return self.measured.compare(measure.suite, self.placement(measure.suite), *sides)
 
     def absolute(self, measure: Measure, arm: str) -> tuple[float | None, str]:
-        """The median over an arm's processes, and its unit."""
+        """The median over an arm's processes, by a measure, and its unit."""
         placement = self.placement(measure.suite)
         side = Side(arm, measure.case, measure.metric)
-        unit = self.unit(measure.suite, placement, measure.case, measure.metric)
+        unit = self.measured.unit(measure.suite, placement, measure.case, measure.metric)
         return self.measured.absolute(measure.suite, placement, side), unit
 
     def sizes(self, suite: str, arm: str, prefix: str) -> list[int]:
@@ -173,3 +169,7 @@ class View:
         cases = {s.case for s in self.measured.sides(suite, self.placement(suite)) if s.arm == arm}
         tails = (case.removeprefix(prefix) for case in cases if case.startswith(prefix))
         return sorted(int(tail) for tail in tails if tail.isdigit())
+
+    def figure(self, name: str, text: str) -> list[str]:
+        """The lines that show a figure, none if it was not drawn. text: its description."""
+        return [f"![{text}](report/{name}.svg)", ""] if name in self.drawn else []

@@ -1,7 +1,8 @@
-"""REPORT.md and its figures: a pure function of evidence, claims and settings, byte for byte.
+"""REPORT.md and its figures: a pure function of evidence, claims and settings.
 
-No clock, no environment, no random number without a seed goes into it. The text is in the order in
-which it is needed: what decides first, then what that rests on, then what may be wrong with it.
+The same files give the same bytes: no clock, no environment, no random number without a seed has a
+part in them. The sections come in the order in which a reader needs them: what decides, then what
+that rests on, then the limits.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,10 +12,7 @@ from pathlib import Path
 from transportlab.evidence.analysis.claims import CLAIMS, Judged, judge, load_claims
 from transportlab.evidence.analysis.compare import Measured
 from transportlab.evidence.record import merge
-from transportlab.evidence.report import breakdown as apart
-from transportlab.evidence.report import provenance
-from transportlab.evidence.report import suites as tables
-from transportlab.evidence.report import summary as minute
+from transportlab.evidence.report import breakdown, provenance, suites, summary
 from transportlab.evidence.report.config import SETTINGS, View, load_settings
 from transportlab.evidence.report.formatting import NONE, digits, noise, ratio, table
 from transportlab.evidence.report.plots import figures
@@ -23,25 +21,25 @@ FIGURES = "report"
 """The folder of the figures, beside REPORT.md."""
 
 _SECTIONS: tuple[tuple[str, Callable[[View], list[str]]], ...] = (
-    ("In a minute", minute.decider),
-    ("What is worse and what is better", minute.worse_and_better),
-    ("Where a cold start goes", apart.cold_start),
-    ("Each transport against its floor", apart.floors),
-    ("Codec and carriage apart", apart.factors),
-    ("What both ends spend", apart.ends),
-    ("Every suite", tables.suites),
+    ("Summary", summary.summary),
+    ("Where the reference is worse, and where better", summary.worse_and_better),
+    ("Cold start by phase", breakdown.cold_start),
+    ("Each transport and its floor", breakdown.floors),
+    ("Codec and carriage separately", breakdown.factors),
+    ("CPU and memory of host and plugin", breakdown.ends),
+    ("All suites", suites.suites),
     ("Conformance", provenance.conformance),
-    ("What was not run", provenance.not_run),
+    ("Not run", provenance.not_run),
     ("The machine", provenance.facts),
-    ("What may be wrong with this", provenance.threats),
+    ("Limits of this evidence", provenance.threats),
 )
 
 
 def write(paths: Sequence[Path], out: Path, spec: Sequence[Path] = (CLAIMS, SETTINGS)) -> Path:
-    """Report on the files. out: a .md file, or the folder that REPORT.md goes into. Returns it.
+    """Write the report on evidence files, and its figures. Returns the file of the report.
 
-    spec: the files of claims and of settings. Raises EvidenceError for a file that is not what it
-    is given as, and for evidence that cannot be merged.
+    out: a .md file, or a folder for REPORT.md. spec: the files of claims and of settings. Raises
+    EvidenceError if a file is not what it should be, and if the evidence cannot be merged.
     """
     claims, settings = spec
     measured = Measured(merge(paths))
@@ -58,7 +56,7 @@ def write(paths: Sequence[Path], out: Path, spec: Sequence[Path] = (CLAIMS, SETT
 
 
 def text(view: View, judged: Sequence[Judged]) -> str:
-    """The Markdown."""
+    """The Markdown of the report."""
     lines = provenance.head(view)
     for title, section in _SECTIONS:
         lines += [f"## {title}", "", *section(view)]
@@ -81,9 +79,10 @@ def claims_section(judged: Sequence[Judged]) -> list[str]:
         for one in judged
     ]
     return [
-        "Each is a sentence of the record with a predicate, from spec/claims.json. The verdict",
-        "comes from the interval: *inconclusive* if it straddles the bound, or if bound and",
-        "ratio both lie within the noise. Processes are those of both sides.",
+        "The measured sentences of the record, from spec/claims.json, each as a ratio and a bound.",
+        "The verdict comes from the interval. It is *inconclusive* if the interval straddles the",
+        "bound, or if bound and ratio both lie within the noise. *Processes* are those of both",
+        "sides.",
         "",
-        *table(("claim", "predicate", "found", "noise", "processes", "verdict"), rows),
+        *table(("claim", "ratio and bound", "found", "noise", "processes", "verdict"), rows),
     ]

@@ -1,4 +1,4 @@
-"""How figures and tables are written in the report."""
+"""How the report writes amounts, ratios, intervals and tables."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -13,7 +13,10 @@ _BYTES = ((2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"), (1.0, "B"))
 
 
 def amount(value: float | None, unit: str) -> str:
-    """A quantity with three significant digits and a prefix that suits it."""
+    """A quantity with three significant digits, a fitting prefix and its unit: "1.50 KiB".
+
+    unit: "s", "B" or "1/s". None gives the dash of an empty cell.
+    """
     if value is None:
         return NONE
     if unit == "1/s":
@@ -26,16 +29,16 @@ def amount(value: float | None, unit: str) -> str:
 
 
 def digits(value: float) -> str:
-    """Three significant digits, never in powers of ten."""
+    """A number with three significant digits, never as a power of ten."""
     if value <= 0 or not math.isfinite(value):
         return f"{value:g}"
-    value = float(f"{value:.3g}")  # before the places are counted: 0.9999 is 1.00
+    value = float(f"{value:.3g}")  # rounded before its places are counted: 0.9999 is 1.00
     places = max(0, 2 - math.floor(math.log10(value)))
     return f"{value:,.{places}f}"
 
 
 def interval(found: Interval) -> str:
-    """A ratio and its interval."""
+    """A ratio and its interval: "0.442 [0.402, 0.486]"."""
     if not found.known:
         return (
             f"{digits(found.ratio)} [no interval: {found.blocks} block{'s' * (found.blocks > 1)}]"
@@ -44,19 +47,19 @@ def interval(found: Interval) -> str:
 
 
 def ratio(found: Comparison | None) -> str:
-    """The cell of a comparison; what lies in the noise is said to."""
+    """The cell of a comparison, with a note if the ratio lies within the noise."""
     if found is None:
         return NONE
     return interval(found.interval) + (" (noise)" if found.within_noise else "")
 
 
 def noise(factor: float | None) -> str:
-    """The noise floor of a row: two copies of one arm differ by at most this factor."""
+    """The cell of a factor: "1.07x"."""
     return NONE if factor is None else f"{digits(factor)}x"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """A Markdown table; the first column is text, the others are figures."""
+    """The lines of a Markdown table. The first column is aligned as text, the others as numbers."""
     marks = ["---", *(["---:"] * (len(head) - 1))]
     body = [_row(row) for row in rows]
     return [_row(head), _row(marks), *body, ""]
@@ -67,5 +70,5 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def listed(words: Sequence[str]) -> str:
-    """`a, b and c`."""
+    """Words as a list, at least one: "a, b and c"."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

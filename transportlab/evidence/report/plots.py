@@ -1,4 +1,9 @@
-"""What the figures share: colours and marks of the arms, and axes that are read as amounts."""
+"""The figures of the report, as SVG.
+
+The same evidence gives the same bytes: letters are drawn as paths, ids are counted, and no setting
+of the environment has an effect. Each figure is a function of the View that returns None if there
+is nothing to draw; figures() calls them all.
+"""
 
 import re
 from collections.abc import Callable
@@ -17,124 +22,20 @@ from transportlab.evidence.report.config import Curve, Measure, View
 from transportlab.evidence.report.formatting import amount
 
 WIDTH = 9.0
-"""Inches; a report shows figures at the width of its text."""
+"""Inches. A report shows figures at the width of its text."""
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#8c6bb1")
-"""Okabe and Ito's, which people with any colour vision tell apart; one more for an eighth arm."""
+"""The palette of Okabe and Ito, which suits any colour vision, and one more for an eighth arm."""
 
 MARKERS = "osD^vPX*"
 
 _SHORT = 50
-"""A log axis shorter than this factor has ticks at 1, 2 and 5: it may hold no power of ten."""
-
-
-def mark(view: View, arm: str) -> tuple[str, str]:
-    """The colour and the marker of an arm, the same in every figure."""
-    place = [one.id for one in view.arms].index(arm)
-    return COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)]
-
-
-def log_amounts(axis: Axis, unit: str) -> None:
-    """Scale to a log axis whose ticks are amounts of that unit."""
-    shown = FuncFormatter(lambda value, _: amount(value, unit) if value > 0 else "")
-    _log_ticks(axis, shown)
-
-
-def log_ratios(axis: Axis) -> None:
-    """A log axis of ratios."""
-    _log_ticks(axis, FuncFormatter(lambda value, _: f"{value:g}"))
-
-
-def _log_ticks(axis: Axis, shown: FuncFormatter) -> None:
-    """Ticks on powers of ten, on a short axis at 1, 2 and 5 as well."""
-    (axis.axes.set_xscale if axis is axis.axes.xaxis else axis.axes.set_yscale)("log")
-    low, high = axis.get_view_interval()
-    short = high / low < _SHORT
-    axis.set_major_locator(LogLocator(10, subs=(1.0, 2.0, 5.0) if short else (1.0,)))
-    axis.set_major_formatter(shown)
-    axis.set_minor_formatter(NullFormatter())
-
-
-def size_axis(panel: Axes) -> None:
-    """Sizes as ticks, those that were measured. They may be 0, so up to 1 the axis is linear."""
-    panel.set_xscale("symlog", linthresh=1)
-    sizes = {float(x) for line in panel.lines for x in np.asarray(line.get_xdata())}
-    panel.set_xticks(sorted(sizes))
-    panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: size_text(value)))
-    panel.xaxis.set_minor_locator(NullLocator())
-
-
-def size_text(value: float) -> str:
-    """A number of things or bytes, short enough for a tick."""
-    for scale, name in ((2**20, "Mi"), (2**10, "Ki")):
-        if value >= scale:
-            return f"{value / scale:g} {name}"
-    return f"{value:g}"
-
-
-# Figures over a size: a metric by jobs, bytes, calls in flight; a transport over its floor.
-
-
-def lines(view: View, curve: Curve) -> Figure | None:
-    """A metric over a size, one line an arm, both axes logarithmic."""
-    placement = view.placement(curve.suite)
-    figure = Figure(figsize=(WIDTH, 4.6))
-    panel = figure.subplots()
-    unit = ""
-    for arm in view.arms:
-        sizes = view.sizes(curve.suite, arm.id, curve.prefix)
-        sides = [Side(arm.id, f"{curve.prefix}{size}", curve.metric) for size in sizes]
-        values = [view.measured.absolute(curve.suite, placement, side) for side in sides]
-        points = [(size, v) for size, v in zip(sizes, values, strict=True) if v is not None]
-        if not points:
-            continue
-        unit = view.unit(curve.suite, placement, sides[0].case, curve.metric)
-        colour, marker = mark(view, arm.id)
-        panel.plot(*zip(*points, strict=True), color=colour, marker=marker, label=arm.id)
-    if not unit:
-        return None
-    size_axis(panel)
-    log_amounts(panel.yaxis, unit)
-    panel.set_xlabel(curve.xlabel)
-    panel.set_title(f"{curve.title}, placement {placement}", loc="left", fontsize=10)
-    panel.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
-    figure.tight_layout()
-    return figure
-
-
-def floors(view: View) -> Figure | None:
-    """One panel an arm that has a floor: as built, and the floor under it."""
-    wanted = view.settings.floor
-    arms = floor_arms(view)
-    if not arms:
-        return None
-    placement = view.placement(wanted.suite)
-    figure = Figure(figsize=(WIDTH, 3.4))
-    panels = figure.subplots(1, len(arms), sharey=True, squeeze=False)[0]
-    for panel, arm in zip(panels, arms, strict=True):
-        for prefix, line in ((wanted.prefix, "-"), (wanted.floor, "--")):
-            sizes = view.sizes(wanted.suite, arm, prefix)
-            sides = [Side(arm, f"{prefix}{size}", wanted.metric) for size in sizes]
-            values = [view.measured.absolute(wanted.suite, placement, side) for side in sides]
-            colour, marker = mark(view, arm)
-            label = "as built" if prefix == wanted.prefix else "floor"
-            panel.plot(sizes, values, line, color=colour, marker=marker, markersize=4, label=label)
-        size_axis(panel)
-        panel.tick_params(axis="x", rotation=60, labelsize=8)
-        panel.set_title(arm, loc="left", fontsize=10)
-        panel.legend(frameon=False, fontsize=8.5)
-        panel.set_xlabel("bytes")
-    log_amounts(panels[0].yaxis, "s")
-    figure.tight_layout()
-    return figure
-
-
-# The figures as SVG, the same bytes for the same evidence: letters as paths, ids counted.
+"""A log axis that spans a smaller factor may hold no power of ten; it has ticks at 2 and 5 too."""
 
 STYLE = {
-    "svg.hashsalt": "transportlab",  # else ids are random, and what is equal is written twice
+    "svg.hashsalt": "transportlab",  # otherwise ids are random, and equal shapes are written twice
     "svg.fonttype": "path",
-    "font.family": "DejaVu Sans",  # matplotlib brings it, so it is there everywhere
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so it is the same everywhere
     "font.size": 10.0,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -144,13 +45,12 @@ STYLE = {
     "figure.facecolor": "white",
 }
 
-
 _HASHED = re.compile(rb'(?<=["#])[mp][0-9a-f]{10}(?=["\)])')
-"""An id of matplotlib's, where it is given and where it is referred to."""
+"""An id of matplotlib's, where it is defined and where it is used."""
 
 
 def figures(view: View) -> dict[str, bytes]:
-    """SVG by name; a figure with nothing in it is left out."""
+    """All figures that have something to show, as SVG by name."""
     makers: dict[str, Callable[[], Figure | None]] = {
         "decider": lambda: decider(view),
         "cold-start": lambda: cold_start(view),
@@ -170,8 +70,8 @@ def figures(view: View) -> dict[str, bytes]:
 def _svg(figure: Figure) -> bytes:
     out = BytesIO()
     figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
-    # An id is a hash of places with all their digits, and the last of these depends on which of
-    # numpy's loops the processor can run.
+    # An id is a hash over coordinates with all their digits, and the last digit depends on which of
+    # numpy's loops the processor can run. Counted ids are the same on every machine.
     names: dict[bytes, bytes] = {}
     return _HASHED.sub(
         lambda found: names.setdefault(found[0], b"id%d" % len(names)), out.getvalue()
@@ -179,7 +79,7 @@ def _svg(figure: Figure) -> bytes:
 
 
 def decider(view: View) -> Figure | None:
-    """Ratios with their intervals: one panel a measure, one line an arm, 1 marked."""
+    """Ratios with their intervals: a panel for each measure, a line for each arm."""
     arms = [arm.id for arm in view.arms if arm.id != view.settings.reference]
     measures = [m for m in view.settings.decider if any(view.against(m, arm) for arm in arms)]
     if not measures:
@@ -223,7 +123,7 @@ def _forest(view: View, panel: Axes, measure: Measure, arms: list[str]) -> None:
 
 
 def cold_start(view: View) -> Figure | None:
-    """Phases stacked, the reference on top; a tick where imports alone would end."""
+    """The phases of each arm's start, stacked, and a tick where its imports alone would end."""
     wanted = view.settings.cold_start
     placement = view.placement(wanted.suite)
     arms = [arm.id for arm in view.arms]
@@ -268,7 +168,7 @@ def _bare_line(view: View, panel: Axes) -> None:
 
 
 def spread(view: View) -> Figure | None:
-    """Every process of the decider's first two measures as a dot, on log axes."""
+    """Every process as a dot, for the first two measures of the summary."""
     measures = [m for m in view.settings.decider[:2] if view.absolute(m, view.arms[0].id)[0]]
     if not measures:
         return None
@@ -288,3 +188,101 @@ def spread(view: View) -> Figure | None:
     panels[0].set_yticks(range(len(arms)), list(reversed(arms)))
     figure.tight_layout()
     return figure
+
+
+def floors(view: View) -> Figure | None:
+    """A panel for each arm that has a floor: the transport as built, and its floor."""
+    wanted = view.settings.floor
+    arms = floor_arms(view)
+    if not arms:
+        return None
+    placement = view.placement(wanted.suite)
+    figure = Figure(figsize=(WIDTH, 3.4))
+    panels = figure.subplots(1, len(arms), sharey=True, squeeze=False)[0]
+    for panel, arm in zip(panels, arms, strict=True):
+        for prefix, line in ((wanted.prefix, "-"), (wanted.floor, "--")):
+            sizes = view.sizes(wanted.suite, arm, prefix)
+            sides = [Side(arm, f"{prefix}{size}", wanted.metric) for size in sizes]
+            values = [view.measured.absolute(wanted.suite, placement, side) for side in sides]
+            colour, marker = mark(view, arm)
+            label = "as built" if prefix == wanted.prefix else "floor"
+            panel.plot(sizes, values, line, color=colour, marker=marker, markersize=4, label=label)
+        size_axis(panel)
+        panel.tick_params(axis="x", rotation=60, labelsize=8)
+        panel.set_title(arm, loc="left", fontsize=10)
+        panel.legend(frameon=False, fontsize=8.5)
+        panel.set_xlabel("bytes")
+    log_amounts(panels[0].yaxis, "s")
+    figure.tight_layout()
+    return figure
+
+
+def lines(view: View, curve: Curve) -> Figure | None:
+    """A metric over a size, a line for each arm, on log axes."""
+    placement = view.placement(curve.suite)
+    figure = Figure(figsize=(WIDTH, 4.6))
+    panel = figure.subplots()
+    unit = ""
+    for arm in view.arms:
+        sizes = view.sizes(curve.suite, arm.id, curve.prefix)
+        sides = [Side(arm.id, f"{curve.prefix}{size}", curve.metric) for size in sizes]
+        values = [view.measured.absolute(curve.suite, placement, side) for side in sides]
+        points = [(size, v) for size, v in zip(sizes, values, strict=True) if v is not None]
+        if not points:
+            continue
+        unit = view.measured.unit(curve.suite, placement, sides[0].case, curve.metric)
+        colour, marker = mark(view, arm.id)
+        panel.plot(*zip(*points, strict=True), color=colour, marker=marker, label=arm.id)
+    if not unit:
+        return None
+    size_axis(panel)
+    log_amounts(panel.yaxis, unit)
+    panel.set_xlabel(curve.xlabel)
+    panel.set_title(f"{curve.title}, placement {placement}", loc="left", fontsize=10)
+    panel.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
+    figure.tight_layout()
+    return figure
+
+
+def mark(view: View, arm: str) -> tuple[str, str]:
+    """The colour and the marker of an arm, the same in every figure."""
+    place = [one.id for one in view.arms].index(arm)
+    return COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)]
+
+
+def log_amounts(axis: Axis, unit: str) -> None:
+    """Make it a log axis whose ticks are amounts of that unit."""
+    shown = FuncFormatter(lambda value, _: amount(value, unit) if value > 0 else "")
+    _log_ticks(axis, shown)
+
+
+def log_ratios(axis: Axis) -> None:
+    """Make it a log axis of ratios."""
+    _log_ticks(axis, FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def _log_ticks(axis: Axis, shown: FuncFormatter) -> None:
+    """Put ticks at powers of ten, and on a short axis at 2 and 5 times these as well."""
+    (axis.axes.set_xscale if axis is axis.axes.xaxis else axis.axes.set_yscale)("log")
+    low, high = axis.get_view_interval()
+    short = high / low < _SHORT
+    axis.set_major_locator(LogLocator(10, subs=(1.0, 2.0, 5.0) if short else (1.0,)))
+    axis.set_major_formatter(shown)
+    axis.set_minor_formatter(NullFormatter())
+
+
+def size_axis(panel: Axes) -> None:
+    """Put a tick at each measured size. Sizes may be 0, so the axis is linear up to 1."""
+    panel.set_xscale("symlog", linthresh=1)
+    sizes = {float(x) for line in panel.lines for x in np.asarray(line.get_xdata())}
+    panel.set_xticks(sorted(sizes))
+    panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: size_text(value)))
+    panel.xaxis.set_minor_locator(NullLocator())
+
+
+def size_text(value: float) -> str:
+    """A number of jobs or bytes, short enough for a tick: "256 Ki"."""
+    for scale, name in ((2**20, "Mi"), (2**10, "Ki")):
+        if value >= scale:
+            return f"{value / scale:g} {name}"
+    return f"{value:g}"

@@ -1,4 +1,4 @@
-"""Where the figures come from: the run, the machine, what was left out, what may be wrong."""
+"""Sections on where the figures come from: the run, the machine, what was left out, the limits."""
 
 import math
 from typing import Any
@@ -11,7 +11,7 @@ STATUSES = ("pass", "fail", "unsupported", "not run", "harness error")
 
 
 def head(view: View) -> list[str]:
-    """Title, and the run in a paragraph. A tree with changes of its own is said to be one."""
+    """The title, and the run in a paragraph."""
     run = view.evidence
     state = "with uncommitted changes" if run.dirty else "clean"
     whole = "complete" if run.complete else "**interrupted: not all blocks were run**"
@@ -36,7 +36,7 @@ def _one_line(value: Any) -> str:
 
 
 def conformance(view: View) -> list[str]:
-    """Totals by status; a vector that was skipped is not one that passed."""
+    """How many vectors had which status on each arm."""
     found = view.evidence.conformance
     if found is None:
         return ["Not run.", ""]
@@ -45,7 +45,7 @@ def conformance(view: View) -> list[str]:
         for one in sorted(found.results, key=lambda one: (one.transport, one.codec))
     ]
     return [
-        f"{found.vectors} vectors over each arm below. *Unsupported*: its traits say so.",
+        f"{found.vectors} vectors on each arm. *Unsupported*: by its traits the arm cannot do it.",
         "",
         *table(["arm", *STATUSES], rows),
         *_failures(found.results),
@@ -65,12 +65,12 @@ def not_run(view: View) -> list[str]:
     """What was left out, and why."""
     gaps = [f"- {gap.what}: {gap.why}" for gap in view.evidence.not_run]
     if not view.evidence.complete:
-        gaps.append("- what was to come when the run was interrupted")
+        gaps.append("- what came after the interruption of the run")
     return [*(gaps or ["Everything was run."]), ""]
 
 
 def facts(view: View) -> list[str]:
-    """The facts as recorded; *not visible* is what the machine did not show."""
+    """The facts as they were recorded, and the load during the run."""
     rows = [[name, _one_line(value)] for name, value in sorted(view.evidence.facts.items())]
     blocks = view.evidence.blocks
     stolen = [_number(b.after, "steal") - _number(b.before, "steal") for b in blocks]
@@ -84,7 +84,7 @@ def facts(view: View) -> list[str]:
 
 
 def _number(load: dict[str, Any], name: str) -> float:
-    """A figure of a block's load; not a number if it is not visible."""
+    """A figure of a block's load; NaN where the machine does not show it."""
     value = load.get(name)
     return float(value) if isinstance(value, int | float) else math.nan
 
@@ -95,5 +95,5 @@ def _range(values: list[float]) -> str:
 
 
 def threats(view: View) -> list[str]:
-    """The settings' fixed text."""
+    """The text of the settings."""
     return [*(f"- {threat}" for threat in view.settings.threats), ""]

@@ -1,4 +1,4 @@
-"""Every ratio of every suite, with interval, processes and calls, and the noise beside it."""
+"""The section with every ratio of every suite."""
 
 from collections.abc import Iterator
 
@@ -7,15 +7,15 @@ from transportlab.evidence.report.config import View
 from transportlab.evidence.report.formatting import NONE, amount, noise, ratio, table
 
 _LONG = 30
-"""Lines of a table that are not folded away."""
+"""A table with more lines is folded away."""
 
 
 def suites(view: View) -> list[str]:
-    """Each suite by placement; other placements than its own and long tables are folded away."""
+    """A table for each suite and placement; long ones and all but one placement are folded away."""
     lines = [
         "Ratios to the first arm of a table, whose column has its medians. *Noise* is the factor",
         "by which two copies of one arm differ at most, at 95 %. *Processes* and *calls* are those",
-        "behind a ratio, both sides together, the fewest of the row. Of rates (/s) more is better.",
+        "of both sides of a ratio, the fewest of the row. Of rates (/s) more is better.",
         "",
     ]
     for suite, told in view.evidence.suites.items():
@@ -53,7 +53,7 @@ def _rows(view: View, suite: str, placement: str, arms: list[str]) -> Iterator[l
     sides = view.measured.sides(suite, placement)
     for case, metric in sorted({(s.case, s.metric) for s in sides if s.arm in arms}, key=natural):
         under = Side(reference, case, metric)
-        unit = view.unit(suite, placement, case, metric)
+        unit = view.measured.unit(suite, placement, case, metric)
         found = [
             view.measured.compare(suite, placement, Side(arm, case, metric), under)
             for arm in others
@@ -63,13 +63,14 @@ def _rows(view: View, suite: str, placement: str, arms: list[str]) -> Iterator[l
 
 
 def natural(pair: tuple[str, str]) -> tuple[str, int, str]:
-    """Cases by their name, those with a number in its order, then by metric."""
+    """A key that sorts by case, then by metric, and `Read/10` after `Read/9`."""
     case, metric = pair
     name, _, number = case.rpartition("/")
     return (name, int(number), metric) if number.isdigit() else (case, -1, metric)
 
 
 def _behind(found: list[Comparison | None]) -> list[str]:
+    """The cells for noise, processes and calls."""
     known = [one for one in found if one is not None]
     if not known:
         return [NONE, NONE, NONE]

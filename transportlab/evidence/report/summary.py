@@ -1,4 +1,4 @@
-"""What somebody who decides needs in a minute: one table, one figure, both sides of the scale."""
+"""The first two sections: every arm against the reference, and what the reference is worse in."""
 
 from transportlab.errors import UsageError
 from transportlab.evidence.analysis.compare import Comparison
@@ -15,8 +15,8 @@ from transportlab.evidence.report.formatting import (
 from transportlab.registry import load_transport
 
 
-def decider(view: View) -> list[str]:
-    """Arms by measures, as ratios to the reference with the median beside each."""
+def summary(view: View) -> list[str]:
+    """Arms by measures: the ratio to the reference, and the median below it."""
     measures = view.settings.decider
     reference = view.settings.reference
     head = ["arm", *(measure.title for measure in measures), "what it isolates"]
@@ -30,9 +30,10 @@ def decider(view: View) -> list[str]:
     ]
     rows.append(["*A/A noise*", *(_noise(view, measure) for measure in measures), NONE])
     return [
-        f"Ratios to **{reference}**: below 1 is faster or smaller than it. In brackets the 95 %",
-        "interval of the geometric mean of within-block ratios; below it the median over",
-        "processes, true of this machine only. *(noise)*: two copies of one arm differ as much.",
+        f"Ratios to **{reference}**: below 1 is faster or smaller. In brackets is the 95 %",
+        "interval of the geometric mean of the ratios within blocks. Below it is the median over",
+        "processes, which holds for this machine only. *(noise)*: two copies of one arm can differ",
+        "by as much.",
         "",
         *table(head, rows),
         *view.figure("decider", "Ratios of every arm to the reference, with intervals"),
@@ -55,7 +56,10 @@ def _noise(view: View, measure: Measure) -> str:
 
 
 def isolates(transport: str) -> str:
-    """What a transport keeps from the host, by its traits; of one that is not there, nothing."""
+    """What of a plugin cannot reach the host, by the transport's traits.
+
+    The dash of an empty cell for a transport that is not installed here.
+    """
     try:
         traits = load_transport(transport).traits
     except UsageError:
@@ -67,19 +71,20 @@ def isolates(transport: str) -> str:
 
 
 def worse_and_better(view: View) -> list[str]:
-    """The reference against every other arm, by measure: both columns by one rule."""
+    """By measure, the arms that the reference is worse than, and those that it is better than."""
     rows = [[measure.title, *_sides(view, measure)] for measure in view.settings.decider]
     reference = view.settings.reference
     return [
-        f"**{reference}** against every other arm, by one rule: worse or better if the whole",
-        "interval lies on one side of 1 and the ratio outside of the noise, else not told apart.",
+        f"**{reference}** against every other arm. It is worse or better if the whole interval",
+        "lies on one side of 1 and the ratio lies outside of the noise; otherwise the two are not",
+        "told apart.",
         "",
         *table(["measure", "worse than", "better than", "not told apart from"], rows),
     ]
 
 
 def _sides(view: View, measure: Measure) -> list[str]:
-    """Arms that the reference is worse than, better than, and not told apart from."""
+    """Three cells: the arms worse than, better than, and not told apart from."""
     worse: list[tuple[float, str]] = []
     better: list[tuple[float, str]] = []
     neither: list[str] = []
@@ -93,6 +98,7 @@ def _sides(view: View, measure: Measure) -> list[str]:
             neither.append(arm.id)
             continue
         factor = found.interval.ratio if above else 1 / found.interval.ratio
+        # A larger figure of the other arm is in the reference's favour, unless it is a rate.
         side = better if above != (unit == "1/s") else worse
         side.append((factor, f"{arm.id} ({noise(factor)})"))
     shown = [", ".join(text for _, text in sorted(side, reverse=True)) for side in (worse, better)]
@@ -100,7 +106,7 @@ def _sides(view: View, measure: Measure) -> list[str]:
 
 
 def told_apart(found: Comparison) -> bool | None:
-    """Whether a ratio is above 1; None if that cannot be said."""
+    """Whether a ratio is above 1; None if that cannot be told."""
     interval = found.interval
     if found.within_noise or interval.low <= 1 <= interval.high:
         return None
