@@ -5,19 +5,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from transportlab.cli import render
 from transportlab.cli.operations import app
-from transportlab.cli.process import (
-    EXIT_ERROR,
-    EXIT_USAGE,
-    NOT_A_TERMINAL_WIDTH,
-    guarded,
-    interrupts,
-)
+from transportlab.cli.process import EXIT_ERROR, guarded, open_console
 from transportlab.data import RUNS
-from transportlab.errors import LabError, UsageError
+from transportlab.errors import UsageError
 
 # The modules of transportlab.evidence are imported where they are used: numpy and matplotlib take a
 # while, which no other command should wait for.
@@ -45,19 +38,17 @@ def evidence(
 
     The file is written after each block, so an interrupted run can be resumed.
     """
-    from transportlab.evidence.run.runner import EvidenceRun, Options
-
     suites = tuple(suite or ())
     try:
-        EvidenceRun(Options(profile, out, seed, suites, resume)).go()
-    except LabError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(EXIT_USAGE if isinstance(error, UsageError) else EXIT_ERROR) from None
+        with guarded():
+            from transportlab.evidence.run.runner import EvidenceRun, Options
+
+            EvidenceRun(Options(profile, out, seed, suites, resume)).go()
     except KeyboardInterrupt:
         words = ["transportlab", "evidence", "--profile", profile, "--out", str(out), "--resume"]
         words += [word for name in suites for word in ("--suite", name)]
-        typer.echo(f"interrupted; to resume: {shlex.join(words)}", err=True)
-        raise typer.Exit(interrupts.status) from None
+        typer.echo(f"to resume: {shlex.join(words)}", err=True)
+        raise
     typer.echo(f"evidence: {out}")
 
 
@@ -122,9 +113,7 @@ def reproduce(
 
 def _show(rows: list[tuple[str, ...]], counts: dict[str, int]) -> None:
     """Print a line for each claim, and how often there was each outcome."""
-    out = Console(highlight=False, markup=False, emoji=False)
-    if not out.is_terminal:
-        out.width = NOT_A_TERMINAL_WIDTH
+    out = open_console()
     head = ("CLAIM", "BOUND", "OWN RUN", "COMMITTED", "TOLERANCE", "OUTCOME")
     render.table(out, head, rows)
     out.print(", ".join(f"{count} {name}" for name, count in counts.items()))
