@@ -17,25 +17,25 @@ from transportlab.cli.process import EXIT_USAGE, guarded
 from transportlab.errors import UsageError
 
 if TYPE_CHECKING:  # numpy takes a tenth of a second, which no other command should wait for
-    from transportlab.evidence.gate.run import Job
+    from transportlab.evidence.gate.run import Options
 
 
 @app.command()
 def gate(  # noqa: PLR0913  # one parameter an option
     *,
-    plugin: Annotated[Path, typer.Option(help="The build to judge.", metavar="PATH")],
+    plugin: Annotated[Path, typer.Option(help="Judge this build of a plugin.", metavar="PATH")],
     against: Annotated[
-        Path | None, typer.Option(help="The build to judge it by.", metavar="BASE")
+        Path | None, typer.Option(help="Compare with this build.", metavar="BASE")
     ] = None,
     band: Annotated[
-        Path | None, typer.Option(help="Without a base: a stored band.", metavar="FILE")
+        Path | None, typer.Option(help="Compare with this stored band.", metavar="FILE")
     ] = None,
     write_band: Annotated[
-        Path | None, typer.Option(help="Measure and write a band.", metavar="FILE")
+        Path | None, typer.Option(help="Measure a band and write it.", metavar="FILE")
     ] = None,
     self_test: Annotated[
         int | None,
-        typer.Option(help="The gate's own rates, of N unchanged and N delayed runs.", min=1),
+        typer.Option(help="Test the gate: N rounds unchanged, N delayed.", metavar="N", min=1),
     ] = None,
     transport: Annotated[
         list[str] | None, typer.Option(help="Only this one; may be repeated.", metavar="NAME")
@@ -44,13 +44,13 @@ def gate(  # noqa: PLR0913  # one parameter an option
     backend_config_file: ConfigFileOption = None,
     backend_config_env: ConfigEnvOption = None,
     pairs: Annotated[int, typer.Option(help="Pairs of handshakes in a batch.", min=1)] = 60,
-    seconds: Annotated[float, typer.Option(help="Bound a transport.", min=1)] = 90.0,
-    seed: Annotated[int, typer.Option(help="Of the order and of the bootstrap.", min=0)] = 1,
+    seconds: Annotated[float, typer.Option(help="Time limit for one transport.", min=1)] = 90.0,
+    seed: Annotated[int, typer.Option(help="Seed of the order and the bootstrap.", min=0)] = 1,
     json: Annotated[
-        Path | None, typer.Option("--json", help="Write an object.", metavar="FILE")
+        Path | None, typer.Option("--json", help="Write the result as JSON.", metavar="FILE")
     ] = None,
     junit: Annotated[
-        Path | None, typer.Option(help="Write a JUnit report.", metavar="FILE")
+        Path | None, typer.Option(help="Write the result for JUnit.", metavar="FILE")
     ] = None,
 ) -> None:
     """Fail if a build of a plugin has become slower to its first answer.
@@ -61,10 +61,10 @@ def gate(  # noqa: PLR0913  # one parameter an option
         chosen = [o for o in (against, band, write_band, self_test) if o is not None]
         if len(chosen) != 1:
             raise UsageError("give one of --against, --band, --write-band and --self-test")
-        from transportlab.evidence.gate.run import Job
+        from transportlab.evidence.gate.run import Options
 
         config = configuration(backend_config, backend_config_file, backend_config_env)
-        job = Job(
+        options = Options(
             head=_file(plugin),
             base=_file(against) if against else None,
             transports=tuple(dict.fromkeys(transport or ())),
@@ -75,45 +75,48 @@ def gate(  # noqa: PLR0913  # one parameter an option
             seed=seed,
         )
         if self_test:
-            code = _self_test(job, self_test)
+            code = _self_test(options, self_test)
         elif write_band:
-            code = _write_band(job, write_band)
+            code = _write_band(options, write_band)
         else:
-            code = _judge(job, band, json, junit)
+            code = _judge(options, band, json, junit)
     raise typer.Exit(code)
 
 
 def _file(path: Path) -> str:
-    """Absolute, as a plugin is given by a path with a slash."""
+    """The absolute path: the host takes a word without a slash for a name."""
     if not path.is_file():
         raise UsageError(f"{path}: no such file")
     return str(path.absolute())
 
 
-def _judge(job: "Job", band: Path | None, json: Path | None, junit: Path | None) -> int:
-    from transportlab.evidence.gate import output
-    from transportlab.evidence.gate.decide import differences, load
+def _judge(options: "Options", band: Path | None, json: Path | None, junit: Path | None) -> int:
+    from transportlab.evidence.gate.band import differences, load
     from transportlab.evidence.gate.run import run
+    from transportlab.evidence.gate.verdict import as_json, as_junit, lines
 
     if band:
-        job = replace(job, band=load(band))
-        for difference in differences(job.band) if job.band else []:
+        stored = load(band)
+        options = replace(options, band=stored)
+        for difference in differences(stored):
             typer.echo(f"note: {difference}", err=True)
-    result = run(job)
-    typer.echo("\n".join(output.lines(result)))
+    result = run(options)
+    typer.echo("\n".join(lines(result)))
     if json:
-        json.write_bytes(output.as_json(result))
+        json.write_bytes(as_json(result))
     if junit:
-        junit.write_bytes(output.as_junit(result))
+        junit.write_bytes(as_junit(result))
     return result.exit_code
 
 
-def _write_band(job: "Job", path: Path) -> int:
-    """Write it only if every transport could be read: a band is what later runs are judged by."""
-    from transportlab.evidence.gate.decide import MIN_PAIRS, make, save
-    from transportlab.evidence.gate.run import EXIT_INCONCLUSIVE, readings
+def _write_band(options: "Options", path: Path) -> int:
+    """Write a band, but only if every transport could be read: later builds are judged by it."""
+    from transportlab.evidence.gate.band import make, save
+    from transportlab.evidence.gate.decide import MIN_PAIRS
+    from transportlab.evidence.gate.run import readings
+    from transportlab.evidence.gate.verdict import EXIT_INCONCLUSIVE
 
-    found = readings(job)
+    found = readings(options)
     for name, reading in found.items():
         typer.echo(
             f"{name}: {reading.ratio:.3f} bare spawns"
@@ -124,15 +127,16 @@ def _write_band(job: "Job", path: Path) -> int:
         typer.echo(f"error: {name}: {why}; at least {MIN_PAIRS} pairs on a quiet machine", err=True)
     if bad:
         return EXIT_INCONCLUSIVE
-    save(make(job.head, found), path)
+    save(make(options.head, found), path)
     return 0
 
 
-def _self_test(job: "Job", rounds: int) -> int:
-    from transportlab.evidence.gate.run import EXIT_REGRESSION, measurable
+def _self_test(options: "Options", rounds: int) -> int:
+    from transportlab.evidence.gate.run import measurable
     from transportlab.evidence.gate.selftest import self_test, shown
+    from transportlab.evidence.gate.verdict import EXIT_REGRESSION
 
-    names = tuple(measurable(job))
-    rates = self_test(replace(job, transports=names), rounds, typer.echo)
+    names = tuple(measurable(options))
+    rates = self_test(replace(options, transports=names), rounds, typer.echo)
     typer.echo("\n".join(shown(rates)))
     return 0 if rates.sound else EXIT_REGRESSION

@@ -1,7 +1,8 @@
-"""The clock of the gate: one handshake, one bare spawn, and batches of both in random order.
+"""The clocks of the gate: a handshake, a bare spawn, and batches of both in random order.
 
-A handshake is spawn to the answer of OpenSession, by the same host code that operators use. Its
-control is a bare spawn of the interpreter that the plugin's first line names, start to exit.
+A handshake lasts from the spawn to the answer of OpenSession, by the same host code that operators
+use. Its control is a bare spawn, from start to exit, of the interpreter that the plugin's first
+line names.
 """
 
 import contextlib
@@ -26,14 +27,14 @@ from transportlab.redact import Redactor
 from transportlab.registry import load_transport
 
 SPAWN_BOUND = 30.0
-"""Seconds after which a spawn that does not end is given up: a hang-guard, far above any spawn."""
+"""Seconds after which a process that does not end is given up. Any spawn takes far less."""
 
 Clock = Callable[[], float]
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A build of a plugin, how it is reached, and what its OpenSession is given."""
+    """A build of a plugin, its transport, and what its OpenSession is given."""
 
     plugin: str
     transport: str
@@ -41,7 +42,11 @@ class Target:
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def handshake(self) -> float:
-        """Seconds from the spawn to the answer of OpenSession. Raises PluginError, RpcError."""
+        """Seconds from the spawn to the answer of OpenSession.
+
+        A library has its cold start once in a process, so each of its handshakes is timed in a host
+        of its own. Raises PluginError and RpcError.
+        """
         if load_transport(self.transport).traits.endpoint is EndpointKind.LIBRARY:
             return self._in_fresh_host()
         begin = time.perf_counter()
@@ -52,8 +57,7 @@ class Target:
         return took
 
     def _in_fresh_host(self) -> float:
-        """A library is loaded once a process: its cold start is that of a host which loads it."""
-        # By a pipe: what is in arguments can be seen by everybody on the machine.
+        # Through a pipe, as everybody on the machine can see a process's arguments.
         line = json.dumps({"config": dict(self.config), "secrets": dict(self.secrets)}) + "\n"
         command = [sys.executable, "-m", "transportlab.evidence.gate.opener"]
         begin = time.perf_counter()
@@ -76,7 +80,7 @@ class Target:
 
 
 def interpreter(plugin: str) -> str:
-    """The Python that a plugin's first line names; this one's for a program without such a line."""
+    """The Python that a plugin's first line names; this process's own if it names none."""
     with Path(plugin).open("rb") as file:
         first = file.readline(4096)
     words = os.fsdecode(first[2:]).split() if first.startswith(b"#!") else []
@@ -100,10 +104,10 @@ def bare_spawn(python: str) -> float:
 
 
 def batch(clocks: Mapping[str, Clock], pairs: int, seconds: float, chance: random.Random) -> Batch:
-    """So many pairs, each in random order, or as many as begin before the seconds are over.
+    """That many pairs, each in random order, or as many as begin before the seconds are over.
 
-    clocks: "head", "control" and, unless the control is to be the reference, "base". The control
-    is run twice a pair; as reference it is the geometric mean of the two.
+    clocks: "head", "control" and perhaps "base". The control is run twice for each pair. Without a
+    base the geometric mean of the two is the head's reference.
     """
     end = time.monotonic() + seconds
     logs: list[float] = []

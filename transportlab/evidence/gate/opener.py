@@ -1,7 +1,10 @@
-"""A host that opens a library, says so with one byte, and ends: `opener PATH TRANSPORT`.
+"""A host that opens one library, writes one byte to stdout, and ends.
 
-The gate starts it to time what an operator waits for when a backend is loaded, not spawned. The
-configuration comes as one line of JSON on stdin: {"config": {...}, "secrets": {...}}.
+    python -m transportlab.evidence.gate.opener PATH TRANSPORT
+
+The gate starts it to time what an operator waits for when a backend is loaded and not spawned. It
+imports what such a host imports, and nothing of the gate. The configuration is a line of JSON on
+stdin: {"config": {...}, "secrets": {...}}.
 """
 
 import json
@@ -12,7 +15,7 @@ from transportlab.host import HostOptions, open_backend
 
 
 def main(arguments: list[str]) -> int:
-    """Exit status 1, and why on stderr, if the library cannot be opened."""
+    """The exit status: 1 if the library cannot be opened, with the reason on stderr."""
     plugin, transport = arguments
     options = HostOptions(**json.loads(sys.stdin.readline()))
     try:

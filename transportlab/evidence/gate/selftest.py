@@ -1,8 +1,7 @@
-"""The gate held to its own promise: unchanged builds must pass, a delay of 20 % must not.
+"""The gate's own test: an unchanged build must pass, one that is 20 % slower must not.
 
-The delayed head is a wrapper that sleeps a stated share of the measured handshake and then runs
-the plugin in its place; its base is the same wrapper without the sleep, so that the delay is the
-only difference.
+The slower head is a wrapper that sleeps for 20 % of the measured handshake and then runs the plugin
+in its place. Its base is the same wrapper without the sleep, so the delay is the only difference.
 """
 
 import shlex
@@ -14,41 +13,42 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
-from transportlab.evidence.gate.run import Job, Verdict, run
+from transportlab.evidence.gate.run import Options, run
+from transportlab.evidence.gate.verdict import Verdict
 
 SHARE = 0.20
 PROBES = 7
-"""Handshakes whose median says how long 20 % is."""
+"""How many handshakes are timed to find out how long 20 % is: their median counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """How often each verdict came, over all transports and rounds, for both kinds of head."""
+    """How often there was each verdict, over all transports and rounds, on both kinds of head."""
 
     unchanged: Counter[Verdict]
     delayed: Counter[Verdict]
 
     @property
     def sound(self) -> bool:
-        """No unchanged build was failed, no delayed one passed."""
+        """Whether no unchanged build failed and no delayed one passed."""
         failed = self.unchanged[Verdict.REGRESSION] + self.unchanged[Verdict.FAILED]
         return not failed and not self.delayed[Verdict.PASS]
 
 
-def self_test(job: Job, rounds: int, say: Callable[[str], None]) -> Rates:
-    """So many A/A rounds and so many with the delay, of a job with neither base nor band.
+def self_test(options: Options, rounds: int, say: Callable[[str], None]) -> Rates:
+    """Run the gate that many times on an unchanged build, and as often on a delayed one.
 
-    Every transport is a gate of its own here: Holm's correction would let one of them decide how
-    often another is confirmed.
+    options: with neither base nor band. say: gets a line for each round. Each transport is gated
+    alone: with Holm's correction one of them would decide how often another is confirmed.
     """
     rates = Rates(Counter(), Counter())
-    for transport in job.transports:
-        took = median(job.target(job.head, transport).handshake() for _ in range(PROBES))
-        with wrapped(job.head, 0.0) as base, wrapped(job.head, took * SHARE) as slow:
+    for transport in options.transports:
+        took = median(options.target(options.head, transport).handshake() for _ in range(PROBES))
+        with wrapped(options.head, 0.0) as base, wrapped(options.head, took * SHARE) as slow:
             for number in range(rounds):
-                one = replace(job, transports=(transport,), seed=job.seed + number)
+                one = replace(options, transports=(transport,), seed=options.seed + number)
                 for counter, kind, head, under in (
-                    (rates.unchanged, "unchanged", job.head, job.head),
+                    (rates.unchanged, "unchanged", options.head, options.head),
                     (rates.delayed, f"delayed by {took * SHARE * 1000:.0f} ms", slow, base),
                 ):
                     outcome = run(replace(one, head=head, base=under)).outcomes[0]
@@ -59,7 +59,7 @@ def self_test(job: Job, rounds: int, say: Callable[[str], None]) -> Rates:
 
 @contextmanager
 def wrapped(plugin: str, seconds: float) -> Iterator[str]:
-    """A program that sleeps and then becomes the plugin, for as long as the context is open."""
+    """A program that sleeps and then becomes the plugin. It is gone when the context ends."""
     with tempfile.TemporaryDirectory(prefix="tl-gate-") as folder:
         path = Path(folder, Path(plugin).name)
         path.write_text(f"#!/bin/sh\nsleep {seconds:.4f}\nexec {shlex.quote(plugin)}\n")
