@@ -73,7 +73,8 @@ class Environment:
     def plan(self, transport: str) -> list[str]:
         """The arguments of a plan over a transport, on a new crontab."""
         backend = ["--backend", "crontab", "--backend-config", f"path={self.cwd / 'crontab'}"]
-        return ["plan", "--manifest", "one-job.json", *backend, "--transport", transport]
+        options = ["--transport", transport, "--handshake-timeout", "60"]
+        return ["plan", "--manifest", "one-job.json", *backend, *options]
 
 
 Install = Callable[[str, Path], Environment]
@@ -223,7 +224,7 @@ def test_the_committed_run_reproduces_itself(full: Environment) -> None:
 def test_gate(full: Environment) -> None:
     plugin = full.program("cronix-backend-echo")
     builds = ["--plugin", plugin, "--against", plugin]
-    bounds = ["--transport", "grpc", "--pairs", "2", "--seconds", "2"]
+    bounds = ["--transport", "grpc", "--pairs", "2"]
     done = full.run("transportlab", "gate", *builds, *bounds, status=3)
     assert done.stdout.startswith("grpc  INCONCLUSIVE")
 
