@@ -206,7 +206,7 @@ def test_evidence_report_and_reproduce(full: Environment) -> None:
     assert said == "evidence: own.json\n"
     assert full.lab("report", "own.json", "--out", ".") == "report: REPORT.md\n"
     report = (full.cwd / "REPORT.md").read_text()
-    assert "commit unknown" in report
+    assert ", commit unknown; profile smoke," in report
     assert "C-RATE-JSONRPC" in report
     rows = full.run("transportlab", "reproduce", "own.json").stdout.splitlines()
     assert rows[0].split()[:1] == ["CLAIM"]
