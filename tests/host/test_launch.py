@@ -14,7 +14,6 @@ from transportlab.channel import EndpointKind
 from transportlab.context import Context
 from transportlab.errors import LabError, PluginError, RpcError, UsageError
 from transportlab.host import HostOptions, LogRecord, open_backend
-from transportlab.host.spawn import plugin_environment
 from transportlab.registry import load_transport, transport_names
 
 KINDS = {name: load_transport(name).traits.endpoint for name in transport_names()}
@@ -84,17 +83,6 @@ def test_a_plugin_gets_an_allow_listed_environment_a_group_and_three_pipes(
     assert told["arguments"] == []
     assert told["leads"] is True
     assert told["files"] == ["0", "1", "2", "3"]  # the last is the listing's own
-
-
-def test_only_what_is_allowed_of_the_environment_reaches_a_plugin() -> None:
-    host = {
-        "PATH": "/bin",
-        "LC_ALL": "C",
-        "SECRET": "x",
-        "MINE": "1",
-        "CRONIX_PLUGIN_ENV": "MINE, ",
-    }
-    assert plugin_environment(host) == {"PATH": "/bin", "LC_ALL": "C", "MINE": "1"}
 
 
 def test_a_long_tmpdir_does_not_make_the_socket_path_too_long(

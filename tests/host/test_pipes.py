@@ -1,13 +1,16 @@
-"""What a plugin writes: a second handshake line is found, and of a log the last lines are kept."""
+"""The threads beside a plugin: what they read of its pipes, and how they notice its end."""
 
 import os
+import subprocess
 import threading
+import time
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transportlab.host.pipes import STDERR_LINES, Drain, Tail
+from transportlab.host.pipes import STDERR_LINES, Drain, Tail, Watch
 
+HANG_GUARD = 30.0
 MARK = b"CRONIX-PLUGIN-V"
 PIECES = st.lists(
     st.sampled_from([b"\n", b"x", MARK, b"CRONIX", b"-PLUGIN-V1 stdio", b" ", b"\r\n"])
@@ -62,3 +65,28 @@ def test_a_pipe_that_is_closed_while_it_is_read_ends_and_reads_nobody_elses() ->
             thread.join()
         os.close(writer)
     assert failures == []
+
+
+def test_a_watch_that_is_stopped_tells_nothing() -> None:
+    told: list[str] = []
+    with subprocess.Popen(["sleep", "60"]) as child:
+        pidfd = os.pidfd_open(child.pid)
+        watch = Watch(pidfd, lambda: told.append("ended"), lambda: told.append("lost"), 0.0)
+        assert watch.stop()
+        assert watch.stop()
+        child.kill()
+    os.close(pidfd)
+    assert told == []
+
+
+def test_a_watch_tells_the_end_and_then_that_nobody_came() -> None:
+    told: list[str] = []
+    with subprocess.Popen(["true"]) as child:
+        pidfd = os.pidfd_open(child.pid)
+        watch = Watch(pidfd, lambda: told.append("ended"), lambda: told.append("lost"), 0.01)
+        end = time.monotonic() + HANG_GUARD
+        while len(told) < 2 and time.monotonic() < end:
+            time.sleep(0.005)
+        assert watch.stop()
+    os.close(pidfd)
+    assert told == ["ended", "lost"]

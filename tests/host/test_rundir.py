@@ -1,6 +1,7 @@
 """Private directories: those of hosts that died go, those of hosts that live stay."""
 
 import errno
+import fcntl
 import os
 import resource
 import signal
@@ -17,9 +18,15 @@ import pytest
 
 from transportlab.channel import EndpointKind, SocketEndpoint
 from transportlab.errors import PluginError
-from transportlab.host import launch, open_backend, rundir
+from transportlab.host import open_backend
 from transportlab.host.launch import MAX_SOCKET_PATH
-from transportlab.host.rundir import PREFIX, make_rundir, remove_abandoned, temporary_directory
+from transportlab.host.rundir import (
+    MAX_SWEPT,
+    PREFIX,
+    make_rundir,
+    remove_abandoned,
+    temporary_directory,
+)
 from transportlab.registry import transport_names
 
 SOCKET = transport_names(EndpointKind.SOCKET)[0]
@@ -85,17 +92,15 @@ def test_the_next_start_of_a_plugin_tidies_up() -> None:
             assert not left.exists()
 
 
-def test_the_place_for_short_paths_is_tidied_up_as_well(
-    place: str, monkeypatch: pytest.MonkeyPatch
+def test_the_directory_for_short_paths_is_tidied_up_as_well(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    left = Path(place, f"{PREFIX}abcdefgh")
-    left.mkdir(mode=0o700)
+    left = Path(tempfile.mkdtemp(prefix=PREFIX, dir="/tmp"))
     with tempfile.TemporaryDirectory(prefix="x" * MAX_SOCKET_PATH) as long:
         monkeypatch.setattr(tempfile, "tempdir", long)
-        monkeypatch.setattr(launch, "SHORT_DIRECTORY", place)
         with open_backend("echo", SOCKET) as session:
             assert isinstance(session.endpoint, SocketEndpoint)
-            assert Path(session.endpoint.path).parents[1] == Path(place)
+            assert Path(session.endpoint.path).parents[1] == Path("/tmp")
             assert not left.exists()
 
 
@@ -118,11 +123,10 @@ def test_nothing_else_is_touched(place: str) -> None:
     assert set(Path(place).iterdir()) == set(kept.values())
 
 
-def test_of_a_full_place_a_part_is_looked_at(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for number in range(5):
-        Path(place, f"{PREFIX}{number:08}").mkdir(mode=0o700)
-    monkeypatch.setattr(rundir, "MAX_SWEPT", 3)
-    assert [remove_abandoned(place) for _ in range(3)] == [3, 2, 0]
+def test_of_a_directory_with_many_entries_a_part_is_looked_at(place: str) -> None:
+    for number in range(MAX_SWEPT + 2):
+        os.mkdir(f"{place}/{PREFIX}{number:08}", mode=0o700)
+    assert [remove_abandoned(place) for _ in range(3)] == [MAX_SWEPT, 2, 0]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="not run: only root can make another user's files")
@@ -147,10 +151,10 @@ def test_a_place_that_is_gone_or_full_is_one_clear_error(place: str) -> None:
 def test_a_directory_that_is_always_taken_away_is_an_error_in_the_end(
     place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def taken(folder: str) -> None:
-        os.rmdir(folder)
+    def held(_descriptor: int, _how: int) -> None:
+        raise BlockingIOError  # as another host's lock
 
-    monkeypatch.setattr("transportlab.host.rundir._hold", taken)
+    monkeypatch.setattr(fcntl, "flock", held)
     with ExitStack() as undo, pytest.raises(PluginError, match="other hosts took 100 of them"):
         make_rundir(undo, "x", place)
 
@@ -161,7 +165,7 @@ def test_a_file_system_without_locks_is_used_and_never_tidied(
     def refuse(descriptor: int, how: int) -> None:
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
-    monkeypatch.setattr("transportlab.host.rundir.fcntl.flock", refuse)
+    monkeypatch.setattr(fcntl, "flock", refuse)
     with ExitStack() as undo:
         folder = make_rundir(undo, "x", place)
         assert remove_abandoned(place) == 0

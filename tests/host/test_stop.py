@@ -1,9 +1,7 @@
 """The end of a plugin: by itself, by its host, and without one."""
 
 import contextlib
-import errno
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -11,7 +9,6 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,9 +17,6 @@ from transportlab.channel import EndpointKind
 from transportlab.context import Context
 from transportlab.errors import LabError, PluginError, RpcError
 from transportlab.host import HostOptions, HostSession, open_backend
-from transportlab.host.pipes import Watch
-from transportlab.host.process import PluginProcess
-from transportlab.host.spawn import spawn
 from transportlab.registry import transport_names
 
 HANG_GUARD = 30.0
@@ -67,7 +61,7 @@ def heir(tmp_path: Path) -> str:
 
 
 def opened(backend: str, transport: str) -> HostSession:
-    options = HostOptions(config={"faults": "requests"}, close=0.2, stop=2.0)
+    options = HostOptions(config={"faults": "requests"}, close=0.2, stop=HANG_GUARD)
     return open_backend(backend, transport, options)
 
 
@@ -126,7 +120,8 @@ from transportlab.host import HostOptions, open_backend
 def tell(record):
     if record.message.isdigit():
         print(record.message, flush=True)
-session = open_backend({heir!r}, {PROCESS[-1]!r}, HostOptions(on_log=tell))
+options = HostOptions(on_log=tell, handshake={HANG_GUARD}, open={HANG_GUARD})
+session = open_backend({heir!r}, {PROCESS[-1]!r}, options)
 print(session.process.pid, flush=True)
 session.backend.read(model.ReadRequest("stay"), Context())
 time.sleep(600)
@@ -139,101 +134,6 @@ time.sleep(600)
     assert gone(child)
 
 
-def test_a_watch_that_is_stopped_tells_nothing() -> None:
-    told: list[str] = []
-    with subprocess.Popen(["sleep", "60"]) as child:
-        pidfd = os.pidfd_open(child.pid)
-        watch = Watch(pidfd, lambda: told.append("ended"), lambda: told.append("lost"), 0.0)
-        assert watch.stop()
-        assert watch.stop()
-        child.kill()
-    os.close(pidfd)
-    assert told == []
-
-
-def test_a_watch_tells_the_end_and_then_that_nobody_came() -> None:
-    told: list[str] = []
-    with subprocess.Popen(["true"]) as child:
-        pidfd = os.pidfd_open(child.pid)
-        watch = Watch(pidfd, lambda: told.append("ended"), lambda: told.append("lost"), 0.01)
-        end = time.monotonic() + HANG_GUARD
-        while len(told) < 2 and time.monotonic() < end:
-            time.sleep(0.005)
-        assert watch.stop()
-    os.close(pidfd)
-    assert told == ["ended", "lost"]
-
-
-@pytest.mark.parametrize("what", ["pidfd_open", "pipe", "eventfd"])
-def test_a_host_without_descriptors_to_spare_leaves_no_plugin_running(
-    what: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    def refused(*_: object) -> None:
-        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
-
-    program = tmp_path / "program"
-    program.write_text("#!/bin/sh\nexec sleep 60\n")
-    program.chmod(0o755)
-    there = set(os.listdir("/proc/self/fd"))
-
-    def started(*arguments: Any) -> Any:
-        child = spawn(*arguments)
-        monkeypatch.setattr(os, what, refused)
-        return child
-
-    monkeypatch.setattr("transportlab.host.process.spawn", started)
-    with pytest.raises(PluginError, match=r"E-START.*no room for it: Too many open files"):
-        PluginProcess("crowded", [str(program)], os.environ)
-    monkeypatch.undo()
-    assert set(os.listdir("/proc/self/fd")) <= there
-
-
-@pytest.mark.parametrize("spare", [0, 1, 2])
-def test_a_host_without_threads_to_spare_leaves_no_plugin_running(
-    spare: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    program = tmp_path / "program"
-    program.write_text("#!/bin/sh\nexec sleep 60\n")
-    program.chmod(0o755)
-    there = set(os.listdir("/proc/self/fd"))
-    started: list[threading.Thread] = []
-    start = threading.Thread.start
-
-    def counted(thread: threading.Thread) -> None:
-        if len(started) == spare:
-            raise RuntimeError("can't start new thread")
-        started.append(thread)
-        start(thread)
-
-    monkeypatch.setattr(threading.Thread, "start", counted)
-
-    def begin() -> None:
-        process = PluginProcess("crowded", [str(program)], os.environ)
-        try:
-            process.drain_stdout()
-        finally:
-            process.stop(0.4)
-
-    with pytest.raises(PluginError, match=r"E-START.*no room for it: can't start new thread") as no:
-        begin()
-    assert "-v" in no.value.action  # a limit of memory leaves no room for a thread's stack
-    assert not any(thread.is_alive() for thread in started)
-    assert set(os.listdir("/proc/self/fd")) <= there
-
-
-def test_a_limit_of_descriptors_is_not_taken_for_a_bad_program() -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with open("/dev/null", "rb") as last:
-        try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (last.fileno() + 1, hard))
-            with pytest.raises(PluginError, match=r"E-START.*Too many open files") as caught:
-                PluginProcess("crowded", ["/bin/true"], os.environ)
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    assert "ulimit -n" in caught.value.action
-    assert "diagnose" not in caught.value.action
-
-
 @pytest.mark.parametrize("transport", PROCESS)
 def test_whoever_closes_a_session_finds_its_plugin_stopped(transport: str) -> None:
     def close(session: HostSession) -> str:
@@ -241,7 +141,8 @@ def test_whoever_closes_a_session_finds_its_plugin_stopped(transport: str) -> No
         assert session.process is not None
         return session.process.exit
 
-    with open_backend("echo", transport) as session, ThreadPoolExecutor(4) as pool:
+    options = HostOptions(stop=HANG_GUARD)
+    with open_backend("echo", transport, options) as session, ThreadPoolExecutor(4) as pool:
         assert list(pool.map(close, [session] * 4)) == ["exit status 0"] * 4
 
 
@@ -256,12 +157,12 @@ def test_of_a_session_whose_listener_is_busy_nothing_is_left_once_it_returns(
     opened, closed, told = (threading.Event() for _ in range(3))
 
     def listen(_line: object) -> None:
-        if opened.wait(10) and not told.is_set():
+        if opened.wait(HANG_GUARD) and not told.is_set():
             told.set()
             if how == "closes the session":
                 session.close()
             else:
-                closed.wait(10)
+                closed.wait(HANG_GUARD)
 
     with open_backend("echo", transport):  # what the first one brings for good
         pass
@@ -269,11 +170,11 @@ def test_of_a_session_whose_listener_is_busy_nothing_is_left_once_it_returns(
     session = open_backend("echo", transport, HostOptions(on_log=listen))
     opened.set()
     with contextlib.suppress(LabError):
-        session.backend.read(model.ReadRequest("app"), Context(timeout=10))
-    assert told.wait(10)
+        session.backend.read(model.ReadRequest("app"), Context(timeout=HANG_GUARD))
+    assert told.wait(HANG_GUARD)
     session.close()
     closed.set()
-    end = time.monotonic() + 10
+    end = time.monotonic() + HANG_GUARD
     while descriptors() > before or threading.active_count() > threads:
         assert time.monotonic() < end
         time.sleep(0.01)
@@ -281,12 +182,13 @@ def test_of_a_session_whose_listener_is_busy_nothing_is_left_once_it_returns(
 
 @pytest.mark.parametrize("transport", PROCESS)
 def test_a_process_that_a_host_forks_off_does_not_stop_its_parents_plugin(transport: str) -> None:
+    bounds = f"handshake={HANG_GUARD}, open={HANG_GUARD}, stop={HANG_GUARD}"
     code = f"""
 import os, sys
 from transportlab import model
 from transportlab.context import Context
-from transportlab.host import open_backend
-with open_backend("echo", {transport!r}) as session:
+from transportlab.host import HostOptions, open_backend
+with open_backend("echo", {transport!r}, HostOptions({bounds})) as session:
     child = os.fork()
     if child == 0:
         sys.exit(3)

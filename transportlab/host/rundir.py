@@ -27,7 +27,7 @@ TRIES = 100
 """How often other hosts may take a new directory away before it is locked."""
 
 MAX_SWEPT = 4096
-"""How many entries of the parent directory remove_abandoned() looks at. This bounds its time."""
+"""How many entries of a directory remove_abandoned() looks at. This bounds its time."""
 
 _NAME = re.compile(re.escape(PREFIX) + r"[a-z0-9_]{8}\Z")
 """The names that mkdtemp makes."""
@@ -108,11 +108,14 @@ def _open(path: str) -> int:
     return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
 
 
-def remove_abandoned(parent: str) -> int:
-    """Remove this user's directories in `parent` whose host is gone. Returns how many."""
+def remove_abandoned(parent: str, entries: int = MAX_SWEPT) -> int:
+    """Remove this user's directories in `parent` whose host is gone. Returns how many.
+
+    entries: how many entries of `parent` to look at.
+    """
     removed = 0
-    with contextlib.suppress(OSError), os.scandir(parent) as entries:
-        for entry in islice(entries, MAX_SWEPT):
+    with contextlib.suppress(OSError), os.scandir(parent) as found:
+        for entry in islice(found, entries):
             if _NAME.match(entry.name):
                 removed += _remove_abandoned(entry.path)
     return removed

@@ -12,7 +12,6 @@ import pytest
 
 from transportlab.channel import EndpointKind
 from transportlab.host import HostOptions
-from transportlab.host.discovery import directories
 from transportlab.host.inspection.elf import parse_file
 from transportlab.host.inspection.libraries import find_libraries
 from transportlab.host.inspection.list import ABSENT, ListedPlugin, Listing, find_plugins
@@ -34,11 +33,11 @@ def here(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the lab's own plugins, whose start takes a while."""
-    monkeypatch.setattr(
-        "transportlab.host.inspection.list.directories", lambda env: directories(env)[:2]
-    )
+def alone(here: Path) -> None:
+    """Hide the lab's own plugins, whose start takes a while, by files that cannot be started."""
+    (hiding := here / ".cronix" / "plugins").mkdir(parents=True)
+    for own in SCRIPTS.glob("cronix-backend-*"):
+        (hiding / own.name).touch(mode=0)
 
 
 def put(folder: Path, name: str, text: str = "#!/bin/sh\n", mode: int = 0o755) -> Path:
@@ -262,9 +261,8 @@ def test_what_the_host_would_not_run_is_not_started(here: Path) -> None:
     put(here, "wrong", text)
     put(here, "unnamed", text)
     put(here, "open", text, 0o777)
-    (later := here / ".cronix" / "plugins").mkdir(parents=True)
     put(here, "echo")
-    put(later, "echo", text)
+    put(here / ".cronix" / "plugins", "echo", text)
     found = rows(here, start=True, pins={"wrong": PluginPin(("0" * 64,))})
     assert found["wrong"].code == "E-PIN-MISMATCH"
     assert found["unnamed"].code == "E-NOT-PINNED"

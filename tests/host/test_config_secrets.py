@@ -21,7 +21,6 @@ from transportlab import model
 from transportlab.context import Context
 from transportlab.errors import Code, LabError, PluginError, RpcError, UsageError
 from transportlab.host import HostOptions, HostSession, LogRecord, open_backend
-from transportlab.host.spawn import plugin_environment
 from transportlab.registry import load_transport, transport_names
 
 SECRET = 'Vt9"Kq/7\\wZ é-2f81c0de'
@@ -267,18 +266,6 @@ class Restarted(session):
         os._exit(3)
 sdk.ProcessLife.ready, sdk.PluginSession = remember, Restarted
 """
-
-
-def test_a_variable_that_holds_a_secret_is_not_inherited() -> None:
-    host = {
-        "CRONIX_PLUGIN_ENV": "TOKEN,URL,MINE",
-        "TOKEN": "s3cr3t",
-        "URL": "http://u:s3cr3t@h",
-        "MINE": "x",
-        "HOME": "/home/s3cr3t",
-        "LC_ALL": "s3cr3t",
-    }
-    assert plugin_environment(host, ["s3cr3t", ""]) == {"HOME": "/home/s3cr3t", "MINE": "x"}
 
 
 def test_a_secret_that_cannot_be_hidden_opens_no_session() -> None:
