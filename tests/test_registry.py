@@ -1,6 +1,10 @@
 """What the registry says of a transport that cannot be used here."""
 
+import json
+import os
 import re
+import subprocess
+import sys
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from transportlab.channel import EndpointKind
+from transportlab.codecs import REQUIRES
 from transportlab.errors import PluginError, UsageError
 from transportlab.host import open_backend
 from transportlab.registry import load_transport, not_built, not_installed, transport_names
@@ -28,6 +33,10 @@ def test_the_extra_of_a_transport_has_its_name(name: str) -> None:
     extras = PYPROJECT["project"]["optional-dependencies"]
     assert (name in extras) is bool(load_transport(name).traits.requires)
     assert name not in extras or name in re.split(r"[\[\],]", extras["all"][0])
+
+
+def test_the_extra_of_a_codec_has_its_name() -> None:
+    assert set(REQUIRES) <= set(PYPROJECT["project"]["optional-dependencies"])
 
 
 @pytest.mark.parametrize("name", PROCESS)
@@ -67,3 +76,80 @@ def test_a_library_of_our_own_that_is_not_built_is_told_with_the_command_that_bu
 
 def test_a_transport_without_libraries_needs_no_building() -> None:
     assert {not_built(load_transport(name)) for name in PROCESS} == {""}
+
+
+WITHOUT_GOOGLE = """
+import sys
+
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "google":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Blocker())
+sys.modules.pop("google", None)
+"""
+"""A sitecustomize by which this interpreter and its plugins have no parent package of protobuf."""
+
+ASK = """
+import json, shutil
+from typer.testing import CliRunner
+from transportlab.cli import app
+from transportlab.evidence.run.plan import transport_arms
+
+def run(*words):
+    return CliRunner().invoke(app, words).output
+
+arms, missing = transport_arms()
+table = json.loads(run("transports", "--json"))["transports"]
+plugin = shutil.which("cronix-backend-echo")
+print(json.dumps({
+    "table": {row["name"]: row["missing"] for row in table},
+    "arms": [arm.id for arm in arms],
+    "missing": dict(missing),
+    "conformance": run("conformance", "--vector", "read-empty"),
+    "gate": run("gate", "--plugin", plugin, "--against", plugin, "--transport", "grpc"),
+    "diagnose": run("plugins", "diagnose", plugin, "--transport", "grpc"),
+    "list": json.loads(run("plugins", "list", "--start", "--json")),
+}))
+"""
+
+
+def test_all_places_agree_on_what_cannot_run_where_a_parent_package_is_missing(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(WITHOUT_GOOGLE)
+    scripts = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    env = {**os.environ, "PYTHONPATH": str(tmp_path), "PATH": scripts}
+    done = subprocess.run(
+        [sys.executable, "-c", ASK], env=env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    needs = {name: load_transport(name).traits for name in transport_names()}
+    whole = {name for name in needs if "google.protobuf" in needs[name].requires}
+    carry = {name for name in needs if "protobuf" in needs[name].codecs} - whole
+    usable = [
+        f"{name}-{codec}"
+        for name in sorted(needs.keys() - whole)
+        for codec in needs[name].codecs
+        if codec != "protobuf"
+    ]
+
+    assert {
+        name for name, missing in said["table"].items() if missing == ["google.protobuf"]
+    } == whole
+    assert {
+        name for name, missing in said["table"].items() if "for protobuf" in str(missing)
+    } == carry
+    assert said["arms"] == usable
+    assert said["missing"].keys() == whole | {f"{name}-protobuf" for name in carry}
+    for line in said["conformance"].splitlines()[:-1]:
+        assert (line.split()[0] in usable) is ("not installed: google.protobuf" not in line), line
+    assert "0 fail" in said["conformance"]
+    for name in ("gate", "diagnose"):
+        assert "not installed: google.protobuf; pip install 'transportlab[grpc]'" in said[name]
+    programs = [row for row in said["list"]["plugins"] if not row["library"]]
+    assert programs
+    for row in programs:
+        assert not whole & set(row["transports"]), row

@@ -12,6 +12,7 @@ from types import ModuleType
 
 from transportlab.backend import Plugin
 from transportlab.channel import EndpointKind, Transport
+from transportlab.codecs import REQUIRES
 from transportlab.errors import UsageError
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
@@ -45,20 +46,24 @@ def transport_module(transport: str, name: str) -> ModuleType | None:
     return _load(f"transports.{transport}", name)
 
 
-def missing_libraries(transport: Transport) -> list[str]:
-    """The libraries that a transport needs and that are not installed here."""
-    return [name for name in transport.traits.requires if not _installed(name)]
+def missing_libraries(transport: Transport, codec: str | None = None) -> list[str]:
+    """The libraries that a transport needs, with that codec, and that are not installed here."""
+    needed = dict.fromkeys((*transport.traits.requires, *REQUIRES.get(codec or "", ())))
+    return [name for name in needed if not _installed(name)]
 
 
-def not_installed(transport: Transport) -> str:
+def not_installed(transport: Transport, codec: str | None = None) -> str:
     """Which libraries a transport lacks here, and the command that installs them; empty if none.
 
-    A transport's extra in pyproject.toml has the transport's name.
+    With a codec also those that this codec lacks. The extra in pyproject.toml has the transport's
+    name, or the codec's.
     """
-    missing = missing_libraries(transport)
+    missing = missing_libraries(transport, codec)
     if not missing:
         return ""
-    return f"not installed: {', '.join(missing)}; pip install 'transportlab[{transport.name}]'"
+    own = set(missing) <= set(transport.traits.requires)
+    extras = transport.name if own else f"{transport.name},{codec}"
+    return f"not installed: {', '.join(missing)}; pip install 'transportlab[{extras}]'"
 
 
 def not_built(transport: Transport) -> str:
@@ -83,7 +88,7 @@ def load_backend(name: str) -> Plugin | None:
 def _installed(library: str) -> bool:
     try:
         return find_spec(library) is not None
-    except ModuleNotFoundError:  # the package that it is part of is not there
+    except ModuleNotFoundError:  # the package that it is part of is missing
         return False
 
 

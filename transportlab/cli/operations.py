@@ -176,6 +176,9 @@ def transports(
     for name in transport_names():
         transport = load_transport(name)
         missing = missing_libraries(transport)
+        for codec in transport.traits.codecs:
+            others = set(missing_libraries(transport, codec)) - set(missing)
+            missing += [f"{library} (for {codec})" for library in sorted(others)]
         rows.append({"name": name, **asdict(transport.traits), "missing": missing})
     if as_json:
         typer.echo(load_codec("json").encode({"transports": rows}).decode())

@@ -22,6 +22,9 @@ from transportlab.errors import (
 
 M = TypeVar("M")
 
+REQUIRES = {"protobuf": ("google.protobuf",)}
+"""Import names of the libraries that a codec needs and that the project does not always bring."""
+
 Pair = tuple[Callable[[], bytes], Callable[[bytes], object]]
 """Encodes one request; decodes one reply."""
 

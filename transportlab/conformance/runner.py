@@ -122,7 +122,7 @@ class Arm:
 
     def _absent(self) -> str:
         """Why nothing can run on this arm; empty if something can."""
-        if lacking := not_installed(self._transport):
+        if lacking := not_installed(self._transport, self._codec):
             return lacking
         library = self._transport.traits.endpoint is EndpointKind.LIBRARY
         if library and self._subject.reference:

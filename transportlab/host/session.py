@@ -239,11 +239,12 @@ def open_backend(backend: str, transport: str, options: HostOptions | None = Non
     installed, PluginError for the way to the plugin, RpcError for what OpenSession answers.
     """
     wanted = load_transport(transport)
+    options = options or HostOptions()
     try:
-        return HostSession(backend, wanted, options or HostOptions())
+        return HostSession(backend, wanted, options)
     except (ModuleNotFoundError, PluginError) as error:
         # Only now: to look for libraries takes time, which each start would have to pay.
-        if lacking := not_installed(wanted):
+        if lacking := not_installed(wanted, options.codec):
             raise UsageError(f'transport "{transport}": {lacking}') from error
         if isinstance(error, PluginError) and backend in backend_names():
             _tell_how_to_build(error, wanted)

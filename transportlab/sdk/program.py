@@ -143,7 +143,7 @@ def _explain(name: str, transport: str, error: Exception) -> None:
     """Write to stderr why the plugin ends: the libraries that it lacks, or the traceback."""
     lacking = ""
     if isinstance(error, ModuleNotFoundError):
-        lacking = not_installed(load_transport(transport))
+        lacking = not_installed(load_transport(transport), os.environ.get(ENV_CODEC))
     if lacking:
         print(f'cronix-backend-{name}: transport "{transport}": {lacking}', file=sys.stderr)
     else:

@@ -80,7 +80,7 @@ BACKENDS = ("echo", "crontab")
 
 
 def transport_arms() -> tuple[list[Arm], list[tuple[str, str]]]:
-    """The arms that can be measured here; and the transports that cannot, each with the reason."""
+    """The arms that can be measured here; and the transports and arms that cannot, with why."""
     arms: list[Arm] = []
     missing = []
     for name in transport_names():
@@ -89,7 +89,12 @@ def transport_arms() -> tuple[list[Arm], list[tuple[str, str]]]:
         if reason:
             missing.append((name, reason))
             continue
-        arms += [Arm(f"{name}-{codec}", name, codec, "arm") for codec in transport.traits.codecs]
+        for codec in transport.traits.codecs:
+            arm = Arm(f"{name}-{codec}", name, codec, "arm")
+            if lacking := not_installed(transport, codec):
+                missing.append((arm.id, lacking))
+            else:
+                arms.append(arm)
     return arms, missing
 
 

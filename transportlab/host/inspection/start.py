@@ -42,8 +42,13 @@ class Way:
 
 
 def ways(transports: Iterable[Transport]) -> list[Way]:
-    """Return each transport with each of its codecs, the usual codecs first."""
-    found = [Way(transport, codec) for transport in transports for codec in transport.traits.codecs]
+    """Return each transport with each codec that can be used here, the usual codecs first."""
+    found = [
+        Way(transport, codec)
+        for transport in transports
+        for codec in transport.traits.codecs
+        if not missing_libraries(transport, codec)
+    ]
     return sorted(found, key=lambda way: way.transport.traits.codecs.index(way.codec))
 
 
