@@ -242,7 +242,8 @@ def test_a_plugin_that_tells_the_secret_of_its_launch_is_not_repeated(
     here: Path, tmp_path: Path
 ) -> None:
     told = tmp_path / "told"
-    put(here, "tells", f"#!/bin/sh\nread s && echo $s >> {told}\necho no $s >&2\nexit 3\n")
+    tells = f"read s; echo $s >> {told}; echo no $s >&2"
+    put(here, "tells", f'#!/bin/sh\n[ "$CRONIX_PLUGIN_SOCKET" ] && {{ {tells}; }}\nexit 3\n')
     shown, secrets = repr(rows(here, start=True)), told.read_text().split()
     assert "no [launch secret]" in shown
     assert secrets
