@@ -9,9 +9,14 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import msgspec
 import pytest
 
-from transportlab.evidence.report.document import write
+from transportlab.evidence.analysis.claims import judge, load_claims
+from transportlab.evidence.analysis.compare import Measured
+from transportlab.evidence.record import Evidence
+from transportlab.evidence.report.config import View, load_settings
+from transportlab.evidence.report.document import text
 from transportlab.evidence.run.placement import UNPINNED, Placement
 from transportlab.evidence.run.plan import transport_arms
 from transportlab.evidence.run.task import Task
@@ -175,17 +180,26 @@ def synthesize(
     }  # fmt: skip
 
 
-@pytest.fixture(name="synthesize")
+@pytest.fixture(name="synthesize", scope="session")
 def _synthesize() -> Callable[..., dict[str, Any]]:
     return synthesize
 
 
 @pytest.fixture(scope="session")
-def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the report of synthetic evidence: REPORT.md and its figures."""
-    folder = tmp_path_factory.mktemp("written")
-    (folder / "evidence.json").write_text(json.dumps(synthesize()))
-    return write([folder / "evidence.json"], folder / "out").parent
+def report_of() -> Callable[[dict[str, Any]], str]:
+    """Makes the text of the report on a file, without its figures."""
+
+    def report_of(found: dict[str, Any]) -> str:
+        measured = Measured(msgspec.convert(found, Evidence))
+        return text(View(measured, load_settings()), judge(load_claims(), measured))
+
+    return report_of
+
+
+@pytest.fixture(scope="session")
+def report(report_of: Callable[[dict[str, Any]], str]) -> str:
+    """The text of the report on synthetic evidence."""
+    return report_of(synthesize())
 
 
 @pytest.fixture

@@ -85,6 +85,25 @@ def test_what_is_written_is_what_the_schema_says_and_is_read_back(
     assert load(path) == interrupted
 
 
+@pytest.mark.parametrize(
+    ("way", "value"),
+    [
+        ("blocks/0/samples/0/values", [1.0, 2.0]),
+        ("blocks/0/suite", "other"),
+        ("complete", "yes"),
+        ("facts/source_sha256", "none"),
+    ],
+)
+def test_the_schema_refuses_what_is_no_evidence(
+    synthesize: Synthesize, way: str, value: Any
+) -> None:
+    made = synthesize(blocks=1)
+    jsonschema.validate(made, SCHEMA)
+    _set(made, way, value)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(made, SCHEMA)
+
+
 def test_each_member_and_each_block_has_a_line_of_its_own(
     path: Path, interrupted: Evidence
 ) -> None:

@@ -4,9 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from transportlab.cli import app
 from transportlab.evidence.analysis.claims import (
     Claim,
     Judged,
@@ -19,7 +17,7 @@ from transportlab.evidence.analysis.claims import (
 )
 from transportlab.evidence.analysis.compare import Comparison, Measured, Side
 from transportlab.evidence.analysis.stats import Interval
-from transportlab.evidence.record import Evidence, EvidenceError, load
+from transportlab.evidence.record import EvidenceError, load
 
 CLAIM = Claim(
     "C-X", "A sentence.", "unary", "split", "Read/10", "latency", "jsonrpc-json", "grpc-protobuf",
@@ -138,66 +136,3 @@ def test_a_reproduction_compares_ratios_with_the_claims_tolerance(
     own: Comparison | None, committed: Comparison | None, expected: Outcome
 ) -> None:
     assert outcome(judged(own), judged(committed)) is expected
-
-
-def reproduce(*paths: Path) -> Any:
-    own, *others = map(str, paths)
-    words = [word for other in others for word in ("--against", other)]
-    return CliRunner().invoke(app, ["reproduce", own, *words])
-
-
-def test_reproduce_shows_both_verdicts_and_fails_on_an_opposite(
-    write_evidence: Callable[..., Path], synthesize: Callable[..., dict[str, Any]]
-) -> None:
-    own, again = write_evidence(synthesize(1), "a.json"), write_evidence(synthesize(2), "b.json")
-    result = reproduce(own, again)
-    assert result.exit_code == 0, result.output
-    line = next(line for line in result.output.splitlines() if line.startswith("C-READ-JSONRPC "))
-    assert line.count("holds") == 2
-    assert "reproduced" in line
-    true = {"grpc-protobuf": 1.0, "jsonrpc-json": 3.0}
-    other = write_evidence(synthesize(3, true=true), "c.json")
-    result = reproduce(other, own)
-    assert result.exit_code == 1
-    line = next(line for line in result.output.splitlines() if line.startswith("C-READ-JSONRPC "))
-    assert "contradicted" in line
-    assert "opposite" in line
-
-
-def test_reproduce_says_what_is_missing(
-    tmp_path: Path, write_evidence: Callable[..., Path]
-) -> None:
-    result = reproduce(tmp_path / "none.json", write_evidence())
-    assert result.exit_code == 2
-    assert "transportlab evidence --out" in result.output
-
-
-def test_what_lacks_a_copy_has_no_noise_and_zero_is_no_ratio(
-    synthesize: Callable[..., dict[str, Any]], write_evidence: Callable[..., Path]
-) -> None:
-    made = synthesize()
-    for block in made["blocks"]:
-        block["samples"] = [s for s in block["samples"] if not s["arm"].endswith("#2")]
-        for sample in block["samples"]:
-            if sample["metric"] == "cpu-host":
-                sample["values"] = [0.0]
-    evidence: Evidence = load(write_evidence(made))
-    measured = Measured(evidence)
-    sides = [Side(arm, "cold-start", "ready") for arm in ("jsonrpc-json", "grpc-protobuf")]
-    compared = measured.compare("handshake", "unpinned", *sides)
-    assert compared is not None
-    assert compared.noise is None
-    assert not compared.within_noise
-    zero = [Side(arm, "cold-start", "cpu-host") for arm in ("jsonrpc-json", "grpc-protobuf")]
-    assert measured.compare("handshake", "unpinned", *zero) is None
-
-
-def test_reproduce_without_committed_evidence_asks_for_some(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write_evidence: Callable[..., Path]
-) -> None:
-    from transportlab.cli import evidence as reading
-
-    monkeypatch.setattr(reading, "RUNS", tmp_path / "nothing")
-    result = reproduce(write_evidence())
-    assert result.exit_code == 2
-    assert "give --against" in result.output

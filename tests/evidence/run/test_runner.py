@@ -1,4 +1,7 @@
-"""Whole runs, short ones: the file is valid, in the order of its seed, and can be gone on with."""
+"""Whole runs: the file is valid, in the order of its seed, and can be resumed.
+
+Most of them measure nothing: their samples are made up. The slow ones are real.
+"""
 
 import json
 import os
@@ -6,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from sysconfig import get_path
 from typing import Any
@@ -13,37 +17,61 @@ from typing import Any
 import jsonschema
 import pytest
 
+from transportlab.data import ROOT, SPEC
 from transportlab.errors import UsageError
-from transportlab.evidence.record import Conformance, EvidenceError, NotRun, load, write
+from transportlab.evidence.record import (
+    Affinity,
+    Conformance,
+    Evidence,
+    EvidenceError,
+    NotRun,
+    load,
+    write,
+)
 from transportlab.evidence.run import runner
 from transportlab.evidence.run.placement import available_cpus
 from transportlab.evidence.run.plan import transport_arms
-from transportlab.evidence.run.process import MeasureError, run_task
+from transportlab.evidence.run.process import MeasureError
 from transportlab.evidence.run.runner import EvidenceRun, Options
-from transportlab.evidence.suites import STEADY
+from transportlab.evidence.run.task import Task
+from transportlab.evidence.run.worker import Result
+from transportlab.evidence.suites import STEADY, SUITES
 
-ROOT = Path(__file__).resolve().parents[3]
 COMMAND = str(Path(get_path("scripts"), "transportlab"))
-SCHEMA = json.loads((ROOT / "spec" / "evidence.schema.json").read_text())
+SCHEMA = json.loads((SPEC / "evidence.schema.json").read_text())
+
+FEW = transport_arms()[0][0].id
+"""An arm in this process."""
 
 
-def measured(out: Path, *suites: str, **others: Any) -> dict[str, Any]:
-    """The file of a smoke run with a few arms."""
+def made_up(task: Task) -> Result:
+    """What a measuring process would have said."""
+    samples = {suite: [task.arm.one("a case", "total", 0.5)] for suite in task.suites}
+    return Result(samples, Affinity((0,), []))
+
+
+@pytest.fixture
+def measuring(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Task], Result]], None]:
+    """Has that function stand for the measuring processes."""
+    return lambda function: monkeypatch.setattr(runner, "run_task", function)
+
+
+@pytest.fixture
+def out(tmp_path: Path, measuring: Callable[[Callable[[Task], Result]], None]) -> Path:
+    """The file of a run whose samples are made up."""
+    measuring(made_up)
+    return tmp_path / "e.json"
+
+
+def measured(out: Path, *suites: str, **others: Any) -> Evidence:
+    """The file of a smoke run."""
     EvidenceRun(Options("smoke", out, suites=suites, **others)).go()
     return checked(out)
 
 
-def checked(out: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(out.read_text())
-    jsonschema.validate(found, SCHEMA)
-    load(out)
-    return found
-
-
-def few_arms() -> tuple[str, ...]:
-    """One arm in this process and one with a plugin of its own."""
-    ids = [arm.id for arm in transport_arms()[0]]
-    return (ids[0], ids[-1])
+def checked(out: Path) -> Evidence:
+    jsonschema.validate(json.loads(out.read_text()), SCHEMA)
+    return load(out)
 
 
 def absent() -> list[str]:
@@ -51,141 +79,96 @@ def absent() -> list[str]:
     return [name for name, _ in transport_arms()[1]]
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Every suite once."""
-    suites = ("handshake", "session", "codec", *STEADY)
-    only = (*few_arms(), "codec-json")
-    return measured(tmp_path_factory.mktemp("whole") / "e.json", *suites, only=only, seed=5)
+def test_every_suite_has_samples_of_every_arm(out: Path) -> None:
+    found = measured(out, *SUITES, only=(FEW, "codec-json"), seed=5)
+    assert found.complete
+    assert {block.suite for block in found.blocks} == set(found.suites) == set(SUITES)
+    for block in found.blocks:
+        assert {sample.arm for sample in block.samples} == set(block.order) == set(block.affinity)
+    assert [gap.what for gap in found.not_run] == [*absent(), "carriage beyond 65536 bytes"]
 
 
-def test_every_suite_has_samples_of_every_arm(whole: dict[str, Any]) -> None:
-    assert whole["complete"]
-    assert {block["suite"] for block in whole["blocks"]} == set(whole["suites"])
-    for block in whole["blocks"]:
-        assert {sample["arm"] for sample in block["samples"]} == set(block["order"])
-    left_out = [entry["what"] for entry in whole["not_run"]]
-    assert left_out == [*absent(), "carriage beyond 65536 bytes"]
+def test_every_block_has_a_control_and_a_copy_of_one_of_its_arms(out: Path) -> None:
+    found = measured(out, "unary", "codec", only=(FEW, "codec-json"))
+    roles = {arm.id: arm.role for arm in found.arms}
+    assert found.blocks
+    for block in found.blocks:
+        assert [roles[name] for name in block.order].count("control") == 1
+        (copy,) = (arm for arm in found.arms if arm.id in block.order and arm.role == "aa")
+        assert copy.original in block.order
 
 
-def test_every_block_has_a_control_and_a_copy_of_one_of_its_arms(whole: dict[str, Any]) -> None:
-    roles = {arm["id"]: arm["role"] for arm in whole["arms"]}
-    for block in whole["blocks"]:
-        assert [roles[name] for name in block["order"]].count("control") == 1
-        (copy,) = (name for name in block["order"] if roles[name] == "aa")
-        assert copy.partition("#")[0] in block["order"]
-
-
-def test_the_schema_refuses_what_is_no_evidence(whole: dict[str, Any]) -> None:
-    for path, value in [
-        (("blocks", 0, "samples", 0, "values"), [1.0, 2.0]),
-        (("blocks", 0, "suite"), "other"),
-        (("complete",), "yes"),
-        (("facts", "source_sha256"), "none"),
-    ]:
-        broken: Any = json.loads(json.dumps(whole))
-        inner = broken
-        for step in path[:-1]:
-            inner = inner[step]
-        inner[path[-1]] = value
-        with pytest.raises(jsonschema.ValidationError):
-            jsonschema.validate(broken, SCHEMA)
-
-
-def test_the_file_tells_neither_user_nor_host_nor_places(whole: dict[str, Any]) -> None:
-    text = json.dumps(whole)
+def test_the_file_tells_neither_user_nor_host_nor_places(out: Path) -> None:
+    measured(out, "codec", only=("codec-json",))
+    text = out.read_text()
     for secret in (str(ROOT), str(Path.home()), os.uname().nodename, sys.prefix, "/tmp"):
         assert not re.search(rf"(?<![\w-]){re.escape(secret)}(?![\w-])", text), secret
 
 
-def test_phases_of_a_handshake_are_told_apart(whole: dict[str, Any]) -> None:
-    block = next(block for block in whole["blocks"] if block["suite"] == "handshake")
-    arm = few_arms()[1]
-    found = {
-        s["metric"]: s["values"][0]
-        for s in block["samples"]
-        if s["arm"] == arm and s["case"] == "cold-start"
-    }
-    phases = ["spawn", "line", "connected", "opened", "first-read"]
-    assert found["ready"] == pytest.approx(sum(found[phase] for phase in phases), rel=0.01)
-    assert found["total"] == pytest.approx(found["ready"] + found["exit"], rel=0.01)
-    assert {"cpu-host", "cpu-plugin", "rss-host", "rss-plugin"} <= found.keys()
-    cases = {(s["arm"], s["case"]) for s in block["samples"]}
-    assert {(arm, "imports"), (arm, "next-start"), ("control", "bare-spawn")} <= cases
-
-
-def test_a_seed_gives_the_order(tmp_path: Path) -> None:
+def test_a_seed_gives_the_order(out: Path) -> None:
     def order(seed: int) -> list[Any]:
-        options = Options("quick", tmp_path / "e.json", seed, only=few_arms())
-        return list(EvidenceRun(options).plan)
+        return list(EvidenceRun(Options("quick", out, seed, ("unary",), only=(FEW,))).plan)
 
     assert order(4) == order(4)
     assert order(4) != order(5)
 
 
-def test_an_interrupted_run_leaves_a_valid_file_and_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_interrupted_run_leaves_a_valid_file_and_is_resumed(
+    out: Path, measuring: Callable[[Callable[[Task], Result]], None]
 ) -> None:
-    out, calls = tmp_path / "e.json", []
-    real = run_task
+    tasks: list[Task] = []
 
-    def interrupted(task: Any) -> Any:
-        calls.append(task)
-        if len(calls) > 3:
+    def interrupted(task: Task) -> Result:
+        tasks.append(task)
+        if len(tasks) > 3:
             raise KeyboardInterrupt
-        return real(task)
+        return made_up(task)
 
-    arms = {"only": few_arms()[:1]}
-    monkeypatch.setattr(runner, "run_task", interrupted)
-    options = Options("smoke", out, 3, ("session", "unary"), only=few_arms()[:1])
+    measuring(interrupted)
+    options = Options("smoke", out, 3, ("session", "unary"), only=(FEW,))
     with pytest.raises(KeyboardInterrupt):
         EvidenceRun(options).go()
     before = checked(out)
-    assert not before["complete"]
-    assert len(before["blocks"]) == 1
-    monkeypatch.setattr(runner, "run_task", real)
-    after = measured(out, "session", "unary", resume=True, **arms)
-    assert after["complete"]
-    assert after["seed"] == 3
-    assert after["blocks"][0] == before["blocks"][0]
-    planned = [block.order for block in EvidenceRun(options).plan]
-    assert [tuple(block["order"]) for block in after["blocks"]] == planned
+    assert not before.complete
+    assert len(before.blocks) == 1
+    measuring(made_up)
+    after = measured(out, "session", "unary", resume=True, only=(FEW,))
+    assert after.complete
+    assert after.seed == 3
+    assert after.blocks[0] == before.blocks[0]
+    planned = [list(block.order) for block in EvidenceRun(options).plan]
+    assert [block.order for block in after.blocks] == planned
 
 
-def test_a_run_does_not_go_on_with_other_suites(tmp_path: Path) -> None:
-    out = tmp_path / "e.json"
-    run = EvidenceRun(Options("smoke", out, suites=("unary",), only=few_arms()[:1]))
-    write(out, run.evidence)
+def test_a_run_is_not_resumed_with_other_suites(out: Path) -> None:
+    write(out, EvidenceRun(Options("smoke", out, suites=("unary",), only=(FEW,))).evidence)
     with pytest.raises(EvidenceError, match="suites: "):
         EvidenceRun(Options("smoke", out, suites=("codec",), resume=True))
 
 
 def test_an_arm_that_fails_is_told_and_the_others_are_measured(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    out: Path, measuring: Callable[[Callable[[Task], Result]], None]
 ) -> None:
-    real = run_task
-
-    def failing(task: Any) -> Any:
+    def failing(task: Task) -> Result:
         if task.arm.role == "aa":
             raise MeasureError("exit status 1: it fell over")
-        return real(task)
+        return made_up(task)
 
-    monkeypatch.setattr(runner, "run_task", failing)
-    found = measured(tmp_path / "e.json", "session", only=few_arms()[:1])
-    (block,) = found["blocks"]
-    assert {sample["arm"] for sample in block["samples"]} == {few_arms()[0], "control"}
-    missing = [{"what": name, "why": why} for name, why in transport_arms()[1]]
-    assert found["not_run"] == [
-        *missing,
-        {"what": f"session/{few_arms()[0]}#2 in a block", "why": "exit status 1: it fell over"},
+    measuring(failing)
+    found = measured(out, "session", only=(FEW,))
+    (block,) = found.blocks
+    assert {sample.arm for sample in block.samples} == {FEW, "control"}
+    assert found.not_run == [
+        *(NotRun(name, why) for name, why in transport_arms()[1]),
+        NotRun(f"session/{FEW}#2 in a block", "exit status 1: it fell over"),
     ]
 
 
 def test_with_one_cpu_split_is_not_run_and_says_why(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runner, "available_cpus", lambda: available_cpus()[:1])
-    run = EvidenceRun(Options("quick", tmp_path / "e.json", only=few_arms()))
+    run = EvidenceRun(Options("quick", out, only=(FEW,)))
     assert not [block for block in run.plan if block.placement == "split"]
     assert NotRun("placement split", "only one CPU is available") in run.evidence.not_run
 
@@ -198,14 +181,14 @@ def test_with_one_cpu_split_is_not_run_and_says_why(
         ({"only": ("nobody",)}, "nothing is left to measure"),
     ],
 )
-def test_unknown_names_are_refused(tmp_path: Path, options: dict[str, Any], problem: str) -> None:
-    everything: dict[str, Any] = {"profile": "smoke", "out": tmp_path / "e.json"} | options
+def test_unknown_names_are_refused(out: Path, options: dict[str, Any], problem: str) -> None:
+    everything: dict[str, Any] = {"profile": "smoke", "out": out} | options
     with pytest.raises(UsageError, match=problem):
         EvidenceRun(Options(**everything))
 
 
 def test_conformance_is_a_part_of_a_run_of_all_suites(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = Conformance(1, [])
     chosen: list[str] = []
@@ -215,22 +198,35 @@ def test_conformance_is_a_part_of_a_run_of_all_suites(
         return told
 
     monkeypatch.setattr(runner, "conformance", conformance)
-    run = EvidenceRun(Options("smoke", tmp_path / "e.json", only=few_arms()[:1]))
-    run.plan.clear()  # nothing but the matrix
-    run.go()
-    found = checked(tmp_path / "e.json")
-    assert found["conformance"] == {"vectors": 1, "results": []}
-    usual = {arm.id for arm in transport_arms()[0] if arm.usual}
-    assert set(chosen) == usual
-    left_out = {entry["what"] for entry in found["not_run"]}
-    unusual = {f"conformance {a.id}" for a in transport_arms()[0] if a.id not in usual}
-    unusual |= {f"conformance {name}" for name in absent()}
-    assert left_out == {*absent(), *unusual, "carriage beyond 65536 bytes"}
+    found = measured(out, only=(FEW,))
+    assert found.conformance == told
+    arms = transport_arms()[0]
+    assert chosen == [arm.id for arm in arms if arm.usual]
+    assert {gap.what for gap in found.not_run} == {
+        *absent(),
+        *(f"conformance {arm.id}" for arm in arms if not arm.usual),
+        *(f"conformance {name}" for name in absent()),
+        "carriage beyond 65536 bytes",
+    }
 
 
+@pytest.mark.slow
+def test_a_real_run_measures_every_suite(tmp_path: Path) -> None:
+    arms = (FEW, transport_arms()[0][-1].id)
+    suites = ("handshake", "session", "codec", *STEADY)
+    found = measured(tmp_path / "e.json", *suites, only=(*arms, "codec-json"), seed=5)
+    assert [gap.what for gap in found.not_run] == [*absent(), "carriage beyond 65536 bytes"]
+    for block in found.blocks:
+        assert {sample.arm for sample in block.samples} == set(block.order)
+    block = next(block for block in found.blocks if block.suite == "handshake")
+    cases = {(sample.arm, sample.case) for sample in block.samples}
+    assert {(arms[1], "imports"), (arms[1], "next-start"), ("control", "bare-spawn")} <= cases
+
+
+@pytest.mark.slow
 @pytest.mark.usefixtures("heeded_signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_command_says_how_to_go_on_after_an_interrupt(
+def test_the_command_says_how_to_resume_after_an_interrupt(
     tmp_path: Path, number: signal.Signals
 ) -> None:
     out = tmp_path / "e.json"
@@ -249,16 +245,5 @@ def test_the_command_says_how_to_go_on_after_an_interrupt(
     assert f"transportlab evidence --profile full --out {out} --resume --suite codec" in rest
     assert re.search(r"about \d+ (s|min)", lines[-1])
     found = checked(out)
-    assert not found["complete"]
-    assert len(found["blocks"]) == 1
-
-
-def test_the_command_refuses_what_does_not_exist(tmp_path: Path) -> None:
-    command = [COMMAND, "evidence", "--profile", "huge"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
-    assert done.returncode == 2
-    assert "unknown profile huge" in done.stderr
-    missing = [*command[:-1], "smoke", "--resume", "--out", str(tmp_path / "none.json")]
-    done = subprocess.run(missing, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert "none.json: cannot be read" in done.stderr
+    assert not found.complete
+    assert len(found.blocks) == 1

@@ -8,10 +8,14 @@ from transportlab.registry import load_transport
 
 
 def test_a_life_has_the_phases_that_its_transport_has(task: Task) -> None:
-    metrics = {sample.metric for sample in life(task, "a case")}
-    assert {"connected", "opened", "first-read", "ready", "exit", "total"} <= metrics
+    found = {sample.metric: sample.value for sample in life(task, "a case")}
+    both = {"connected", "opened", "first-read", "exit"}
+    assert {*both, "ready", "total", "cpu-host", "rss-host"} <= found.keys()
     plugin = {"spawn", "line", "cpu-plugin", "rss-plugin"}
-    assert metrics & plugin == (plugin if task.plugin_cpus else set())
+    assert found.keys() & plugin == (plugin if task.plugin_cpus else set())
+    assert found["total"] == pytest.approx(found["ready"] + found["exit"], rel=0.01)
+    phases = (both | {"spawn", "line"}) - {"exit"}
+    assert found["ready"] == pytest.approx(sum(found.get(name, 0) for name in phases), rel=0.01)
 
 
 def test_imports_are_measured_where_there_are_any(direct: Task) -> None:

@@ -1,0 +1,108 @@
+"""The commands evidence, report and reproduce."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from transportlab.cli import app
+from transportlab.cli import evidence as commands
+from transportlab.evidence.run import runner
+
+Synthesize = Callable[..., dict[str, Any]]
+Write = Callable[..., Path]
+
+
+def command(*words: object) -> Any:
+    return CliRunner().invoke(app, list(map(str, words)))
+
+
+def reproduce(own: Path, *others: Path) -> Any:
+    return command("reproduce", own, *(word for path in others for word in ("--against", path)))
+
+
+@pytest.mark.slow
+def test_report_writes_and_names_the_report(tmp_path: Path, write_evidence: Write) -> None:
+    result = command("report", write_evidence(), "--out", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "REPORT.md").exists()
+    assert f"report: {tmp_path / 'REPORT.md'}" in result.output
+
+
+def test_report_names_a_file_that_is_not_there(tmp_path: Path) -> None:
+    result = command("report", tmp_path / "none.json")
+    assert result.exit_code == 1
+    assert "cannot be read" in result.output
+
+
+@pytest.mark.parametrize("library", ["numpy", "matplotlib"])
+def test_a_missing_library_is_one_clear_error(library: str, write_evidence: Write) -> None:
+    # In a process of its own: what others have imported stays as it is.
+    code = f"import sys; sys.modules[{library!r}] = None; from transportlab.cli import main; main()"
+    words = [sys.executable, "-c", code, "report", str(write_evidence())]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert f"{library} is not installed" in done.stderr
+    assert "transportlab[evidence]" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_reproduce_shows_both_verdicts_and_fails_on_an_opposite(
+    write_evidence: Write, synthesize: Synthesize
+) -> None:
+    own, again = write_evidence(synthesize(1), "a.json"), write_evidence(synthesize(2), "b.json")
+    result = reproduce(own, again)
+    assert result.exit_code == 0, result.output
+    line = next(line for line in result.output.splitlines() if line.startswith("C-READ-JSONRPC "))
+    assert line.count("holds") == 2
+    assert "reproduced" in line
+    true = {"grpc-protobuf": 1.0, "jsonrpc-json": 3.0}
+    other = write_evidence(synthesize(3, true=true), "c.json")
+    result = reproduce(other, own)
+    assert result.exit_code == 1
+    line = next(line for line in result.output.splitlines() if line.startswith("C-READ-JSONRPC "))
+    assert "contradicted" in line
+    assert "opposite" in line
+
+
+def test_reproduce_says_what_is_missing(tmp_path: Path, write_evidence: Write) -> None:
+    result = reproduce(tmp_path / "none.json", write_evidence())
+    assert result.exit_code == 2
+    assert "transportlab evidence --out" in result.output
+
+
+def test_reproduce_without_committed_evidence_asks_for_some(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write_evidence: Write
+) -> None:
+    monkeypatch.setattr(commands, "RUNS", tmp_path / "nothing")
+    result = reproduce(write_evidence())
+    assert result.exit_code == 2
+    assert "give --against" in result.output
+
+
+def test_evidence_refuses_what_does_not_exist(tmp_path: Path) -> None:
+    result = command("evidence", "--profile", "huge", "--out", tmp_path / "e.json")
+    assert result.exit_code == 2
+    assert "unknown profile huge" in result.output
+    missing = ("--profile", "smoke", "--resume", "--out", tmp_path / "none.json")
+    result = command("evidence", *missing)
+    assert result.exit_code == 1
+    assert "none.json: cannot be read" in result.output
+
+
+def test_an_interrupted_evidence_says_how_to_resume(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runner, "run_task", interrupted)
+    out = tmp_path / "e.json"
+    result = command("evidence", "--profile", "smoke", "--out", out, "--suite", "codec")
+    assert result.exit_code != 0
+    resume = f"transportlab evidence --profile smoke --out {out} --resume --suite codec"
+    assert resume in result.output
