@@ -1,1 +1,1 @@
-"""A run: its plan, its processes, and the samples that they bring."""
+"""A run: its plan, its measuring processes, and the facts of the machine."""

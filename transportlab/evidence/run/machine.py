@@ -1,8 +1,7 @@
-"""What a figure depends on beside the code: the machine, the interpreter, the versions.
+"""What figures depend on: the machine, the interpreter, the versions, the code.
 
-"not visible" stands for what the machine does not show, as a virtual one often does not. Nothing
-here names a user, a host or a place in the file system. Facts do not change while a run goes on;
-what does is in load().
+facts() do not change while a run goes on; load() does. What the machine does not show, as a virtual
+one often does not, is "not visible". Nothing here names a user, a host or a local path.
 """
 
 import gc
@@ -28,7 +27,7 @@ CPU = Path("/sys/devices/system/cpu")
 
 
 def facts() -> dict[str, Any]:
-    """Everything that must agree where results are put together."""
+    """The facts of this machine. Where results are merged, every one must agree."""
     return {
         "cpu": _cpu(),
         "topology": _topology(),
@@ -55,7 +54,7 @@ BESIDE = {"__pycache__", INSTALLED.name, "derive.py"}
 
 
 def read(path: Path | str) -> str:
-    """The text of a file of the kernel, or HIDDEN."""
+    """The text of a file of the kernel; HIDDEN if it cannot be read or is empty."""
     try:
         return Path(path).read_text(errors="replace").strip() or HIDDEN
     except OSError:
@@ -142,15 +141,15 @@ def _protobuf_backend() -> str:
 
 
 def versions() -> dict[str, str]:
-    """Every distribution that is installed, with its version."""
+    """The version of each installed distribution, by its name."""
     found = {d.metadata["Name"].lower(): d.version for d in metadata.distributions()}
     return dict(sorted(found.items()))
 
 
 def source_digest(root: Path = ROOT) -> str:
-    """SHA-256 over the code that is measured: names and bytes of its files.
+    """SHA-256 over the names and the bytes of all files of the measured code.
 
-    It is the same in a checkout and in the wheel that is made of it.
+    A checkout and the wheel that is built from it have the same.
     """
     digest = hashlib.sha256()
     folders = ("transportlab", "transports")
@@ -162,9 +161,10 @@ def source_digest(root: Path = ROOT) -> str:
 
 
 def commit() -> tuple[str, bool]:
-    """The commit of the checkout and whether anything in it differs; ("unknown", True) outside.
+    """The commit of the checkout, and whether any file differs from it.
 
-    Outside of one git is not asked: it would tell of a repository that the environment is in.
+    ("unknown", True) if this is no checkout. git is not asked then: the environment may be inside a
+    repository of something else.
     """
     if not (ROOT / ".git").exists():
         return "unknown", True
@@ -176,13 +176,16 @@ def commit() -> tuple[str, bool]:
 
 
 def _git(*arguments: str) -> str:
-    command = ["git", "-C", str(ROOT), *arguments]  # git as the user's PATH has it
+    command = ["git", "-C", str(ROOT), *arguments]  # the git that is on the user's PATH
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return done.stdout.strip()
 
 
 def load() -> dict[str, Any]:
-    """What the machine does beside: load1, seconds stolen since its start, CPU pressure in %."""
+    """What else the machine does.
+
+    load1: of the last minute. steal: seconds since its start. pressure_cpu: % of the last 10 s.
+    """
     fields = read("/proc/stat").partition("\n")[0].split()
     steal = int(fields[8]) / os.sysconf("SC_CLK_TCK") if len(fields) > 8 else HIDDEN  # noqa: PLR2004  # proc(5)
     pressure = re.search(r"some avg10=([\d.]+)", read("/proc/pressure/cpu"))
@@ -194,7 +197,7 @@ def load() -> dict[str, Any]:
 
 
 def without_places(text: str) -> str:
-    """The text without the machine's own paths, for the reasons that an evidence file gives."""
+    """The text with local paths replaced by names such as $HOME, for an evidence file."""
     places = {"ROOT": str(ROOT), "PREFIX": sys.prefix, "BASE": sys.base_prefix}
     places |= {"TMP": tempfile.gettempdir(), "HOME": str(Path.home())}
     for name, place in sorted(places.items(), key=lambda item: -len(item[1])):

@@ -1,8 +1,11 @@
-"""CPU placement, a factor of the experiment: where the host and its plugin run.
+"""Placement: on which CPUs the host and its plugin run.
 
-same: both on one CPU. split: each on its own, of different cores where there are such. unpinned:
-where the scheduler puts them. A pipe's round trip differs more between these than between most
-transports, so a figure without its placement says nothing.
+    same       both on one CPU
+    split      each on a CPU of its own, on different cores where there are several
+    unpinned   wherever the scheduler puts them
+
+The round trip of a pipe differs more between these than between most transports, so a figure
+without its placement says nothing.
 """
 
 import os
@@ -17,27 +20,27 @@ CPUS = Path("/sys/devices/system/cpu")
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """The CPUs of the host and of its plugin; None where the scheduler decides."""
+    """A placement on this machine. None: the scheduler decides."""
 
     name: str
     host: tuple[int, ...] | None
     plugin: tuple[int, ...] | None
 
     def pin_host(self, pid: int = 0) -> None:
-        """Place a host process (0: this one), before it starts threads or processes."""
+        """Pin a host process, 0 for this one, before it starts threads or processes."""
         if self.host is not None:
             os.sched_setaffinity(pid, self.host)
 
     def pin_plugin(self, pid: int) -> None:
-        """Place a plugin process as soon as it runs, while it has one thread."""
+        """Pin a plugin process as soon as it runs, while it has one thread."""
         if self.plugin is not None:
             os.sched_setaffinity(pid, self.plugin)
 
 
 def placement(name: str, cpus: tuple[int, ...], core: Callable[[int], str]) -> Placement | str:
-    """The placement of that name on the available CPUs, or why there is none.
+    """The placement of that name on the available CPUs, or a text that says why there is none.
 
-    core tells the core that a CPU is part of.
+    core: tells which core a CPU is part of.
     """
     if name == UNPINNED:
         return Placement(name, None, None)
@@ -56,7 +59,7 @@ def available_cpus() -> tuple[int, ...]:
 
 
 def core_of(cpu: int) -> str:
-    """A name for the core that a CPU is part of: the CPUs that share it."""
+    """A name for the core that a CPU is part of: the list of the CPUs that share it."""
     try:
         return Path(CPUS, f"cpu{cpu}", "topology/thread_siblings_list").read_text().strip()
     except OSError:

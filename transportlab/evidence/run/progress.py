@@ -1,6 +1,6 @@
-"""How far a run is, and how long it will still take: a bar on a terminal, a line a block elsewhere.
+"""The progress of a run on stderr: a bar on a terminal, elsewhere a line for each block.
 
-On stderr. Time left is told from what blocks of each kind have taken in this run.
+The time that is left is estimated from the blocks of each kind that this run has done.
 """
 
 import sys
@@ -14,11 +14,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 Tell = Callable[[str], None]
-"""Is told a kind of block when one begins."""
+"""Is called with a name when a block begins."""
 
 
 class Clock:
-    """Learns what blocks take. todo: the kind of each block to come, in order."""
+    """Estimates the time that is left. todo: the kind of each block of the run, in order."""
 
     def __init__(self, todo: Sequence[str], now: Callable[[], float] = time.monotonic) -> None:
         self._todo, self._now = list(todo), now
@@ -27,7 +27,7 @@ class Clock:
         self.done = 0
 
     def begin(self) -> None:
-        """The next block begins; the one before it has ended."""
+        """Note that the next block begins, and that the one before it has ended."""
         now = self._now()
         if self._begun is not None:
             self._taken[self._todo[self.done]].append(now - self._begun)
@@ -35,7 +35,10 @@ class Clock:
         self._begun = now
 
     def left(self) -> float | None:
-        """Seconds until the end; None as long as nothing has been learnt."""
+        """Seconds until the end; None before the first block has ended.
+
+        A kind that has had no block yet is taken to last as long as the others.
+        """
         known = {kind: mean(taken) for kind, taken in self._taken.items()}
         if not known:
             return None
@@ -43,7 +46,7 @@ class Clock:
         return sum(known.get(kind, usual) for kind in self._todo[self.done :])
 
     def text(self) -> str:
-        """left() for people."""
+        """The time that is left, for people; empty before the first block has ended."""
         left = self.left()
         return "" if left is None else f"about {_duration(left)} left"
 
@@ -55,7 +58,7 @@ def _duration(seconds: float) -> str:
 
 @contextmanager
 def progress(todo: Sequence[str]) -> Iterator[Tell]:
-    """A function to be told each block as it begins, and whatever else is done by its name."""
+    """A function to be called with a name when each block begins. todo: as for Clock."""
     clock = Clock(todo)
     total = len(todo)
     if not sys.stderr.isatty():
