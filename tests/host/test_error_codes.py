@@ -3,6 +3,12 @@
 import re
 from pathlib import Path
 
+import pytest
+
+from transportlab.errors import PluginError
+from transportlab.handshake import HandshakeError, parse
+from transportlab.host.handshake import protocol_mismatch
+
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = (ROOT / "docs" / "error-codes.md").read_text()
 LITERAL = re.compile(r'"(E-[A-Z][A-Z-]*[A-Z])"')
@@ -35,3 +41,15 @@ def test_each_code_that_a_document_names_exists() -> None:
     ]
     for path in [ROOT / "README.md", *pages]:
         assert set(named.findall(path.read_text())) <= explained, path
+
+
+def test_the_errors_that_the_hosts_page_shows_are_worded_so() -> None:
+    page = " ".join((ROOT / "docs" / "how-the-host-works.md").read_text().split())
+    name, path = "k8s", "/opt/x/cronix-backend-k8s"
+    with pytest.raises(HandshakeError) as noise:
+        parse(b"Loading plugins...")
+    found = noise.value
+    shown = PluginError(found.code, str(found), name, path, action=found.action)
+    mismatch = protocol_mismatch(name, path, "1.4.0", {1}, {2, 3})
+    for error in (shown, mismatch):
+        assert " ".join(str(error).split()) in page
