@@ -27,10 +27,9 @@ from transportlab.host.pipes import Tail
 from transportlab.methods import METHODS
 from transportlab.redact import Redactor
 from transports.http.replies import EVENTS, read_problem
-from transports.jsonrpc.errors import from_wire
-from transports.jsonrpc.framing import LineReader, Oversized
 from transports.jsonrpc.messages import parse as parse_message
 from transports.jsonrpc.messages import parse_reply, reply_decoder
+from transports.jsonrpc.wire import LineReader, Oversized, from_wire
 
 SECRET = 'hunter22/"\\é'
 HIDING = Redactor({"key": SECRET})

@@ -25,8 +25,8 @@ from transportlab.sdk.program import ENV_CODEC, ENV_SOCKET, ENV_TRANSPORT, hands
 from transportlab.sdk.session import PluginSession
 from transports.ffi._abi import ffi
 from transports.http.wire import FRAMINGS, STATUSES
-from transports.jsonrpc.errors import from_wire, to_wire
 from transports.jsonrpc.messages import cancel_line, request_line
+from transports.jsonrpc.wire import from_wire, to_wire
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "spec" / "PROTOCOL.md").read_text()

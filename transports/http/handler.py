@@ -1,14 +1,21 @@
-"""One connection on the plugin's side: HTTP requests to calls, and replies to responses."""
+"""One connection on the plugin's side: HTTP requests become calls, replies become responses.
+
+A Service is what all connections share. Listening and accepting is server.py's; reading a request's
+body and its deadline is requests.py's.
+"""
 
 import socket
-from contextlib import closing
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler
-from typing import TYPE_CHECKING
+from typing import Any
 
 from transportlab.auth import check_secret
-from transportlab.codecs import Codec, DecodeError
+from transportlab.backend import Backend
+from transportlab.codecs import Codec, DecodeError, load_codec
 from transportlab.context import Cancellation, Context, PolledCancellation
-from transportlab.dispatch import as_rpc_error
+from transportlab.dispatch import Dispatcher, as_rpc_error
 from transportlab.errors import Code, RpcError, invalid_argument, unknown_method
 from transportlab.methods import METHODS, SERVICE, AnyMethod
 from transportlab.model import ErrorDetails
@@ -28,11 +35,8 @@ from transports.http.wire import (
     problem_document,
 )
 
-if TYPE_CHECKING:
-    from transports.http.server import Server
-
 SMALL = 65536
-"""Up to this many bytes a body is copied behind its head, so that both leave in one write."""
+"""A body of up to this many bytes is copied behind its head: both leave in one write."""
 
 CODECS = {"application/json": "json", "application/x-protobuf": "protobuf"}
 """The codec of a request by its Content-Type (P-HTTP-1)."""
@@ -40,11 +44,64 @@ CODECS = {"application/json": "json", "application/x-protobuf": "protobuf"}
 _METHODS = {method.path: method for method in METHODS.values()}
 
 
+class Running:
+    """The calls that are being carried out. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._switches: set[Cancellation] = set()
+        self._stopping = False
+
+    @contextmanager
+    def call(self, switch: Cancellation) -> Iterator[None]:
+        """One call. Its switch is thrown when the server stops, at once if it is stopping."""
+        with self._changed:
+            if self._stopping:
+                switch.cancel()
+            self._switches.add(switch)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._switches.discard(switch)
+                self._changed.notify_all()
+
+    def stop(self, seconds: float) -> None:
+        """Cancel the calls and wait at most so many seconds for them to end."""
+        with self._changed:
+            self._stopping = True
+            switches = list(self._switches)
+        for switch in switches:
+            switch.cancel()
+        with self._changed:
+            self._changed.wait_for(lambda: not self._switches, seconds)
+
+
+class Service:
+    """What the connections share: the backend, the secret, the codecs and the running calls."""
+
+    def __init__(self, backend: Backend, codec: str, secret: str) -> None:
+        self.dispatcher = Dispatcher(backend)
+        self.secret = secret
+        self.running = Running()
+        self._codecs = {codec: load_codec(codec)}
+
+    def codec(self, name: str) -> Codec:
+        """The codec of that name. It is imported when a request first asks for it."""
+        codec = self._codecs.get(name)
+        if codec is None:
+            codec = self._codecs[name] = load_codec(name)
+        return codec
+
+
 class Handler(BaseHTTPRequestHandler):
-    """Answers one request after the other until either side closes."""
+    """Answers one request after the other until either side closes the connection."""
 
     protocol_version = "HTTP/1.1"
-    server: "Server"
+
+    def __init__(self, service: Service, *connection: Any) -> None:
+        self._service = service
+        super().__init__(*connection)  # returns when the connection ends
 
     def do_POST(self) -> None:
         """Carry out one call."""
@@ -56,16 +113,16 @@ class Handler(BaseHTTPRequestHandler):
             self._refuse(refused)
             return
         switch = PolledCancellation(self._client_left)
-        with self.server.running.call(switch):
+        with self._service.running.call(switch):
             try:
                 self._call(codec, body, switch)
             except RpcError as error:
                 self._fail(error, http_status(error))
 
     def _authenticate(self) -> None:
-        """Nothing of a call without the secret is looked at (P-AUTH-2)."""
+        """Refuse a call without the secret before anything else of it is read (P-AUTH-2)."""
         try:
-            check_secret(self.headers.get_all(SECRET_HEADER, []), self.server.secret)
+            check_secret(self.headers.get_all(SECRET_HEADER, []), self._service.secret)
         except RpcError as error:
             challenge = f"WWW-Authenticate: {SECRET_HEADER}\r\n"
             raise Refused(http_status(error), error, challenge) from error
@@ -74,7 +131,7 @@ class Handler(BaseHTTPRequestHandler):
         given = self.headers.get("Content-Type", "")
         name = CODECS.get(media_type(given))
         if name is not None:
-            return self.server.codec(name)
+            return self._service.codec(name)
         types = ", ".join(CODECS)
         problem = f'unsupported type "{given}"; the plugin takes {types}'
         error = invalid_argument(
@@ -93,7 +150,7 @@ class Handler(BaseHTTPRequestHandler):
         return read_body(self.rfile, length)
 
     def handle_expect_100(self) -> bool:
-        """Go on without a word: the client is told to once its headers have passed."""
+        """Do nothing yet: _body() tells the client to go on once its headers are accepted."""
         return True
 
     def _client_left(self) -> bool:
@@ -117,15 +174,16 @@ class Handler(BaseHTTPRequestHandler):
         if method.streams:
             self._stream(codec, method, request, context)
         else:
-            reply = self.server.dispatcher.unary(method, request, context)
+            reply = self._service.dispatcher.unary(method, request, context)
             self._send(200, codec.content_type, _encoded(codec, reply, context))
 
     def _stream(self, codec: Codec, method: AnyMethod, request: object, context: Context) -> None:
         """A chunk an event (P-STREAM-1). An error before the first event is an error response."""
         framing = FRAMINGS[codec.name]
         head = self._head(200, framing.content_type, "Transfer-Encoding: chunked")
-        # Once the client has left a write fails, and the backend's iterator is closed (P-STREAM-2).
-        with closing(self.server.dispatcher.stream(method, request, context)) as replies:
+        # A write fails once the client has left, and closing() ends the backend's iterator
+        # (P-STREAM-2).
+        with closing(self._service.dispatcher.stream(method, request, context)) as replies:
             try:
                 for reply in replies:
                     event = framing.event(_encoded(codec, reply, context))
@@ -140,8 +198,8 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(head + _chunk(last) + _chunk(b""))
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """The base class's way to say that a request is not what it can take."""
-        if code == 501:  # noqa: PLR2004  # the base class knows no do_... for this HTTP method
+        """Called by the base class for a request that it cannot take."""
+        if code == 501:  # noqa: PLR2004  # there is no do_... for this HTTP method
             error = RpcError(
                 Code.UNIMPLEMENTED,
                 f"HTTP method {self.command}; the plugin takes POST",
@@ -177,7 +235,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def _encoded(codec: Codec, reply: object, context: Context) -> bytes:
-    """The reply's bytes; a reply that is none of the contract's is a bug of the backend."""
+    """The reply's bytes. A reply that the contract does not allow is a bug of the backend."""
     try:
         return codec.encode(reply)
     except Exception as error:

@@ -13,10 +13,9 @@ from transportlab.context import Context
 from transportlab.errors import MAX_MESSAGE_BYTES, ProtocolViolation
 from transportlab.methods import Method
 from transports.jsonrpc.call import Call
-from transports.jsonrpc.errors import from_wire
-from transports.jsonrpc.framing import excerpt
 from transports.jsonrpc.link import Link
 from transports.jsonrpc.messages import Incoming, Reply, reply_decoder, request_line
+from transports.jsonrpc.wire import excerpt, from_wire
 
 Q = TypeVar("Q")
 R = TypeVar("R")

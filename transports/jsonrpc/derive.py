@@ -14,8 +14,8 @@ from transportlab.codecs.schema import components, reference
 from transportlab.errors import MAX_CALLS, Code
 from transportlab.methods import METHODS, AnyMethod
 from transportlab.model import ErrorDetails
-from transports.jsonrpc.errors import INVALID_PARAMS, MESSAGES, number_of
 from transports.jsonrpc.messages import MAX_TIMEOUT_US
+from transports.jsonrpc.wire import INVALID_PARAMS, MESSAGES, number_of
 
 OUT = Path("spec/plugin/backend.openrpc.json")
 

@@ -16,8 +16,14 @@ from jsonrpcserver import Error, Result, dispatch_to_response
 from jsonrpcserver.response import to_serializable_one
 
 from transportlab.errors import MAX_CALLS, too_many_calls
-from transports.jsonrpc.errors import INVALID_REQUEST, MESSAGES, PARSE_ERROR, to_wire
-from transports.jsonrpc.framing import HEADERS, names_headers
+from transports.jsonrpc.wire import (
+    HEADERS,
+    INVALID_REQUEST,
+    MESSAGES,
+    PARSE_ERROR,
+    names_headers,
+    to_wire,
+)
 
 Rpc = Callable[..., Result]
 

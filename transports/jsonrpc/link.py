@@ -28,9 +28,9 @@ from transportlab.errors import (
     deadline_exceeded,
 )
 from transports.jsonrpc.call import MAX_POLL_SECONDS, Call
-from transports.jsonrpc.framing import LineReader, Oversized, excerpt
 from transports.jsonrpc.messages import Incoming, Reply, cancel_line, parse, parse_reply, violation
 from transports.jsonrpc.outbox import Outbox
+from transports.jsonrpc.wire import LineReader, Oversized, excerpt
 
 READ_BYTES = 64 * 1024
 """Asked for in one read: what a pipe holds unless it was made larger."""

@@ -10,7 +10,7 @@ import msgspec
 
 from transportlab.errors import MAX_MESSAGE_BYTES, ProtocolViolation
 from transportlab.handshake import second_handshake
-from transports.jsonrpc.framing import HEADERS, excerpt, names_headers
+from transports.jsonrpc.wire import HEADERS, excerpt, names_headers
 
 MAX_TIMEOUT_US = 2**53
 """Longest timeout that is sent (285 years): every JSON parser reads it as an exact integer."""

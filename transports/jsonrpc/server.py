@@ -25,9 +25,8 @@ from transportlab.backend import Backend
 from transportlab.channel import Lifecycle, StdioEndpoint
 from transportlab.errors import MAX_CALLS, ConnectionLost, message_too_large
 from transports.jsonrpc.engine import Engine, Unparsable, failure, parse, refuse
-from transports.jsonrpc.errors import to_wire
-from transports.jsonrpc.framing import LineReader, Oversized
 from transports.jsonrpc.service import Delivery, Service
+from transports.jsonrpc.wire import LineReader, Oversized, to_wire
 
 READ_BYTES = 64 * 1024
 """Asked for in one read: what a pipe holds unless it was made larger."""

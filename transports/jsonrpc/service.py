@@ -22,7 +22,7 @@ from transportlab.dispatch import Dispatcher, as_rpc_error
 from transportlab.errors import MAX_MESSAGE_BYTES, RpcError
 from transportlab.methods import METHODS, AnyMethod
 from transports.jsonrpc.engine import Rpc, is_id
-from transports.jsonrpc.errors import INVALID_PARAMS, to_wire
+from transports.jsonrpc.wire import INVALID_PARAMS, to_wire
 
 Send = Callable[[bytes], None]
 

@@ -11,8 +11,8 @@ from transportlab.codecs.schema import messages
 from transportlab.errors import Code, RpcError
 from transportlab.methods import METHODS
 from transports.jsonrpc.derive import OUT, derive, document
-from transports.jsonrpc.errors import to_wire
 from transports.jsonrpc.messages import cancel_line, request_line
+from transports.jsonrpc.wire import to_wire
 
 DOCUMENT = json.loads((ROOT / OUT).read_text())
 METHODS_THERE = {method["name"]: method for method in DOCUMENT["methods"]}

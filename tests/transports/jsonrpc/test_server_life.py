@@ -18,7 +18,7 @@ from transportlab.errors import (
 )
 from transportlab.registry import load_backend, load_transport
 from transportlab.sdk.session import PluginSession
-from transports.jsonrpc.framing import MAX_LINE_BYTES
+from transports.jsonrpc.wire import MAX_LINE_BYTES
 
 HANG_GUARD = 30.0
 

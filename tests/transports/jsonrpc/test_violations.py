@@ -17,7 +17,7 @@ from transportlab.model import (
     ApplyRequest,
     ReadRequest,
 )
-from transports.jsonrpc.framing import MAX_LINE_BYTES
+from transports.jsonrpc.wire import MAX_LINE_BYTES
 
 HANG_GUARD = 30.0
 

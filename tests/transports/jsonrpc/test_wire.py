@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transports.jsonrpc.framing import LineReader, Oversized, excerpt, names_headers
+from transports.jsonrpc.wire import LineReader, Oversized, excerpt, names_headers
 
 LIMIT = 10
 
