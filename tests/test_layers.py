@@ -1,6 +1,7 @@
 """Imports run downward only, and nothing above transports/ knows one of them by name."""
 
 import ast
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,15 @@ def imports(path: Path) -> set[str]:
 def test_imports_run_downward(path: Path) -> None:
     upward = {name for name in imports(path) if layer(name) > layer(module_name(path))}
     assert not upward
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    modules = {module_name(path): path for path in CODE}
+    graph = {
+        module: {name if name in modules else name.rpartition(".")[0] for name in imports(path)}
+        for module, path in modules.items()
+    }
+    TopologicalSorter(graph).prepare()  # its CycleError shows the circle
 
 
 @pytest.mark.parametrize("name", transport_names())
