@@ -41,7 +41,8 @@ def load_transport(name: str) -> Transport:
 def transport_module(transport: str, name: str) -> ModuleType | None:
     """A module that a transport may have in its folder beside what each must have, or None.
 
-    `derive` is such a module: what is derived from the contract for this transport alone.
+    `derive` is such a module: what is derived from the contract for this transport alone. `build`
+    is another: a command that builds plugins as shared libraries.
     """
     return _load(f"transports.{transport}", name)
 
