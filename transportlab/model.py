@@ -60,6 +60,7 @@ class DriftKind(Word):
     MISSING = "missing"
     MODIFIED = "modified"
     ORPHAN = "orphan"
+    FOREIGN = "foreign"
 
 
 class AdoptOutcome(Word):
@@ -164,6 +165,21 @@ class MalformedMarker:
 
 
 @dataclass(frozen=True, slots=True)
+class StoreWarning:
+    """Something that an operator should know although the call succeeds.
+
+    reason is a stable word for programs. job is empty for what is about the whole store. location,
+    message and action are for people.
+    """
+
+    reason: str = ""
+    job: str = ""
+    location: str = ""
+    message: str = ""
+    action: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class OpenSessionRequest:
     """The first call: the host's version, the protocol versions it speaks, the configuration."""
 
@@ -235,6 +251,7 @@ class PlanReply:
     app: str = ""
     ops: tuple[Op, ...] = ()
     state_digest: str = ""
+    warnings: tuple[StoreWarning, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +292,7 @@ class DriftRequest:
 
 @dataclass(frozen=True, slots=True)
 class DriftItem:
-    """One difference: expected is None for an orphan, actual is None for a missing entry."""
+    """One difference: expected is None for orphan and foreign, actual is None for missing."""
 
     kind: DriftKind = DriftKind.MISSING
     app: str = ""
@@ -359,9 +376,10 @@ class OwnershipItem:
 
 @dataclass(frozen=True, slots=True)
 class VerifyOwnershipReply:
-    """A verdict per entry, by job and index."""
+    """A verdict per entry, by job and index, and what keeps entries from running as they stand."""
 
     items: tuple[OwnershipItem, ...] = ()
+    warnings: tuple[StoreWarning, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ def test_a_full_disk_keeps_what_is_there_and_says_how_far_it_came(
     assert lines[0] + "\n" == OLD
     # Each entry is there whole: a schedule line and the marker below it.
     assert len(lines) > 2
-    assert all("cronix trigger" in line for line in lines[1::2])
+    assert all("/usr/local/bin/cronix trigger" in line for line in lines[1::2])
     assert all("cronix:owned" in line for line in lines[2::2])
     assert len(lines) % 2
 

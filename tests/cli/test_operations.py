@@ -52,7 +52,7 @@ def test_json_has_the_contracts_names(call: Call) -> None:
 
 def test_adopt_has_exit_codes_of_its_own(call: Call, crontab: Path) -> None:
     assert call("adopt").code == 7
-    line = "cronix trigger billing-service.reconcile-payments\n"
+    line = "/usr/local/bin/cronix trigger billing-service.reconcile-payments\n"
     crontab.write_text(f"*/20 * * * * {line}")
     done = call("adopt")
     assert done.code == 6

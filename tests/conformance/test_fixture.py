@@ -5,7 +5,7 @@ import pytest
 from transportlab.conformance.fixture import FOREIGN, Fixture, foreign_digest
 from transportlab.conformance.vectors import Content, Vector, load_vectors
 
-OWNED = b"0 3 * * * cronix trigger web.a\n# cronix:owned app=web job=a hash=a1 idx=0\n"
+OWNED = b"0 3 * * * /usr/local/bin/cronix trigger web.a\n# cronix:owned app=web job=a hash=a1 idx=0\n"
 
 
 def vector(file: Content | None = None) -> Vector:
@@ -18,7 +18,7 @@ def vector(file: Content | None = None) -> Vector:
     [
         OWNED + FOREIGN,
         FOREIGN + OWNED,
-        FOREIGN + b"9 9 * * * cronix trigger web.b\n",
+        FOREIGN + b"9 9 * * * /usr/local/bin/cronix trigger web.b\n",
         FOREIGN.replace(b"\nMAILTO", b"\n" + OWNED + b"MAILTO"),
         FOREIGN.removesuffix(b"\n"),
         FOREIGN + b"# cronix:line-end (the line above had none)\n",

@@ -12,7 +12,13 @@ docs/writing-a-plugin.md has the whole of it. A store that is one file also find
 replacing in transportlab.store.file, which is not imported here: other stores do without.
 """
 
-from transportlab.model import MAX_SCHEDULES, DesiredJob, Entry, MalformedMarker
+from transportlab.model import (
+    MAX_SCHEDULES,
+    DesiredJob,
+    Entry,
+    MalformedMarker,
+    StoreWarning,
+)
 from transportlab.store.base import (
     Snapshot,
     Store,
@@ -32,6 +38,7 @@ __all__ = [
     "Snapshot",
     "Store",
     "StoreOperations",
+    "StoreWarning",
     "Transaction",
     "by_job",
     "is_hash",

@@ -137,7 +137,7 @@ class ApplyRun:
                 present = transaction.owned(self._plan.app, op.job)
                 if not same(op.before, present):
                     raise _changed(f"{self._plan.app}.{op.job}", "as planned", "changed since")
-                transaction.replace(present, op.after)
+                transaction.replace(present, op.after, op.desired)
         except RpcError as error:
             # A call that ends while it waits for the store has not tried the op.
             waiting = error.code in (Code.CANCELLED, Code.DEADLINE_EXCEEDED)

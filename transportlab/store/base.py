@@ -4,13 +4,13 @@ StoreOperations (operations.py) makes the seven operations of a Store. All decis
 a store says how a job reads in its scheduler's terms, what is there, and carries out one change.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
 from transportlab.context import Context
-from transportlab.model import DesiredJob, Entry, MalformedMarker
+from transportlab.model import DesiredJob, Entry, MalformedMarker, StoreWarning
 
 MAX_NAME = 63
 MAX_HASH = 64
@@ -22,6 +22,15 @@ Express = Callable[[str, DesiredJob, str], tuple[Entry, ...]]
 """The type of Store.express."""
 
 
+Judge = Callable[[str, DesiredJob], Iterable[StoreWarning]]
+"""From an app and one of its desired jobs to what keeps that job from running as desired."""
+
+
+def no_warnings(*_: object) -> tuple[StoreWarning, ...]:
+    """The Judge of a store that runs each job as it is desired."""
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """What a store holds at one moment, in the scheduler's own terms.
@@ -30,13 +39,28 @@ class Snapshot:
     malformed: the marks that cannot be read or have lost their entry.
     candidates: the entries without a mark that run exactly cronix's command for their app and job,
     sorted by `order`. Their hash is empty. Adopt can mark them.
+    strays: other live entries without a mark that run cronix's trigger for their app and job, with
+    a redirection for instance. Their hash is empty. Nothing can mark them, but they run the job.
     dead: those of owned that can never run, because somebody commented them out or broke them.
+    warnings: what keeps the store's entries from running as they stand, whatever job they are of.
+    judge: gives the same for one desired job. A job in another timezone is an example.
+    meaning: gives equal values for two spellings of one schedule. Entries whose schedules mean the
+    same count as equal. Without it they are compared as texts.
     """
 
     owned: tuple[Entry, ...] = ()
     malformed: tuple[MalformedMarker, ...] = ()
     candidates: tuple[Entry, ...] = ()
+    strays: tuple[Entry, ...] = ()
     dead: frozenset[Entry] = frozenset()
+    warnings: tuple[StoreWarning, ...] = ()
+    judge: Judge = no_warnings
+    meaning: Callable[[str], Hashable] = str
+
+    def unmarked(self, app: str) -> tuple[Entry, ...]:
+        """The entries of one app that run its jobs without a mark: candidates and strays."""
+        found = (*self.candidates, *self.strays)
+        return tuple(sorted((e for e in found if e.app == app), key=order))
 
 
 class Transaction(Protocol):
@@ -54,8 +78,12 @@ class Transaction(Protocol):
         Apply calls this once for each op, so it should cost less than a whole snapshot.
         """
 
-    def replace(self, before: tuple[Entry, ...], after: tuple[Entry, ...]) -> None:
+    def replace(
+        self, before: tuple[Entry, ...], after: tuple[Entry, ...], desired: DesiredJob | None
+    ) -> None:
         """Put the entries of after in the place of those of before.
+
+        desired is the job that after stands for, None where after is empty.
 
         before comes from this transaction's owned() or snapshot(). It holds all owned entries of
         one job, or of several jobs where after is empty. Either may be empty, not both.

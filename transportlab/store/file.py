@@ -12,9 +12,10 @@ A rename is atomic, so readers need no lock: they open the old version or the ne
 Writers need a lock, because each reads, changes and writes back. They take flock on the *directory*
 of the file. A lock on the file itself would be on the version that the next write replaces, so two
 writers could each hold the lock of another version; a lock file would have to stay behind for ever.
-The kernel frees the lock when its process ends, however that ends. The price: two files in one
-directory share a lock, and where directories cannot be locked (some network file systems) nothing
-can be written. Each locked() opens the directory anew, so threads exclude each other too.
+(Where another program takes a lock file all the same, lock_beside takes it as well, and leaves it
+as that program does.) The kernel frees the lock when its process ends, however that ends. The
+price: two files in one directory share a lock, and where directories cannot be locked (some network
+file systems) nothing can be written. Each locked() opens the directory anew, so threads exclude each other too.
 
 The order of a write, and what is there after a crash at each step:
 
@@ -37,7 +38,7 @@ import os
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 
 from transportlab.context import Context
 from transportlab.errors import Code, RpcError, invalid_argument
@@ -62,8 +63,13 @@ class SharedFile:
     and what to do (_MEANINGS has the table).
     """
 
-    def __init__(self, path: str, config_key: str) -> None:
+    def __init__(
+        self, path: str, config_key: str, *, new_mode: int = NEW_FILE_MODE, lock_beside: str = ""
+    ) -> None:
         """Take the path from the plugin's config; config_key is its name there.
+
+        new_mode is the mode of a file that was not there. lock_beside, if given, is what another
+        program puts behind the path to get that of the file on which it takes a flock.
 
         Raises INVALID_ARGUMENT, with that name, for a path that no file can have. The file system
         is not asked yet.
@@ -72,6 +78,8 @@ class SharedFile:
             problem = "not the path of a file"
             raise invalid_argument(f"config/{config_key}", problem, reason="INVALID_PATH", got=path)
         self.path = path
+        self._new_mode = new_mode
+        self._lock_beside = lock_beside
 
     def read(self) -> bytes | None:
         """All bytes of the file, of one version; None if there is no file in its directory.
@@ -79,12 +87,16 @@ class SharedFile:
         Raises NOT_FOUND if there is no directory either, FAILED_PRECONDITION for a pipe, a device
         or a directory.
         """
+        return self.look()[0]
+
+    def look(self) -> tuple[bytes | None, os.stat_result | None]:
+        """The same, and what the file system says of the file that was read."""
         with _translated(self.path):
             try:
-                return _read(self.path)
+                return _read_with_state(self.path)
             except FileNotFoundError:
                 os.stat(os.path.dirname(os.path.realpath(self.path)))
-                return None
+                return None, None
 
     @contextmanager
     def locked(self, context: Context) -> Iterator["LockedFile"]:
@@ -96,11 +108,16 @@ class SharedFile:
         directory, name = os.path.split(os.path.realpath(self.path))
         with _translated(self.path):
             fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
+        with ExitStack() as stack:
+            stack.callback(os.close, fd)
             self._lock(fd, context)
-            yield LockedFile(self.path, fd, name)
-        finally:
-            os.close(fd)
+            if self._lock_beside:
+                flags = os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+                with _translated(beside := self.path + self._lock_beside):
+                    other = os.open(beside, flags, NEW_FILE_MODE)
+                stack.callback(os.close, other)
+                self._lock(other, context)
+            yield LockedFile(self.path, fd, name, self._new_mode)
 
     def _lock(self, fd: int, context: Context) -> None:
         end = time.monotonic() + LOCK_SECONDS
@@ -123,10 +140,11 @@ class SharedFile:
 class LockedFile:
     """The file inside locked(). Writers that take no lock are not kept out."""
 
-    def __init__(self, path: str, directory: int, name: str) -> None:
+    def __init__(self, path: str, directory: int, name: str, new_mode: int) -> None:
         self._path = path
         self._directory = directory
         self._name = name
+        self._new_mode = new_mode
         self._temporary = f".cronix-{os.geteuid()}.tmp"
 
     def read(self) -> bytes | None:
@@ -157,7 +175,8 @@ class LockedFile:
         """The file to be replaced, None if there is none.
 
         A rename would replace a read-only file too. That is refused: whoever made it read-only
-        meant its content.
+        meant its content. So is one of another owner, before anything is written, by a user who
+        could not give the new version to that owner.
         """
         try:
             found = os.stat(self._name, dir_fd=self._directory, follow_symlinks=False)
@@ -165,6 +184,11 @@ class LockedFile:
             return None
         if not os.access(self._name, os.W_OK, dir_fd=self._directory, effective_ids=True):
             raise PermissionError(errno.EACCES, "the file is read-only")
+        me = os.geteuid()
+        if me and (found.st_uid != me or found.st_gid not in {os.getegid(), *os.getgroups()}):
+            owner = f"{found.st_uid}:{found.st_gid}"
+            problem = f"the file belongs to {owner}, and user {me} cannot give a new version to it"
+            raise PermissionError(errno.EPERM, problem)
         return found
 
     def _fill(self, data: bytes, replaced: os.stat_result | None) -> None:
@@ -175,7 +199,7 @@ class LockedFile:
             rest = memoryview(data)
             while rest:
                 rest = rest[os.write(fd, rest) :]
-            mode = NEW_FILE_MODE
+            mode = self._new_mode
             if replaced is not None:
                 mode = stat.S_IMODE(replaced.st_mode)
                 mine = os.fstat(fd)
@@ -192,17 +216,21 @@ class LockedFile:
 
 
 def _read(path: str, directory: int | None = None) -> bytes:
+    return _read_with_state(path, directory)[0]
+
+
+def _read_with_state(path: str, directory: int | None = None) -> tuple[bytes, os.stat_result]:
     """All bytes of a regular file. A pipe or a device is refused at once: it could block."""
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, dir_fd=directory)
     try:
-        kind = os.fstat(fd).st_mode
-        if not stat.S_ISREG(kind):
-            code = errno.EISDIR if stat.S_ISDIR(kind) else errno.ENODEV
+        state = os.fstat(fd)
+        if not stat.S_ISREG(state.st_mode):
+            code = errno.EISDIR if stat.S_ISDIR(state.st_mode) else errno.ENODEV
             raise OSError(code, "not a regular file")
         parts: list[bytes] = []
         while part := os.read(fd, _CHUNK):
             parts.append(part)
-        return b"".join(parts)
+        return b"".join(parts), state
     finally:
         os.close(fd)
 

@@ -51,7 +51,7 @@ class StoreOperations:
         with self._store.transaction(context) as transaction:
             removed = reconcile.select_prune(request, transaction.snapshot())
             if removed:
-                transaction.replace(removed, ())
+                transaction.replace(removed, (), None)
         return model.PruneReply(removed)
 
     def adopt(self, request: model.AdoptRequest, context: Context) -> model.AdoptReply:

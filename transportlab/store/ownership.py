@@ -11,8 +11,10 @@ from transportlab import model
 from transportlab.model import AdoptOutcome, Difference, Entry, Verdict
 from transportlab.store.base import Express, Snapshot, by_job
 from transportlab.store.reconcile import (
+    Meaning,
     check_app,
     checked_express,
+    concerns,
     content,
     desired_entries,
     primaries,
@@ -30,21 +32,20 @@ def verify(
     wanted = desired_entries(request.app, request.jobs, express)
     items: list[model.OwnershipItem] = []
     for job, entries in by_job(snapshot.owned, request.app).items():
-        chosen = primaries(wanted.get(job, ()), entries)
+        chosen = primaries(wanted.get(job, ()), entries, snapshot.meaning)
         for entry in entries:
             copy = chosen[entry.index] is not entry
-            items.append(_verdict(entry, wanted.get(job), entry in snapshot.dead, copy))
+            items.append(_verdict(entry, wanted.get(job), snapshot, copy))
     items += [
         model.OwnershipItem(Verdict.FOREIGN, entry, "it runs the job but carries no mark")
-        for entry in snapshot.candidates
-        if entry.app == request.app
+        for entry in snapshot.unmarked(request.app)
     ]
     items.sort(key=lambda i: (i.entry.job, i.verdict is Verdict.FOREIGN, i.entry.index))
-    return model.VerifyOwnershipReply(tuple(items))
+    return model.VerifyOwnershipReply(tuple(items), concerns(request.app, request.jobs, snapshot))
 
 
 def _verdict(
-    entry: Entry, wanted: tuple[Entry, ...] | None, dead: bool, copy: bool
+    entry: Entry, wanted: tuple[Entry, ...] | None, snapshot: Snapshot, copy: bool
 ) -> model.OwnershipItem:
     """The first verdict that applies: duplicate, tampered, abandoned, owned (P-VERIFY-1).
 
@@ -54,20 +55,20 @@ def _verdict(
     if copy:
         reason = f"the mark of index {entry.index} is there more than once"
         return model.OwnershipItem(Verdict.DUPLICATE, entry, reason)
-    if dead:
+    if entry in snapshot.dead:
         return model.OwnershipItem(Verdict.TAMPERED, entry, "the marked entry can never run")
     if wanted is None:
         return model.OwnershipItem(Verdict.ABANDONED, entry, "its job is not desired")
     for desired in wanted:
         if (desired.index, desired.hash) == (entry.index, entry.hash):
-            reason = _tampering(desired, entry)
+            reason = _tampering(desired, entry, snapshot.meaning)
             verdict = Verdict.TAMPERED if reason else Verdict.OWNED
             return model.OwnershipItem(verdict, entry, reason)
     return model.OwnershipItem(Verdict.OWNED, entry)
 
 
-def _tampering(desired: Entry, entry: Entry) -> str:
-    if entry.schedule != desired.schedule:
+def _tampering(desired: Entry, entry: Entry, meaning: Meaning) -> str:
+    if meaning(entry.schedule) != meaning(desired.schedule):
         return f'the hash stands for schedule "{desired.schedule}", not "{entry.schedule}"'
     if entry.command != desired.command:
         return f'the hash stands for command "{desired.command}", not "{entry.command}"'
@@ -91,7 +92,8 @@ class Adoption:
 def adopt(request: model.AdoptRequest, snapshot: Snapshot, express: Express) -> Adoption:
     """Decide whether the job's candidates can be marked as they stand (P-ADOPT).
 
-    Each schedule needs a candidate of its own with an equal schedule, and none may be left over.
+    Each schedule needs a candidate of its own that means the same, and no entry that runs the job
+    may be left over: with the adopted ones the job would run twice.
     Raises INVALID_ARGUMENT for an app or a job that breaks P-PLAN-2.
     """
     check_app(request.app)
@@ -99,20 +101,22 @@ def adopt(request: model.AdoptRequest, snapshot: Snapshot, express: Express) -> 
     job = request.job.job.name
     owned = by_job(snapshot.owned, request.app).get(job, ())
     candidates = by_job(snapshot.candidates, request.app).get(job, ())
+    strays = by_job(snapshot.strays, request.app).get(job, ())
     if owned:
-        differences = (*_against_owned(wanted, owned), *map(_unasked, candidates))
+        against = _against_owned(wanted, owned, snapshot.meaning)
+        differences = (*against, *map(_unasked, candidates), *map(_stray, strays))
         outcome = AdoptOutcome.DIVERGED if differences else AdoptOutcome.ALREADY_MANAGED
         return Adoption(outcome, differences, () if differences else owned)
-    if not candidates:
+    if not candidates and not strays:
         return Adoption(AdoptOutcome.NOT_FOUND)
-    marks, unmet, left = _match(wanted, candidates)
-    if unmet or left:
-        return Adoption(AdoptOutcome.DIVERGED, _against_candidates(unmet, left))
+    marks, unmet, left = _match(wanted, candidates, snapshot.meaning)
+    if unmet or left or strays:
+        return Adoption(AdoptOutcome.DIVERGED, _against_unmarked(unmet, left, strays))
     return Adoption(AdoptOutcome.ADOPTED, marks=tuple(marks))
 
 
 def _match(
-    wanted: Sequence[Entry], candidates: Sequence[Entry]
+    wanted: Sequence[Entry], candidates: Sequence[Entry], meaning: Meaning
 ) -> tuple[list[tuple[Entry, Entry]], list[Entry], list[Entry]]:
     """Pairs of a candidate and a desired entry of equal schedule; then what is left of each side.
 
@@ -122,9 +126,8 @@ def _match(
     marks: list[tuple[Entry, Entry]] = []
     unmet: list[Entry] = []
     for entry in wanted:
-        found = next(
-            (candidate for candidate in left if candidate.schedule == entry.schedule), None
-        )
+        when = meaning(entry.schedule)
+        found = next((each for each in left if meaning(each.schedule) == when), None)
         if found is None:
             unmet.append(entry)
         else:
@@ -133,13 +136,22 @@ def _match(
     return marks, unmet, left
 
 
-def _against_candidates(unmet: list[Entry], left: list[Entry]) -> tuple[Difference, ...]:
+def _against_unmarked(
+    unmet: list[Entry], left: list[Entry], strays: Sequence[Entry]
+) -> tuple[Difference, ...]:
     """The differences to report where no pairing of all is possible.
 
-    The nth unmet entry is reported against the nth candidate left over: most likely somebody has
-    edited a schedule in its place.
+    Strays are reported against the unmet entries first, by their whole lines: only the command
+    differs, most likely. Then the nth unmet entry is reported against the nth candidate left over:
+    most likely somebody has edited a schedule in its place.
     """
     differences = [
+        Difference(entry.index, _line(entry), _line(found), found.location)
+        for entry, found in zip(unmet, strays, strict=False)
+    ]
+    differences += map(_stray, strays[len(unmet) :])
+    unmet = unmet[len(strays) :]
+    differences += [
         Difference(entry.index, entry.schedule, found.schedule, found.location)
         for entry, found in zip(unmet, left, strict=False)
     ]
@@ -148,14 +160,17 @@ def _against_candidates(unmet: list[Entry], left: list[Entry]) -> tuple[Differen
     return tuple(differences)
 
 
-def _against_owned(wanted: Sequence[Entry], owned: Sequence[Entry]) -> list[Difference]:
-    if same(wanted, owned):
+def _against_owned(
+    wanted: Sequence[Entry], owned: Sequence[Entry], meaning: Meaning
+) -> list[Difference]:
+    if same(wanted, owned, meaning):
         return []
-    chosen = primaries(wanted, owned)
+    chosen = primaries(wanted, owned, meaning)
     differences = [
         Difference(entry.index, _text(entry), _text(found) if found else "", _where(found))
         for entry in wanted
-        if (found := chosen.get(entry.index)) is None or content(found) != content(entry)
+        if (found := chosen.get(entry.index)) is None
+        or content(found, meaning) != content(entry, meaning)
     ]
     asked = {id(chosen[entry.index]) for entry in wanted if entry.index in chosen}
     differences += [_unasked(entry) for entry in owned if id(entry) not in asked]
@@ -166,9 +181,16 @@ def _unasked(entry: Entry) -> Difference:
     return Difference(-1, got=_text(entry), location=entry.location)
 
 
+def _stray(entry: Entry) -> Difference:
+    return Difference(-1, got=_line(entry), location=entry.location)
+
+
 def _text(entry: Entry) -> str:
-    mark = f" (hash {entry.hash})" if entry.hash else ""
-    return f"{entry.schedule} {entry.command}{mark}" if mark else entry.schedule
+    return f"{_line(entry)} (hash {entry.hash})" if entry.hash else entry.schedule
+
+
+def _line(entry: Entry) -> str:
+    return f"{entry.schedule} {entry.command}"
 
 
 def _where(entry: Entry | None) -> str:

@@ -25,25 +25,33 @@ app, in their order. Apply compares it with the digest of the state that it find
 apps, entries without a mark and locations are left out, so their changes do not outdate a plan.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
 from transportlab import model
 from transportlab.errors import RpcError, invalid_argument
-from transportlab.model import MAX_SCHEDULES, Entry, Op, OpKind
+from transportlab.model import MAX_SCHEDULES, Entry, Op, OpKind, StoreWarning
 from transportlab.store.base import Express, Snapshot, by_job, is_hash, is_name
 
 _OP_ORDER = {kind: position for position, kind in enumerate(OpKind)}
 """OpKind declares its members in the order of P-PLAN-3."""
 
 
-def content(entry: Entry) -> tuple[str, str, int, str, str, str]:
+Meaning = Callable[[str], Hashable]
+"""The type of Snapshot.meaning; `str` compares schedules as texts."""
+
+
+def content(entry: Entry, meaning: Meaning = str) -> tuple[str, str, int, str, Hashable, str]:
     """What entries are compared by: all members but the location."""
-    return entry.app, entry.job, entry.index, entry.hash, entry.schedule, entry.command
+    schedule = meaning(entry.schedule)
+    return entry.app, entry.job, entry.index, entry.hash, schedule, entry.command
 
 
-def same(left: Iterable[Entry], right: Iterable[Entry]) -> bool:
+def same(left: Sequence[Entry], right: Sequence[Entry], meaning: Meaning = str) -> bool:
     """Whether both hold entries of equal content, in the same order."""
-    return list(map(content, left)) == list(map(content, right))
+    return len(left) == len(right) and all(
+        content(one, meaning) == content(other, meaning)
+        for one, other in zip(left, right, strict=True)
+    )
 
 
 def state_digest(entries: Iterable[Entry], app: str) -> str:
@@ -149,13 +157,47 @@ def plan(request: model.PlanRequest, snapshot: Snapshot, express: Express) -> mo
     ops = [Op(OpKind.DELETE, job, present[job]) for job in present if job not in wanted]
     for desired in request.jobs:
         job = desired.job.name
-        ops.append(_op(desired, present.get(job, ()), wanted[job]))
+        ops.append(_op(desired, present.get(job, ()), wanted[job], snapshot.meaning))
     ops.sort(key=lambda op: (_OP_ORDER[op.kind], op.job))
-    return model.PlanReply(request.app, tuple(ops), state_digest(snapshot.owned, request.app))
+    digest = state_digest(snapshot.owned, request.app)
+    warnings = (
+        *_unmanaged(request.app, wanted, snapshot),
+        *concerns(request.app, request.jobs, snapshot),
+    )
+    return model.PlanReply(request.app, tuple(ops), digest, warnings)
 
 
-def _op(desired: model.DesiredJob, before: tuple[Entry, ...], after: tuple[Entry, ...]) -> Op:
-    if same(before, after):
+def concerns(
+    app: str, jobs: Sequence[model.DesiredJob], snapshot: Snapshot
+) -> tuple[StoreWarning, ...]:
+    """What keeps the store and these jobs from running as desired, each once (P-PLAN-7)."""
+    judged = (warning for desired in jobs for warning in snapshot.judge(app, desired))
+    return tuple(dict.fromkeys((*snapshot.warnings, *judged)))
+
+
+def _unmanaged(
+    app: str, wanted: dict[str, tuple[Entry, ...]], snapshot: Snapshot
+) -> Iterator[StoreWarning]:
+    """A warning for each entry that runs a job of the app without a mark (P-PLAN-7)."""
+    for entry in snapshot.unmarked(app):
+        line = f"{entry.schedule} {entry.command}"
+        if entry.job in wanted:
+            problem = f'"{line}" carries no mark and runs {app}.{entry.job} as well: it runs twice'
+            action = "adopt the entry, or remove it"
+        else:
+            problem = f'"{line}" carries no mark and runs {app}.{entry.job}, which is not desired'
+            action = "remove the entry, or put its job into the manifest"
+        reason = "RUNS_TWICE" if entry.job in wanted else "NOT_MANAGED"
+        yield StoreWarning(reason, entry.job, entry.location, problem, action)
+
+
+def _op(
+    desired: model.DesiredJob,
+    before: tuple[Entry, ...],
+    after: tuple[Entry, ...],
+    meaning: Meaning,
+) -> Op:
+    if same(before, after, meaning):
         return Op(OpKind.SKIP, desired.job.name)
     kind = OpKind.UPDATE if before else OpKind.CREATE
     return Op(kind, desired.job.name, before, after, desired)
@@ -179,17 +221,19 @@ def select_prune(request: model.PruneRequest, snapshot: Snapshot) -> tuple[Entry
     return tuple(e for e in snapshot.owned if e.app == request.app and e.job not in keep)
 
 
-def primaries(wanted: Iterable[Entry], actual: Iterable[Entry]) -> dict[int, Entry]:
+def primaries(
+    wanted: Iterable[Entry], actual: Iterable[Entry], meaning: Meaning = str
+) -> dict[int, Entry]:
     """The entry of one job that counts for each index: the one as wanted, else the first.
 
     Several entries have one index where somebody has copied a mark. The others are orphans for
     Drift, duplicates for VerifyOwnership (P-DRIFT-2, P-VERIFY-1).
     """
-    right = {entry.index: content(entry) for entry in wanted}
+    right = {entry.index: content(entry, meaning) for entry in wanted}
     chosen: dict[int, Entry] = {}
     for entry in actual:
         first = chosen.setdefault(entry.index, entry)
-        if content(first) != right.get(entry.index) == content(entry):
+        if content(first, meaning) != right.get(entry.index) == content(entry, meaning):
             chosen[entry.index] = entry
     return chosen
 
@@ -197,24 +241,32 @@ def primaries(wanted: Iterable[Entry], actual: Iterable[Entry]) -> dict[int, Ent
 def drift(request: model.DriftRequest, snapshot: Snapshot, express: Express) -> model.DriftReply:
     """Every difference of the app's entries from the desired jobs, by job and index (P-DRIFT).
 
+    The entries that run a job without a mark come last among those of their job.
+
     Raises INVALID_ARGUMENT for a job as desired_entries does.
     """
     wanted = desired_entries(request.app, request.jobs, express)
     present = by_job(snapshot.owned, request.app)
     items: list[model.DriftItem] = []
-    for job in sorted(wanted.keys() | present.keys()):
-        items += _job_drift(wanted.get(job, ()), present.get(job, ()))
+    foreign = by_job(snapshot.unmarked(request.app), request.app)
+    for job in sorted(wanted.keys() | present.keys() | foreign.keys()):
+        items += _job_drift(wanted.get(job, ()), present.get(job, ()), snapshot.meaning)
+        items += [
+            _drifted(model.DriftKind.FOREIGN, entry, None, entry) for entry in foreign.get(job, ())
+        ]
     return model.DriftReply(tuple(items))
 
 
-def _job_drift(wanted: tuple[Entry, ...], actual: tuple[Entry, ...]) -> list[model.DriftItem]:
-    chosen = primaries(wanted, actual)
+def _job_drift(
+    wanted: tuple[Entry, ...], actual: tuple[Entry, ...], meaning: Meaning
+) -> list[model.DriftItem]:
+    chosen = primaries(wanted, actual, meaning)
     items: list[model.DriftItem] = []
     for entry in wanted:
         found = chosen.get(entry.index)
         if found is None:
             items.append(_drifted(model.DriftKind.MISSING, entry, entry, None))
-        elif content(found) != content(entry):
+        elif content(found, meaning) != content(entry, meaning):
             items.append(_drifted(model.DriftKind.MODIFIED, entry, entry, found))
     # By identity: an orphan may be equal to the entry that counts, location included.
     counted = {id(chosen[entry.index]) for entry in wanted if entry.index in chosen}

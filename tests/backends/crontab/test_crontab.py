@@ -34,7 +34,7 @@ def test_the_registry_finds_it() -> None:
 def test_lines_are_cronixs_own_format(subject: Subject) -> None:
     subject.converge(RECONCILE, app="billing-service")
     assert subject.file.read_bytes() == (
-        b"*/15 * * * * cronix trigger billing-service.reconcile\n"
+        b"*/15 * * * * /usr/local/bin/cronix trigger billing-service.reconcile\n"
         b"# cronix:owned app=billing-service job=reconcile hash=21c1b02a51242d12 idx=0\n"
     )
     assert subject.read().entries == (
@@ -44,7 +44,7 @@ def test_lines_are_cronixs_own_format(subject: Subject) -> None:
             0,
             "21c1b02a51242d12",
             "*/15 * * * *",
-            "cronix trigger billing-service.reconcile",
+            "/usr/local/bin/cronix trigger billing-service.reconcile",
             "line 1",
         ),
     )

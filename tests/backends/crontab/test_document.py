@@ -18,7 +18,7 @@ JOB = ("round", "trip")
 
 def entries(count: int, digest: str = "ab") -> list[Entry]:
     return [
-        Entry(*JOB, i, digest, f"{i} 1 * * *", "cronix trigger round.trip") for i in range(count)
+        Entry(*JOB, i, digest, f"{i} 1 * * *", "/usr/local/bin/cronix trigger round.trip") for i in range(count)
     ]
 
 
@@ -80,8 +80,8 @@ PIECES = st.one_of(
             b"# cronix:owned",
             b"# cronix:owned app=x job=y hash=ab idx=0",
             b"# cronix:owned app=round job=other hash=ab idx=0",
-            b"0 1 * * * cronix trigger x.y",
-            b"0 1 * * * cronix trigger round.trip",
+            b"0 1 * * * /usr/local/bin/cronix trigger x.y",
+            b"0 1 * * * /usr/local/bin/cronix trigger round.trip",
             b"MAILTO=x",
         ]
     ),
@@ -91,7 +91,7 @@ PIECES = st.one_of(
 @given(st.lists(PIECES, max_size=12).map(b"".join), st.integers(1, 3))
 @example(b"x\r", 1)
 @example(b"a\r\nb\r", 1)
-@example(b"0 1 * * * cronix trigger x.y\r\n# cronix:owned app=x job=y hash=ab idx=0\r", 1)
+@example(b"0 1 * * * /usr/local/bin/cronix trigger x.y\r\n# cronix:owned app=x job=y hash=ab idx=0\r", 1)
 def test_what_is_created_and_deleted_again_leaves_any_bytes_as_they_were(
     data: bytes, count: int
 ) -> None:
@@ -124,7 +124,7 @@ def test_pairs_that_were_apart_stand_where_the_first_was() -> None:
 def test_new_lines_have_the_files_line_end() -> None:
     data = b"MAILTO=x\r\n0 1 * * * y\r\n"
     assert Document.parse(data).replaced([], entries(1)).render() == data + (
-        b"0 1 * * * cronix trigger round.trip\r\n"
+        b"0 1 * * * /usr/local/bin/cronix trigger round.trip\r\n"
         b"# cronix:owned app=round job=trip hash=ab idx=0\r\n"
     )
 
@@ -142,7 +142,7 @@ def test_a_note_that_something_follows_stays() -> None:
 
 def test_an_owned_last_line_without_line_end_gets_one_and_no_note() -> None:
     pair = Document.parse(b"").replaced([], entries(1)).render()
-    other = [Entry("z", "z", 0, "ef", "0 2 * * *", "cronix trigger z.z")]
+    other = [Entry("z", "z", 0, "ef", "0 2 * * *", "/usr/local/bin/cronix trigger z.z")]
     for end, tail in ((b"\n", b""), (b"\r\n", b"\r")):
         data = pair.replace(b"\n", end).removesuffix(end)
         made = Document.parse(data + tail).replaced([], other).render()
@@ -152,7 +152,7 @@ def test_an_owned_last_line_without_line_end_gets_one_and_no_note() -> None:
 
 
 def test_a_change_that_would_give_an_orphan_marker_a_line_is_refused() -> None:
-    line = b"0 9 * * * cronix trigger round.trip\n"
+    line = b"0 9 * * * /usr/local/bin/cronix trigger round.trip\n"
     pair = Document.parse(b"").replaced([], entries(1)).render()
     orphan = b"# cronix:owned app=round job=trip hash=ab idx=1\n"
     document = Document.parse(line + pair + orphan)
@@ -163,7 +163,7 @@ def test_a_change_that_would_give_an_orphan_marker_a_line_is_refused() -> None:
 
 
 def test_adopting_puts_markers_below_lines_and_changes_none() -> None:
-    data = b"x\n0 1 * * * cronix trigger round.trip\r\n\ty\n0 1 * * *  cronix trigger round.trip"
+    data = b"x\n0 1 * * * /usr/local/bin/cronix trigger round.trip\r\n\ty\n0 1 * * *  /usr/local/bin/cronix trigger round.trip"
     document = Document.parse(data)
     first, second = document.snapshot("cronix").candidates
     made = document.marked([(second, entries(2)[1]), (first, entries(1)[0])]).render()
@@ -176,23 +176,23 @@ def test_candidates_run_exactly_the_trigger() -> None:
     def found(line: bytes, binary: str = "cronix") -> int:
         return len(Document.parse(b"a\n" + line + b"\nb").snapshot(binary).candidates)
 
-    assert found(b"0 1 * * * cronix trigger a.b") == 1
+    assert found(b"0 1 * * * /usr/local/bin/cronix trigger a.b") == 1
     assert found(b"\t0  1 * * *\tcronix trigger a.b\r") == 1
-    assert found(b"@daily cronix trigger a.b") == 1
+    assert found(b"@daily /usr/local/bin/cronix trigger a.b") == 1
     assert found(b"0 1 * * * /x/cronix trigger a.b", "/x/cronix") == 1
     for line in (
         b"0 1 * * * /x/cronix trigger a.b",
-        b"0 1 * * * cronix trigger a.b ",
+        b"0 1 * * * /usr/local/bin/cronix trigger a.b ",
         b"0 1 * * * cronix  trigger a.b",
-        b"0 1 * * * cronix trigger a.b.c",
-        b"0 1 * * * cronix trigger a",
-        b"0 1 * * * cronix trigger A.b",
-        b"0 1 * * * root cronix trigger a.b",
-        b"0 1 * * * echo cronix trigger a.b",
-        b"# 0 1 * * * cronix trigger a.b",
-        b"0 1 * * cronix trigger a.b",
-        b"X=1 cronix trigger a.b",
-        b"# cronix trigger a.b cronix trigger a.b",
+        b"0 1 * * * /usr/local/bin/cronix trigger a.b.c",
+        b"0 1 * * * /usr/local/bin/cronix trigger a",
+        b"0 1 * * * /usr/local/bin/cronix trigger A.b",
+        b"0 1 * * * root /usr/local/bin/cronix trigger a.b",
+        b"0 1 * * * echo /usr/local/bin/cronix trigger a.b",
+        b"# 0 1 * * * /usr/local/bin/cronix trigger a.b",
+        b"0 1 * * /usr/local/bin/cronix trigger a.b",
+        b"X=1 /usr/local/bin/cronix trigger a.b",
+        b"# /usr/local/bin/cronix trigger a.b /usr/local/bin/cronix trigger a.b",
     ):
         assert found(line) == 0, line
 

@@ -19,7 +19,7 @@ from transportlab.model import Entry
 
 SAMPLES = Path(__file__).parents[3] / "spec" / "crontabs"
 MARKER = b"# cronix:owned app=a job=b hash=c0 idx=0"
-LINE = b"0 1 * * * cronix trigger a.b"
+LINE = b"0 1 * * * /usr/local/bin/cronix trigger a.b"
 
 
 def kinds(data: bytes) -> list[str]:
@@ -51,22 +51,22 @@ def test_a_marker_owns_the_line_above() -> None:
 
 
 def test_an_entry_is_what_the_line_and_its_marker_say() -> None:
-    entry = only(b"0\t1  * * mon cronix trigger a.b\n" + MARKER).entry(7)
-    assert entry == Entry("a", "b", 0, "c0", "0 1 * * mon", "cronix trigger a.b", "line 7")
+    entry = only(b"0\t1  * * mon /usr/local/bin/cronix trigger a.b\n" + MARKER).entry(7)
+    assert entry == Entry("a", "b", 0, "c0", "0 1 * * mon", "/usr/local/bin/cronix trigger a.b", "line 7")
     assert only(LINE + b"\n" + MARKER).entry().location == ""
 
 
 @pytest.mark.parametrize(
     ("line", "schedule", "command"),
     [
-        (b"# 0 1 * * * cronix trigger a.b", "# 0 1 * * *", "cronix trigger a.b"),
-        (b"#0 1 * * * cronix trigger a.b", "#0 1 * * *", "cronix trigger a.b"),
+        (b"# 0 1 * * * /usr/local/bin/cronix trigger a.b", "# 0 1 * * *", "/usr/local/bin/cronix trigger a.b"),
+        (b"#0 1 * * * /usr/local/bin/cronix trigger a.b", "#0 1 * * *", "/usr/local/bin/cronix trigger a.b"),
         (b"0 1 * * * /opt/x trigger a.b --dry ", "0 1 * * *", "/opt/x trigger a.b --dry "),
         (b"@daily cronix\ttrigger a.b", "@daily", "cronix\ttrigger a.b"),
-        (b" 0 1 * * * root cronix trigger a.b", "0 1 * * *", "root cronix trigger a.b"),
+        (b" 0 1 * * * root /usr/local/bin/cronix trigger a.b", "0 1 * * *", "root /usr/local/bin/cronix trigger a.b"),
         (b"trigger a.b", "", "trigger a.b"),
         (b"# trigger x trigger a.b", "# trigger", "x trigger a.b"),
-        (b"0 1 * * \xff cronix trigger a.b \xfe", "0 1 * * \\xff", "cronix trigger a.b \\xfe"),
+        (b"0 1 * * \xff /usr/local/bin/cronix trigger a.b \xfe", "0 1 * * \\xff", "/usr/local/bin/cronix trigger a.b \\xfe"),
     ],
 )
 def test_an_edited_line_is_still_its_markers_and_shown_as_it_stands(
@@ -82,11 +82,11 @@ def test_an_edited_line_is_still_its_markers_and_shown_as_it_stands(
         b"",
         b"\n",
         b"0 1 * * * /usr/bin/nightly\n",
-        b"0 1 * * * cronix trigger a.bb\n",
-        b"0 1 * * * cronix trigger x a.b\n",
-        b"0 1 * * * cronix trigger\n",
-        b"0 1 * * * cronix trigger a.b\n\n",
-        b"0 1 * * * cronix trigger a.b\n# between\n",
+        b"0 1 * * * /usr/local/bin/cronix trigger a.bb\n",
+        b"0 1 * * * /usr/local/bin/cronix trigger x a.b\n",
+        b"0 1 * * * /usr/local/bin/cronix trigger\n",
+        b"0 1 * * * /usr/local/bin/cronix trigger a.b\n\n",
+        b"0 1 * * * /usr/local/bin/cronix trigger a.b\n# between\n",
     ],
 )
 def test_a_marker_below_another_line_is_an_orphan_and_the_line_foreign(above: bytes) -> None:
@@ -178,7 +178,7 @@ def test_a_line_without_schedule_and_command_has_none(line: bytes) -> None:
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
 def test_what_is_written_is_read_back(end: bytes) -> None:
-    entry = Entry("a", "b", 63, "0f", "0 1 * * *", "cronix trigger a.b")
+    entry = Entry("a", "b", 63, "0f", "0 1 * * *", "/usr/local/bin/cronix trigger a.b")
     made = owned(entry, end)
     assert made.raw.count(end) == 2
     assert only(made.raw).entry() == entry

@@ -48,7 +48,7 @@ def test_an_edit_that_would_give_an_orphan_marker_a_line_is_refused(
     subject: Subject, job: MakeJob
 ) -> None:
     marker = "# cronix:owned app=shop job=a hash=a0 idx={}\n"
-    line = "0 1 * * * cronix trigger shop.a\n"
+    line = "0 1 * * * /usr/local/bin/cronix trigger shop.a\n"
     subject.file.write_text(line + line + marker.format(0) + marker.format(1))
     before = subject.file.read_bytes()
     with pytest.raises(RpcError) as caught:

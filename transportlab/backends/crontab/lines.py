@@ -3,29 +3,60 @@ r"""Parses a crontab's bytes into items, and writes the lines of an entry. No I/
     <five fields> <trigger binary> trigger <app>.<job>
     # cronix:owned app=<app> job=<job> hash=<hex> idx=<n>
 
-An item is one of three: foreign bytes, which are only searched for candidates; an owned pair of a
-line and the marker below it; a malformed marker. Joined, all items are the file again, byte for
-byte. So whatever a change does not replace stays as it is: invalid UTF-8, NULs, line ends of any
-kind.
+An item is one of three: foreign bytes, which are only searched for unmarked lines that run a job;
+an owned pair of a line and the marker below it; a malformed marker. Joined, all items are the file
+again, byte for byte. So whatever a change does not replace stays as it is: invalid UTF-8, NULs,
+line ends of any kind.
 
 A marker owns the line directly above it if the words `trigger <app>.<job>` are in that line, even
 if somebody commented it out or edited it. Otherwise the line is foreign and the marker an orphan.
 An orphan is reported like a marker that cannot be read, and left alone.
 
-Only LF ends a line; a CR before it belongs to the line end. New lines get the line end that most
-lines of the file have. Invalid UTF-8 is shown as \xNN in an entry's texts, which are for people.
+Only LF ends a line, as for cron. A CR before it is part of the command that cron runs, so an owned
+line with one is not as we write it. On a marker, which is a comment, it does not matter. New lines
+end in LF in every file. Invalid UTF-8 is shown as \xNN in an entry's texts, which are for people.
 """
 
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 
-from transportlab.store import MAX_SCHEDULES, Entry, is_hash, is_name
+from transportlab.backends.crontab.translate import is_live
+from transportlab.store import MAX_SCHEDULES, Entry, is_name
 
 MARK = b"# cronix:owned"
 FORM = "# cronix:owned app=<app> job=<job> hash=<hex> idx=<n>"
 
 SHOWN = 200
 """Most characters of a malformed marker that Read shows."""
+
+MAX_HASH = 64
+
+_TRIGGER = re.compile(rb"trigger[ \t]+([a-z][a-z0-9-]{0,62})\.([a-z][a-z0-9-]{0,62})(?![\w.-])")
+"""What runs a job, wherever it stands in a command."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """How this crontab's lines run a job: `<user> <binary> trigger <app>.<job>`.
+
+    user is empty in a crontab without a column for it.
+    """
+
+    binary: str
+    user: str = ""
+
+    def command(self, app: str, job: str) -> str:
+        """What stands behind the five fields."""
+        words = (self.user, self.binary, "trigger", f"{app}.{job}")
+        return " ".join(filter(None, words))
+
+    def runs(self, command: bytes) -> bool:
+        """Whether some program before `trigger` is cronix's, at whatever path."""
+        names = {b"cronix", self.binary.rpartition("/")[2].encode()}
+        words = re.split(rb"[\s;&|()'\"`]+", command)
+        return any(word.rpartition(b"/")[2] in names for word in words)
 
 
 class Item:
@@ -90,11 +121,6 @@ def bare(line: bytes) -> bytes:
     return line.removesuffix(b"\n").removesuffix(b"\r")
 
 
-def line_end(data: bytes) -> bytes:
-    """The line end that most lines have; LF if there is none."""
-    return b"\r\n" if data.count(b"\r\n") * 2 > data.count(b"\n") else b"\n"
-
-
 def parse(data: bytes) -> list[Item]:
     """The file's items, in order; joined they are data again."""
     items: list[Item] = []
@@ -131,7 +157,7 @@ def _marked(above: bytes, marker: bytes) -> Item:
     except ValueError as error:
         return Malformed(marker, str(error))
     job = f"{found.app}.{found.job}"
-    line = bare(above)
+    line = above.removesuffix(b"\n")
     words = line.split()
     if not _runs(words, job.encode()):
         return Malformed(marker, f"the line above does not run trigger {job}")
@@ -154,8 +180,8 @@ def parse_marker(line: bytes) -> Entry:
     app, job, digest, index = (m.partition("=")[2] for m in members)
     if not (is_name(app) and is_name(job)):
         raise ValueError("app or job is not a name")
-    if not is_hash(digest):
-        raise ValueError("hash is not 1 to 64 lower-case hex digits")
+    if not 0 < len(digest) <= MAX_HASH:
+        raise ValueError(f"hash is not 1 to {MAX_HASH} characters")
     if not (index.isascii() and index.isdigit()):
         raise ValueError("idx is not a number")
     short = index.lstrip("0") or "0"
@@ -193,13 +219,33 @@ def _split_dead(words: list[bytes], job: bytes) -> tuple[str, str]:
     return text(b" ".join(words[:start])), text(b" ".join(words[start:]))
 
 
-def marker(entry: Entry, end: bytes) -> bytes:
-    """The marker line of an entry, with that line end."""
+def marker(entry: Entry) -> bytes:
+    """The marker line of an entry."""
     members = f"app={entry.app} job={entry.job} hash={entry.hash} idx={entry.index}"
-    return b"%b %b%b" % (MARK, members.encode(), end)
+    return b"%b %b\n" % (MARK, members.encode())
 
 
-def owned(entry: Entry, end: bytes) -> Owned:
-    """The two lines of an entry, each with that line end."""
-    line = f"{entry.schedule} {entry.command}".encode()
-    return Owned(line + end + marker(entry, end), entry)
+def owned(entry: Entry) -> Owned:
+    """The two lines of an entry."""
+    line = f"{entry.schedule} {entry.command}\n".encode()
+    return Owned(line + marker(entry), entry)
+
+
+def unmarked(raw: bytes, first: int, wording: Wording) -> Iterator[tuple[Entry, bool]]:
+    """The lines among foreign ones that run a job, each with whether it is just as we write it.
+
+    first is the number of the first line. A line that cron never runs is passed over: a comment,
+    or one whose fields are wrong.
+    """
+    for found in _TRIGGER.finditer(raw):
+        start = raw.rfind(b"\n", 0, found.start()) + 1
+        end = raw.find(b"\n", found.end())
+        parts = split_line(raw[start:] if end < 0 else raw[start:end])
+        if parts is None or not is_live(parts[0]):
+            continue
+        app, job = found[1].decode(), found[2].decode()
+        schedule, command = parts
+        exact = command == wording.command(app, job)
+        if exact or wording.runs(raw[start : found.start()]):
+            where = place(first + raw.count(b"\n", 0, start))
+            yield Entry(app, job, schedule=schedule, command=command, location=where), exact

@@ -1,31 +1,52 @@
 """The crontab as a Store: each change holds the file's lock and replaces the file once."""
 
-from collections.abc import Iterator
+import os
+import pwd
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
+from transportlab.backends.crontab import conditions
+from transportlab.backends.crontab.conditions import Setting
 from transportlab.backends.crontab.document import Document
+from transportlab.backends.crontab.lines import Wording, line_of
 from transportlab.backends.crontab.translate import EXPRESSIBLE, translate
 from transportlab.sdk import Code, Context, ErrorDetails, RpcError, invalid_argument
-from transportlab.store import DesiredJob, Entry, Snapshot
+from transportlab.store import DesiredJob, Entry, Snapshot, StoreWarning
 from transportlab.store.file import LockedFile, SharedFile
 
 Known = tuple[bytes, Document]
 
+_PROGRAMS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+
+
+@dataclass(frozen=True, slots=True)
+class Crontab:
+    """Which crontab it is, as the configuration says.
+
+    zone is the IANA name of the time zone in which cron runs it. system: it has a user column.
+    """
+
+    file: SharedFile
+    wording: Wording
+    zone: str
+    system: bool = False
+
 
 class CrontabStore:
-    """A Store over one file. A file that is not there counts as empty; the first write makes it."""
+    """See Store. A missing file is an empty one; the first write makes it."""
 
-    def __init__(self, file: SharedFile, binary: str) -> None:
-        self._file = file
-        self._binary = binary
-        # What was parsed or written last, so that an Apply of many ops need not parse its own work.
-        # It is used for equal bytes only: it may be outdated, and any thread may replace it.
+    def __init__(self, crontab: Crontab) -> None:
+        self._crontab = crontab
+        # What was parsed or written last. It is used only for equal bytes, so it may be outdated
+        # and any thread may replace it; an Apply of many ops is spared parsing its own work.
         self._known: Known = (b"", Document.parse(b""))
 
     def express(self, app: str, desired: DesiredJob, path: str) -> tuple[Entry, ...]:
-        """See Store.express. Raises INVALID_ARGUMENT, reason SCHEDULE_NOT_EXPRESSIBLE."""
+        """See Store.express."""
         job = desired.job.name
-        command = f"{self._binary} trigger {app}.{job}"
+        command = self._crontab.wording.command(app, job)
         entries: list[Entry] = []
         for index, schedule in enumerate(desired.job.schedules):
             try:
@@ -42,21 +63,26 @@ class CrontabStore:
         return tuple(entries)
 
     def snapshot(self) -> Snapshot:
-        """See Store.snapshot. Takes no lock: the file is only ever replaced whole."""
-        return self.document(self._file.read()).snapshot(self._binary)
+        """See Store.snapshot. Needs no lock, as the file is only ever replaced whole."""
+        data, state = self._crontab.file.look()
+        return _snapshot(self._crontab, self.document(data), data or b"", state)
 
     @contextmanager
     def transaction(self, context: Context) -> Iterator["CrontabTransaction"]:
         """See Store.transaction."""
-        with self._file.locked(context) as file:
-            yield CrontabTransaction(self, self._file.path, self._binary, file)
+        with self._crontab.file.locked(context) as file:
+            yield CrontabTransaction(self, self._crontab, file)
 
     def document(self, data: bytes | None) -> Document:
-        """The crontab in the file's bytes; None is a file that is not there."""
+        """The crontab in the file's bytes.
+
+        Raises FAILED_PRECONDITION for one whose lines are not of the format that is configured.
+        """
         data = data or b""
         known, document = self._known
         if data != known:
             document = Document.parse(data)
+            _check_format(self._crontab, document)
             self._known = data, document
         return document
 
@@ -66,39 +92,47 @@ class CrontabStore:
 
 
 class CrontabTransaction:
-    """A Transaction inside the file's lock."""
+    """See Transaction."""
 
-    def __init__(self, store: CrontabStore, path: str, binary: str, file: LockedFile) -> None:
+    def __init__(self, store: CrontabStore, crontab: Crontab, file: LockedFile) -> None:
         self._store = store
-        self._path = path
-        self._binary = binary
+        self._crontab = crontab
         self._file = file
         self._document = store.document(file.read())
 
     def snapshot(self) -> Snapshot:
-        """See Transaction.snapshot."""
-        return self._document.snapshot(self._binary)
+        """See Transaction.snapshot. Warnings are for who looks, not for who writes: none here."""
+        return self._document.snapshot(self._crontab.wording)
 
     def owned(self, app: str, job: str) -> tuple[Entry, ...]:
         """See Transaction.owned."""
         return self._document.owned(app, job)
 
-    def replace(self, before: tuple[Entry, ...], after: tuple[Entry, ...]) -> None:
+    def replace(
+        self, before: tuple[Entry, ...], after: tuple[Entry, ...], desired: DesiredJob | None
+    ) -> None:
         """See Transaction.replace.
 
-        Raises FAILED_PRECONDITION, reason ORPHAN_MARKER, if an orphan marker would end up below a
-        line that it then owns.
+        Raises FAILED_PRECONDITION where an orphan marker would come to own another line.
         """
         jobs = {(entry.app, entry.job) for entry in before}
+        schedules = [entry.schedule for entry in after]
+        wanted = desired.job.timezone if desired else ""
+
+        def suits(zone: str) -> bool:
+            here = zone or self._crontab.zone
+            return not wanted or conditions.fires_alike(schedules, wanted, here)
+
         try:
-            document = self._document.replaced(jobs, after)
+            document = self._document.replaced(jobs, after, suits)
         except ValueError as error:
             raise RpcError(
                 Code.FAILED_PRECONDITION,
-                f"{self._path}: an orphan marker would come to own another line: {error}",
+                f"{self._crontab.file.path}: an orphan marker would come to own another line:"
+                f" {error}",
                 ErrorDetails(
                     "ORPHAN_MARKER",
-                    path=self._path,
+                    path=self._crontab.file.path,
                     got=str(error),
                     action="remove that marker from the crontab, then plan again",
                 ),
@@ -106,7 +140,7 @@ class CrontabTransaction:
         self._write(document)
 
     def mark(self, marks: tuple[tuple[Entry, Entry], ...]) -> None:
-        """See Transaction.mark. Only adds marker lines."""
+        """See Transaction.mark. Only marker lines are put in."""
         self._write(self._document.marked(marks))
 
     def _write(self, document: Document) -> None:
@@ -114,3 +148,94 @@ class CrontabTransaction:
         self._file.write(data)
         self._store.know(data, document)
         self._document = document
+
+
+def _snapshot(
+    crontab: Crontab, document: Document, data: bytes, state: os.stat_result | None
+) -> Snapshot:
+    """What is there, with what keeps it from running as it stands."""
+    found = document.snapshot(crontab.wording)
+    path = crontab.file.path
+    warnings = tuple(conditions.file_warnings(path, data, state, system=crontab.system))
+    settings = document.settings()
+
+    def judge(app: str, desired: DesiredJob) -> Iterator[StoreWarning]:
+        job = desired.job.name
+        standing = [line_of(e.location) for e in found.owned if (e.app, e.job) == (app, job)]
+        above = [each for each in settings if not standing or each.line < max(standing)]
+        yield from conditions.setting_warnings(above, crontab.wording.binary.startswith("/"))
+        yield from _zone_warning(crontab, above, desired, standing)
+
+    return replace(found, warnings=warnings, judge=judge)
+
+
+def _zone_warning(
+    crontab: Crontab, settings: Sequence[Setting], desired: DesiredJob, standing: Sequence[int]
+) -> Iterator[StoreWarning]:
+    """A warning if the job would fire at other times than its own time zone asks for.
+
+    standing holds the numbers of its lines. New lines go where the zone is right, if there is such
+    a place.
+    """
+    job, wanted = desired.job.name, desired.job.timezone
+    fields = [translate(schedule) for schedule in desired.job.schedules]
+    places = [conditions.zone_at(line, settings, crontab.zone) for line in standing]
+    if not places:
+        zones = [Setting(0, "", crontab.zone), *(s for s in settings if s.name == "CRON_TZ")]
+        if any(not wanted or conditions.fires_alike(fields, wanted, z.value) for z in zones):
+            return
+        places = zones[-1:]
+    for place in places:
+        if wanted and not conditions.fires_alike(fields, wanted, place.value):
+            origin = f"CRON_TZ in line {place.line}" if place.line else "this crontab"
+            yield StoreWarning(
+                "ZONE",
+                job,
+                f"line {place.line}" if place.line else crontab.file.path,
+                f"{job} is to run by {wanted}, but runs by {place.value}, the zone of {origin}",
+                f"give the job the timezone {place.value}, or say by config timezone=NAME by which"
+                " one cron runs this crontab",
+            )
+            return
+
+
+def _check_format(crontab: Crontab, document: Document) -> None:
+    """Raise FAILED_PRECONDITION for a line that has a user column too many, or none."""
+    for line, words in document.commands():
+        user = is_user(words[0]) and len(words) > 1
+        if user and not crontab.system and not is_program(words[0]):
+            problem = f'"{words[0]}" is a user: this is a system crontab'
+            action = "give --backend-config format=system and user=NAME"
+        elif crontab.system and not user:
+            problem = f'"{words[0]}" is no user: cron ignores a system crontab with such a line'
+            action = "put a user before that command, or leave out --backend-config format=system"
+        else:
+            continue
+        path = crontab.file.path
+        raise RpcError(
+            Code.FAILED_PRECONDITION,
+            f"{path}, line {line}: {problem}",
+            ErrorDetails(
+                "CRONTAB_FORMAT",
+                path=f"{path}:{line}",
+                expected="a user column" if crontab.system else "no user column",
+                got=" ".join(words),
+                action=action,
+            ),
+        )
+
+
+@lru_cache(maxsize=256)
+def is_user(name: str) -> bool:
+    """Whether this machine has a user of that name."""
+    try:
+        pwd.getpwnam(name)
+    except (KeyError, ValueError):
+        return False
+    return True
+
+
+@lru_cache(maxsize=256)
+def is_program(name: str) -> bool:
+    """Whether a shell finds a program of that name: `mail` is a user and a program."""
+    return any(os.access(f"{folder}/{name}", os.X_OK) for folder in _PROGRAMS)

@@ -84,6 +84,62 @@ def is_live(schedule: str) -> bool:
     return True
 
 
+Meaning = tuple[object, ...]
+"""Minutes, hours, months, days of the month and of the week; then perhaps "either" (see _days)."""
+
+
+def _all(place: int) -> frozenset[int]:
+    _, low, high, _ = _FIELDS[place]
+    return frozenset(range(low, high + 1))
+
+
+EVERY_HOUR, EVERY_MONTH = _all(1), _all(3)
+EVERY_DAY: Meaning = (_all(_DAY_OF_MONTH), _all(_DAY_OF_WEEK))
+
+
+@lru_cache(maxsize=4096)
+def meaning(schedule: str) -> Meaning:
+    """When cron runs a line with these fields; text that is no schedule means only itself.
+
+    Two schedules are equal exactly if cron would run their lines at the same minutes:
+    `0,15,30,45` and `*/15`, day of week 7 and 0, `mon` and 1, `@hourly` and `0 * * * *`.
+    """
+    words = _FIXED.get(schedule, schedule).split()
+    if len(words) != len(_FIELDS) or not is_live(" ".join(words)):
+        return (schedule,)
+    minutes, hours, days, months, weekdays = (
+        _values(word, place) for place, word in enumerate(words)
+    )
+    return minutes, hours, months, *_days(words, days, weekdays)
+
+
+def _days(words: list[str], days: frozenset[int], weekdays: frozenset[int]) -> Meaning:
+    """How the two day fields go together: cron takes either if neither begins with a star."""
+    if words[_DAY_OF_MONTH].startswith("*") or words[_DAY_OF_WEEK].startswith("*"):
+        return days, weekdays
+    if days == _all(_DAY_OF_MONTH) or weekdays == frozenset(range(len(DAYS))):
+        return EVERY_DAY
+    return days, weekdays, "either"
+
+
+def _values(word: str, place: int) -> frozenset[int]:
+    """The numbers that a field of cron's stands for; Sunday is 0."""
+    _, low, high, _ = _FIELDS[place]
+    found: set[int] = set()
+    for part in word.split(","):
+        span, _, step = part.partition("/")
+        first, dash, last = span.partition("-")
+        if span == "*":
+            start, end = low, high
+        else:
+            start = _value(first, place, True)
+            end = _value(last, place, True) if dash else start
+        found.update(range(start, end + 1, _number(step) if step else 1))
+    if place == _DAY_OF_WEEK:
+        found = {value % len(DAYS) for value in found}
+    return frozenset(found)
+
+
 def _special(words: list[str]) -> str:
     if len(words) == 1 and words[0] in _FIXED:
         return _FIXED[words[0]]

@@ -104,7 +104,7 @@ class EchoTransaction:
         found = (e for e in self._state.entries if e.hash and e.job == job and e.app == app)
         return tuple(sorted(found, key=order))
 
-    def replace(self, before: Entries, after: Entries) -> None:
+    def replace(self, before: Entries, after: Entries, desired: DesiredJob | None) -> None:
         """See Transaction.replace."""
         # By identity: a state file may hold two equal entries.
         gone = {id(entry) for entry in before}

@@ -41,6 +41,7 @@ class DriftKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     DRIFT_KIND_MISSING: _ClassVar[DriftKind]
     DRIFT_KIND_MODIFIED: _ClassVar[DriftKind]
     DRIFT_KIND_ORPHAN: _ClassVar[DriftKind]
+    DRIFT_KIND_FOREIGN: _ClassVar[DriftKind]
 
 class AdoptOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -78,6 +79,7 @@ DRIFT_KIND_UNSPECIFIED: DriftKind
 DRIFT_KIND_MISSING: DriftKind
 DRIFT_KIND_MODIFIED: DriftKind
 DRIFT_KIND_ORPHAN: DriftKind
+DRIFT_KIND_FOREIGN: DriftKind
 ADOPT_OUTCOME_UNSPECIFIED: AdoptOutcome
 ADOPT_OUTCOME_ADOPTED: AdoptOutcome
 ADOPT_OUTCOME_ALREADY_MANAGED: AdoptOutcome
@@ -189,6 +191,20 @@ class MalformedMarker(_message.Message):
     reason: str
     def __init__(self, location: _Optional[str] = ..., text: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
+class StoreWarning(_message.Message):
+    __slots__ = ("reason", "job", "location", "message", "action")
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    LOCATION_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    job: str
+    location: str
+    message: str
+    action: str
+    def __init__(self, reason: _Optional[str] = ..., job: _Optional[str] = ..., location: _Optional[str] = ..., message: _Optional[str] = ..., action: _Optional[str] = ...) -> None: ...
+
 class OpenSessionRequest(_message.Message):
     __slots__ = ("host_version", "protocol_versions", "config", "required_capabilities")
     class ConfigEntry(_message.Message):
@@ -267,14 +283,16 @@ class PlanRequest(_message.Message):
     def __init__(self, app: _Optional[str] = ..., jobs: _Optional[_Iterable[_Union[DesiredJob, _Mapping]]] = ..., allow_empty: _Optional[bool] = ...) -> None: ...
 
 class PlanReply(_message.Message):
-    __slots__ = ("app", "ops", "state_digest")
+    __slots__ = ("app", "ops", "state_digest", "warnings")
     APP_FIELD_NUMBER: _ClassVar[int]
     OPS_FIELD_NUMBER: _ClassVar[int]
     STATE_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
     app: str
     ops: _containers.RepeatedCompositeFieldContainer[Op]
     state_digest: str
-    def __init__(self, app: _Optional[str] = ..., ops: _Optional[_Iterable[_Union[Op, _Mapping]]] = ..., state_digest: _Optional[str] = ...) -> None: ...
+    warnings: _containers.RepeatedCompositeFieldContainer[StoreWarning]
+    def __init__(self, app: _Optional[str] = ..., ops: _Optional[_Iterable[_Union[Op, _Mapping]]] = ..., state_digest: _Optional[str] = ..., warnings: _Optional[_Iterable[_Union[StoreWarning, _Mapping]]] = ...) -> None: ...
 
 class ApplyRequest(_message.Message):
     __slots__ = ("plan",)
@@ -407,10 +425,12 @@ class OwnershipItem(_message.Message):
     def __init__(self, verdict: _Optional[_Union[Verdict, str]] = ..., entry: _Optional[_Union[Entry, _Mapping]] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class VerifyOwnershipReply(_message.Message):
-    __slots__ = ("items",)
+    __slots__ = ("items", "warnings")
     ITEMS_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
     items: _containers.RepeatedCompositeFieldContainer[OwnershipItem]
-    def __init__(self, items: _Optional[_Iterable[_Union[OwnershipItem, _Mapping]]] = ...) -> None: ...
+    warnings: _containers.RepeatedCompositeFieldContainer[StoreWarning]
+    def __init__(self, items: _Optional[_Iterable[_Union[OwnershipItem, _Mapping]]] = ..., warnings: _Optional[_Iterable[_Union[StoreWarning, _Mapping]]] = ...) -> None: ...
 
 class ErrorDetails(_message.Message):
     __slots__ = ("reason", "path", "expected", "got", "action", "applied", "failed", "unattempted")

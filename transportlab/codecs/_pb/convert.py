@@ -48,6 +48,7 @@ _DriftKind_TO = {
     model.DriftKind.MISSING: pb.DRIFT_KIND_MISSING,
     model.DriftKind.MODIFIED: pb.DRIFT_KIND_MODIFIED,
     model.DriftKind.ORPHAN: pb.DRIFT_KIND_ORPHAN,
+    model.DriftKind.FOREIGN: pb.DRIFT_KIND_FOREIGN,
 }
 _DriftKind_FROM = {number: member for member, number in _DriftKind_TO.items()}
 _DriftKind_FROM[0] = model.DriftKind.MISSING
@@ -298,6 +299,38 @@ def from_MalformedMarker(w):
     return m
 
 
+def fill_StoreWarning(w, m):
+    w.reason = m.reason
+    w.job = m.job
+    w.location = m.location
+    w.message = m.message
+    w.action = m.action
+    return w
+
+
+class StoreWarning:
+    __slots__ = ('reason', 'job', 'location', 'message', 'action')
+
+    def __init__(self, reason, job, location, message, action):
+        self.reason = reason
+        self.job = job
+        self.location = location
+        self.message = message
+        self.action = action
+
+
+def from_StoreWarning(w):
+    m = StoreWarning(
+        w.reason,
+        w.job,
+        w.location,
+        w.message,
+        w.action,
+    )
+    m.__class__ = model.StoreWarning
+    return m
+
+
 def fill_OpenSessionRequest(w, m):
     w.host_version = m.host_version
     w.protocol_versions.extend(m.protocol_versions)
@@ -492,16 +525,20 @@ def fill_PlanReply(w, m):
     for x in m.ops:
         fill_Op(add(), x)
     w.state_digest = m.state_digest
+    add = w.warnings.add
+    for x in m.warnings:
+        fill_StoreWarning(add(), x)
     return w
 
 
 class PlanReply:
-    __slots__ = ('app', 'ops', 'state_digest')
+    __slots__ = ('app', 'ops', 'state_digest', 'warnings')
 
-    def __init__(self, app, ops, state_digest):
+    def __init__(self, app, ops, state_digest, warnings):
         self.app = app
         self.ops = ops
         self.state_digest = state_digest
+        self.warnings = warnings
 
 
 def from_PlanReply(w):
@@ -509,6 +546,7 @@ def from_PlanReply(w):
         w.app,
         tuple([from_Op(x) for x in w.ops]),
         w.state_digest,
+        tuple([from_StoreWarning(x) for x in w.warnings]),
     )
     m.__class__ = model.PlanReply
     return m
@@ -874,19 +912,24 @@ def fill_VerifyOwnershipReply(w, m):
     add = w.items.add
     for x in m.items:
         fill_OwnershipItem(add(), x)
+    add = w.warnings.add
+    for x in m.warnings:
+        fill_StoreWarning(add(), x)
     return w
 
 
 class VerifyOwnershipReply:
-    __slots__ = ('items',)
+    __slots__ = ('items', 'warnings')
 
-    def __init__(self, items):
+    def __init__(self, items, warnings):
         self.items = items
+        self.warnings = warnings
 
 
 def from_VerifyOwnershipReply(w):
     m = VerifyOwnershipReply(
         tuple([from_OwnershipItem(x) for x in w.items]),
+        tuple([from_StoreWarning(x) for x in w.warnings]),
     )
     m.__class__ = model.VerifyOwnershipReply
     return m
@@ -967,6 +1010,7 @@ FILL = {
     model.DesiredJob: (pb.DesiredJob, fill_DesiredJob),
     model.Entry: (pb.Entry, fill_Entry),
     model.MalformedMarker: (pb.MalformedMarker, fill_MalformedMarker),
+    model.StoreWarning: (pb.StoreWarning, fill_StoreWarning),
     model.OpenSessionRequest: (pb.OpenSessionRequest, fill_OpenSessionRequest),
     model.OpenSessionReply: (pb.OpenSessionReply, fill_OpenSessionReply),
     model.CloseSessionRequest: (pb.CloseSessionRequest, fill_CloseSessionRequest),
@@ -1003,6 +1047,7 @@ FROM = {
     model.DesiredJob: (pb.DesiredJob, from_DesiredJob),
     model.Entry: (pb.Entry, from_Entry),
     model.MalformedMarker: (pb.MalformedMarker, from_MalformedMarker),
+    model.StoreWarning: (pb.StoreWarning, from_StoreWarning),
     model.OpenSessionRequest: (pb.OpenSessionRequest, from_OpenSessionRequest),
     model.OpenSessionReply: (pb.OpenSessionReply, from_OpenSessionReply),
     model.CloseSessionRequest: (pb.CloseSessionRequest, from_CloseSessionRequest),
