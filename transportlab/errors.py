@@ -233,12 +233,19 @@ class Problem:
 
 
 class ManifestError(LabError):
-    """A manifest is not valid. problems holds every one that was found, in document order."""
+    """A manifest is not valid.
 
-    def __init__(self, source: str, problems: Sequence[Problem]) -> None:
+    problems holds the first ones, in document order; more is the number of those left out.
+    """
+
+    def __init__(self, source: str, problems: Sequence[Problem], more: int = 0) -> None:
         self.source = source
         self.problems = tuple(problems)
-        super().__init__("\n".join(f"{source}: {problem}" for problem in self.problems))
+        self.more = more
+        lines = [f"{source}: {problem}" for problem in self.problems]
+        if more:
+            lines.append(f"{source}: and {more} more problems")
+        super().__init__("\n".join(lines))
 
 
 class UsageError(LabError):

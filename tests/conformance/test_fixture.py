@@ -5,7 +5,9 @@ import pytest
 from transportlab.conformance.fixture import FOREIGN, Fixture, foreign_digest
 from transportlab.conformance.vectors import Content, Vector, load_vectors
 
-OWNED = b"0 3 * * * /usr/local/bin/cronix trigger web.a\n# cronix:owned app=web job=a hash=a1 idx=0\n"
+OWNED = (
+    b"0 3 * * * /usr/local/bin/cronix trigger web.a\n# cronix:owned app=web job=a hash=a1 idx=0\n"
+)
 
 
 def vector(file: Content | None = None) -> Vector:

@@ -87,14 +87,14 @@ def load_manifest(path: Path) -> Manifest:
 def parse_manifest(data: bytes, source: str) -> Manifest:
     """The manifest in a JSON text. source is its name in messages, such as a file's path.
 
-    Raises ManifestError with every problem, in document order. A text that is not JSON has one:
-    its first.
+    Raises ManifestError with the problems in document order: the first 20, and the number of the
+    rest. A text that is not JSON has one: its first.
     """
     value = strict_json.parse(data, source)
     report = Report()
     manifest: Manifest = _MANIFEST(value, "", report)
     if report.problems:
-        raise ManifestError(source, report.problems)
+        raise ManifestError(source, report.problems, report.more)
     return manifest
 
 

@@ -18,16 +18,35 @@ from transportlab.manifest.strict_json import Number, join
 from transportlab.quote import SHOWN, nearest, quote
 
 
+MOST_PROBLEMS = 20
+"""Problems that are told in full: nobody reads a message of two million lines."""
+
+
 @dataclass(slots=True)
 class Report:
-    """The problems found so far, and the paths at which unique names were first seen."""
+    """The first problems found so far, and the paths at which unique names were first seen.
+
+    more is the number of problems beyond MOST_PROBLEMS.
+    """
 
     problems: list[Problem] = field(default_factory=list)
+    more: int = 0
     seen: dict[str, str] = field(default_factory=dict)
 
     def add(self, path: str, message: str) -> None:
         """Add a problem at the end."""
-        self.problems.append(Problem(path, message))
+        self.insert(len(self.problems), [Problem(path, message)])
+
+    def insert(self, at: int, problems: list[Problem]) -> None:
+        """Add problems at a place before others."""
+        self.problems[at:at] = problems
+        self.more += max(0, len(self.problems) - MOST_PROBLEMS)
+        del self.problems[MOST_PROBLEMS:]
+
+    @property
+    def full(self) -> bool:
+        """Whether a problem at the end would only be counted."""
+        return len(self.problems) >= MOST_PROBLEMS
 
 
 Reader = Callable[[object, str, Report], Any]
@@ -187,6 +206,8 @@ def record(
         for name, element in value.items():
             if name in members:
                 found[name] = members[name](element, join(path, name), report)
+            elif report.full:
+                report.more += 1  # spares the search for a member that was meant
             else:
                 report.add(join(path, name), _unknown(name, members))
         absent = [name for name in required if name not in value]
@@ -195,7 +216,7 @@ def record(
         ]
         if check is not None and (problem := check(found)) is not None:
             own.append(Problem(path, problem))
-        report.problems[mark:mark] = own
+        report.insert(mark, own)
         return None if report.problems else build(**found)
 
     return read

@@ -84,23 +84,25 @@ def test_a_schedule_that_cannot_be_expressed_is_refused_at_plan_with_its_path(
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o600])
-def test_line_ends_and_mode_stay(subject: Subject, job: MakeJob, mode: int) -> None:
+def test_line_ends_of_others_and_the_mode_stay(subject: Subject, job: MakeJob, mode: int) -> None:
     data = subject.sample("crlf")
     subject.file.chmod(mode)
     subject.converge(job("a"))
     made = subject.file.read_bytes()
     assert made.startswith(data)
-    assert made.count(b"\r\n") == made.count(b"\n")
+    assert made.removeprefix(data).count(b"\r") == 0  # cron would hand it to the command
     subject.converge()
     assert subject.file.read_bytes() == data
     assert subject.file.stat().st_mode & 0o7777 == mode
 
 
-def test_a_marker_with_a_crlf_line_end_is_recognised(subject: Subject) -> None:
+def test_an_owned_line_that_got_a_cr_is_tampered_with_and_repaired(subject: Subject) -> None:
     data = subject.sample("crlf-owned")
+    assert subject.verify(RECONCILE, app="billing") == [("tampered", "reconcile", 0)]
+    assert subject.drift(RECONCILE, app="billing") == [("modified", "reconcile", 0)]
+    assert subject.converge(RECONCILE, app="billing") == model.Counts(updated=1)
     assert subject.verify(RECONCILE, app="billing") == [("owned", "reconcile", 0)]
-    assert subject.converge(RECONCILE, app="billing") == model.Counts(skipped=1)
-    assert subject.file.read_bytes() == data
+    assert subject.file.read_bytes().count(b"\r") == 2
     subject.converge(app="billing")
     first, _, _, last = data.splitlines(keepends=True)
     assert subject.file.read_bytes() == first + last

@@ -126,4 +126,7 @@ def test_processes_that_apply_at_once_lose_nothing(subject: Subject, apps: tuple
     }
     assert len(subject.there()) == len(there)
     assert subject.file.read_bytes().startswith(foreign)
-    assert os.listdir(subject.file.parent) == [subject.file.name]
+    assert sorted(os.listdir(subject.file.parent)) == [
+        subject.file.name,
+        f"{subject.file.name}.cronix.lock",
+    ]

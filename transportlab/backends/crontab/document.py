@@ -73,6 +73,10 @@ class Document:
     def commands(self) -> Iterator[tuple[int, list[str]]]:
         """The number of each line that cron would run, and the words behind its fields."""
         for first, item in self._numbered():
+            if isinstance(item, Owned):
+                if is_live(item.schedule) and (words := item.command.split()):
+                    yield first, words
+                continue
             for number, line in enumerate(item.raw.split(b"\n"), first):
                 found = lines.split_line(line)
                 if found is not None and is_live(found[0]) and (words := found[1].split()):
