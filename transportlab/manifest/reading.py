@@ -17,7 +17,6 @@ from transportlab.errors import Problem
 from transportlab.manifest.strict_json import Number, join
 from transportlab.quote import SHOWN, nearest, quote
 
-
 MOST_PROBLEMS = 20
 """Problems that are told in full: nobody reads a message of two million lines."""
 

@@ -15,7 +15,8 @@ writers could each hold the lock of another version; a lock file would have to s
 (Where another program takes a lock file all the same, lock_beside takes it as well, and leaves it
 as that program does.) The kernel frees the lock when its process ends, however that ends. The
 price: two files in one directory share a lock, and where directories cannot be locked (some network
-file systems) nothing can be written. Each locked() opens the directory anew, so threads exclude each other too.
+file systems) nothing can be written. Each locked() opens the directory anew, so threads exclude
+each other too.
 
 The order of a write, and what is there after a crash at each step:
 

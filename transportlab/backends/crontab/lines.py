@@ -40,7 +40,7 @@ _MARKER = re.compile(
     rb"# cronix:owned app=([a-z][a-z0-9-]{0,62}) job=([a-z][a-z0-9-]{0,62})"
     rb" hash=([!-~]{1,64}) idx=(\d{1,2})\r?\n?"
 )
-"""A marker as it should be: almost all are, and this is five times as fast as to look for faults."""
+"""A marker as it should be. Almost all are, and to look for faults takes five times as long."""
 
 
 @dataclass(frozen=True, slots=True)
