@@ -38,7 +38,7 @@ def test_drift_is_an_exit_code_only_when_asked_for(call: Call) -> None:
 
 
 def test_json_has_the_contracts_names(call: Call) -> None:
-    assert set(call("plan", "--json").json) == {"app", "ops", "state_digest"}
+    assert set(call("plan", "--json").json) == {"app", "ops", "state_digest", "warnings"}
     applied = call("apply", "--json").json
     assert applied["counts"] == {"deleted": 0, "updated": 0, "created": 1, "skipped": 0}
     assert [e["kind"] for e in applied["events"]] == ["started", "done", "finished"]
@@ -48,6 +48,43 @@ def test_json_has_the_contracts_names(call: Call) -> None:
     (item,) = call("verify-ownership", "--json").json["items"]
     assert item["verdict"] == "owned"
     assert call("adopt", "--json").json["outcome"] == "already_managed"
+
+
+UNMARKED = "*/15 * * * * cronix trigger billing-service.reconcile-payments >> /dev/null\n"
+
+
+def test_a_job_that_would_run_twice_is_told_and_an_error_if_one_is_strict(
+    call: Call, crontab: Path
+) -> None:
+    crontab.write_text(UNMARKED)
+    for command in ("plan", "apply"):
+        done = call(command, "--strict")
+        assert (done.code, done.err) == (1, "error: --strict: there are warnings (1)\n")
+        assert "warning RUNS_TWICE: line 1: " in done.out
+        assert crontab.read_text() == UNMARKED
+    done = call("apply", "--json")
+    assert done.code == 0
+    assert [warning["reason"] for warning in done.json["warnings"]] == ["RUNS_TWICE"]
+    assert crontab.read_text().startswith(UNMARKED)
+    drift = call("drift", "--exit-on-drift")
+    assert drift.code == 5
+    assert drift.out.startswith("foreign billing-service.reconcile-payments")
+
+
+def test_strict_without_a_warning_changes_nothing(call: Call, crontab: Path) -> None:
+    crontab.write_text("# mine\n")
+    for command in ("plan", "apply", "verify-ownership"):
+        assert call(command, "--strict").code == 0
+    assert "No drift." in call("drift").out
+
+
+def test_of_many_warnings_the_first_are_shown_and_the_rest_counted(
+    call: Call, crontab: Path
+) -> None:
+    crontab.write_text(UNMARKED * 30)
+    out = call("plan").out
+    assert out.count("warning RUNS_TWICE") == 20
+    assert "and 10 more warnings" in out
 
 
 def test_adopt_has_exit_codes_of_its_own(call: Call, crontab: Path) -> None:
@@ -109,7 +146,7 @@ def test_what_has_changed_is_shown_as_a_diff_for_people(
     plan = call("plan", manifest=str(file)).out
     assert f"- delete {app}.{first['name']}" in plan
     assert f"~ update {app}.{second['name']}" in plan
-    assert "    + [0] 7 7 7 7 * cronix" in plan
+    assert "    + [0] 7 7 7 7 * /usr/local/bin/cronix" in plan
     assert "Plan: 1 to update, 1 to delete; 10 unchanged." in plan
     drift = call("drift", manifest=str(file)).out
     assert f"modified {app}.{second['name']} [0]" in drift

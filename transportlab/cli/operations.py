@@ -1,6 +1,7 @@
 """The operations as commands, and `transportlab transports`."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated
 
@@ -17,6 +18,7 @@ from transportlab.cli.options import (
     JsonOption,
     operation,
 )
+from transportlab.cli.process import EXIT_ERROR
 from transportlab.codecs import load_codec
 from transportlab.errors import UsageError
 from transportlab.host.apply import carry_out
@@ -32,6 +34,7 @@ app = typer.Typer(
 DryRunOption = Annotated[
     bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
 ]
+StrictOption = Annotated[bool, typer.Option("--strict", help="Take each warning for an error.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,7 @@ class ApplyResult:
 
     events: tuple[model.ApplyEvent, ...]
     counts: model.Counts
+    warnings: tuple[model.StoreWarning, ...] = ()
 
 
 def _print_version(wanted: bool) -> None:
@@ -70,10 +74,11 @@ def read(run: Invocation) -> None:
 
 @app.command()
 @operation
-def plan(run: Invocation) -> None:
+def plan(run: Invocation, strict: StrictOption = False) -> int:
     """Show what apply would do."""
     reply = _plan(run)
     run.show(reply, render.plan)
+    return _strictly(reply.warnings, strict)
 
 
 def _plan(run: Invocation) -> model.PlanReply:
@@ -84,9 +89,12 @@ def _plan(run: Invocation) -> model.PlanReply:
 
 @app.command()
 @operation
-def apply(run: Invocation) -> None:
-    """Make a plan, and carry it out."""
+def apply(run: Invocation, strict: StrictOption = False) -> int:
+    """Make a plan, and carry it out. With --strict nothing is done if there are warnings."""
     wanted = _plan(run)
+    if strict and wanted.warnings:
+        run.show(wanted, render.plan)
+        return _strictly(wanted.warnings, strict)
     events = []
     steps = sum(op.kind is not model.OpKind.SKIP for op in wanted.ops)
     with render.progress(steps) as advance:
@@ -95,8 +103,17 @@ def apply(run: Invocation) -> None:
             if event.kind is model.ApplyEventKind.DONE:
                 advance(run.redactor.text(event.job))
     counts = next((event.counts for event in events if event.counts), model.Counts())
-    result = ApplyResult(tuple(events), counts)
+    result = ApplyResult(tuple(events), counts, wanted.warnings)
     run.show(result, lambda out, _: render.applied(out, run.redactor.value(wanted), counts))
+    return 0
+
+
+def _strictly(warnings: Sequence[model.StoreWarning], strict: bool) -> int:
+    """The exit status of a command whose reply has these warnings."""
+    if not strict or not warnings:
+        return 0
+    typer.echo(f"error: --strict: there are warnings ({len(warnings)})", err=True)
+    return EXIT_ERROR
 
 
 @app.command()
@@ -160,11 +177,12 @@ def _one_job(run: Invocation, name: str | None) -> model.DesiredJob:
 
 @app.command()
 @operation
-def verify_ownership(run: Invocation) -> None:
+def verify_ownership(run: Invocation, strict: StrictOption = False) -> int:
     """Judge each entry: owned, tampered, abandoned, duplicate or foreign."""
     request = model.VerifyOwnershipRequest(run.manifest.app, run.jobs)
     reply = run.backend.verify_ownership(request, run.context())
     run.show(reply, render.verdicts)
+    return _strictly(reply.warnings, strict)
 
 
 @app.command()

@@ -40,6 +40,10 @@ def _count(number: int, noun: str, plural: str = "") -> str:
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
 
 
+MOST_SHOWN = 20
+"""Items of a list that are printed; --json has all."""
+
+
 def entries(out: Console, reply: model.ReadReply) -> None:
     """A table of owned entries; then the malformed markers."""
     if reply.entries:
@@ -52,8 +56,30 @@ def entries(out: Console, reply: model.ReadReply) -> None:
             ],
         )
     out.print(_count(len(reply.entries), "entry", "entries"))
-    for marker in reply.malformed:
-        out.print(Text(clean(f"{marker.location}: {marker.reason}: {marker.text}"), "yellow"))
+    _few(
+        out,
+        [f"{m.location}: {m.reason}: {m.text}" for m in reply.malformed[:MOST_SHOWN]],
+        len(reply.malformed),
+        "malformed markers",
+    )
+
+
+def warnings(out: Console, found: Sequence[model.StoreWarning]) -> None:
+    """What an operator should know although the call succeeded."""
+    lines = []
+    for each in found[:MOST_SHOWN]:
+        where = f"{each.location}: " if each.location else ""
+        action = f"; {each.action}" if each.action else ""
+        lines.append(f"warning {each.reason}: {where}{each.message}{action}")
+    _few(out, lines, len(found), "warnings")
+
+
+def _few(out: Console, lines: Sequence[str], total: int, noun: str) -> None:
+    """The first lines of a list that may be long, and how many there are besides."""
+    for line in lines:
+        out.print(Text(clean(line), "yellow"))
+    if total > len(lines):
+        out.print(Text(f"and {total - len(lines)} more {noun}", "yellow"))
 
 
 def plan(out: Console, reply: model.PlanReply) -> None:
@@ -67,6 +93,7 @@ def plan(out: Console, reply: model.PlanReply) -> None:
     parts = [f"{kinds.count(kind)} to {kind}" for kind in _MARKS if kinds.count(kind)] or [
         "nothing to do"
     ]
+    warnings(out, reply.warnings)
     out.print(f"Plan: {', '.join(parts)}; {kinds.count(model.OpKind.SKIP)} unchanged.")
 
 
@@ -163,6 +190,7 @@ def verdicts(out: Console, reply: model.VerifyOwnershipReply) -> None:
             for i in reply.items
         ],
     )  # fmt: skip
+    warnings(out, reply.warnings)
     out.print(_count(len(reply.items), "entry", "entries"))
 
 

@@ -21,7 +21,7 @@ DEFAULT_BINARY = "/usr/local/bin/cronix"
 
 LOCK = ".cronix.lock"
 """cronix takes a flock on the file of this name behind the crontab's. Taking it, too, keeps the two
-from writing at once."""
+from writing at once (P-CRONTAB-2)."""
 
 SYSTEM_FILE_MODE = 0o644
 """Mode of a new system crontab: cron wants it to be writable by root alone."""

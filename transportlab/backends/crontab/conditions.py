@@ -1,4 +1,4 @@
-"""What decides whether, when and how cron runs a line, besides the line itself. No I/O.
+"""What decides whether, when and how cron runs a line, besides the line itself (P-CRONTAB-4).
 
 A right line is not enough. cron ignores a whole file that others may write. It hands a line to the
 SHELL that a setting above names, and runs it by the time zone of a CRON_TZ above. So each condition

@@ -200,7 +200,7 @@ def _zone_warning(
 
 
 def _check_format(crontab: Crontab, document: Document) -> None:
-    """Raise FAILED_PRECONDITION for a line that has a user column too many, or none."""
+    """Raise FAILED_PRECONDITION for a user column too many, or none (P-CRONTAB-3)."""
     for line, words in document.commands():
         user = is_user(words[0]) and len(words) > 1
         if user and not crontab.system and not is_program(words[0]):
