@@ -71,7 +71,7 @@ def test_a_full_disk_keeps_what_is_there_and_says_how_far_it_came(
 def test_a_read_only_disk_is_told_and_left_alone(tmp_path: Path) -> None:
     # With bind it is the mount that changes, not the file system, whose owner may be nobody here.
     done = apply(tmp_path, "direct", 'mount -o remount,bind,ro "$1"')
-    status, names, lock, *lines = done.stdout.splitlines()
+    status, names, *lines = done.stdout.splitlines()
     assert status == "status 1", done.stderr
     assert "READ_ONLY" in done.stderr or "read-only" in done.stderr.lower()
     assert str(tmp_path) in done.stderr
