@@ -45,10 +45,7 @@ def test_turbo_is_told_as_the_driver_shows_it(
 
 
 def test_a_library_that_is_not_there_has_no_backend(monkeypatch: pytest.MonkeyPatch) -> None:
-    def absent(_: str) -> None:
-        raise ImportError
-
-    monkeypatch.setattr(machine, "import_module", absent)
+    monkeypatch.setitem(sys.modules, "google.protobuf.internal.api_implementation", None)
     assert machine.facts()["protobuf_backend"] == "not installed"
 
 
@@ -78,29 +75,25 @@ def test_the_source_digest_of_a_wheel_leaves_out_the_data_that_comes_with_it(
 
 
 def test_a_repository_that_the_environment_is_in_is_not_the_projects_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
     subprocess.run(["git", "init"], cwd=tmp_path, check=True, capture_output=True)
-    monkeypatch.setattr(machine, "ROOT", tmp_path / "site-packages")
-    assert machine.commit() == ("unknown", True)
+    assert machine.commit(tmp_path / "site-packages") == ("unknown", True)
 
 
-def test_commit_and_dirty_are_those_of_the_checkout(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_commit_and_dirty_are_those_of_the_checkout(tmp_path: Path) -> None:
     def git(*arguments: str) -> None:
         who = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
         subprocess.run(["git", *who, *arguments], cwd=tmp_path, check=True, capture_output=True)
 
-    monkeypatch.setattr(machine, "ROOT", tmp_path)
-    assert machine.commit() == ("unknown", True)
+    assert machine.commit(tmp_path) == ("unknown", True)
     git("init")
     git("commit", "--allow-empty", "-m", "first")
-    head, dirty = machine.commit()
+    head, dirty = machine.commit(tmp_path)
     assert len(head) == 40
     assert not dirty
     (tmp_path / "new").write_text("")
-    assert machine.commit() == (head, True)
+    assert machine.commit(tmp_path) == (head, True)
 
 
 def test_places_of_this_machine_are_taken_out_of_reasons() -> None:

@@ -81,8 +81,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """spec/report.json.
 
     references and placements: by suite, where a suite has others than `reference` and `placement`.
-    decider: what the summary compares the arms by. factors: what the section on codec and carriage
-    does.
+    decider: what the summary compares arms by. factors: what codecs and carriages are compared by.
     """
 
     reference: str

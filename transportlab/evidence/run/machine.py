@@ -160,23 +160,23 @@ def source_digest(root: Path = ROOT) -> str:
     return digest.hexdigest()
 
 
-def commit() -> tuple[str, bool]:
+def commit(root: Path = ROOT) -> tuple[str, bool]:
     """The commit of the checkout, and whether any file differs from it.
 
     ("unknown", True) if this is no checkout. git is not asked then: the environment may be inside a
     repository of something else.
     """
-    if not (ROOT / ".git").exists():
+    if not (root / ".git").exists():
         return "unknown", True
     try:
-        head = _git("rev-parse", "HEAD")
-        return head, bool(_git("status", "--porcelain"))
+        head = _git(root, "rev-parse", "HEAD")
+        return head, bool(_git(root, "status", "--porcelain"))
     except (OSError, subprocess.CalledProcessError):
         return "unknown", True
 
 
-def _git(*arguments: str) -> str:
-    command = ["git", "-C", str(ROOT), *arguments]  # the git that is on the user's PATH
+def _git(root: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(root), *arguments]  # the git that is on the user's PATH
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return done.stdout.strip()
 

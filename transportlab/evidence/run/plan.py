@@ -4,7 +4,7 @@ The unit of measurement is a process start, so a short profile makes fewer calls
 not fewer blocks. Where the blocks are placed depends on what the group is for:
 
     steady      a round trip depends on the placement, so every pinned placement has all blocks; in
-                full the scheduler has some as well
+                full some more are unpinned
     handshake,  an operator waits for these, and pins nothing, so all or most blocks are unpinned
     session
     codec       one process with little noise, and nothing to split
