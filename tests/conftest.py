@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from _pytest.mark import ParameterSet
+from hypothesis import HealthCheck, settings
 
 from transportlab.channel import EndpointKind
 from transportlab.conformance import runner as conformance_runner
@@ -35,6 +36,10 @@ def pytest_configure() -> None:
     _widen(HostOptions, handshake=PATIENCE, open=PATIENCE)
     _widen(conformance_runner.Options, timeout=PATIENCE)
     conformance_subject.HANDSHAKE_SECONDS = PATIENCE
+    # Hypothesis has bounds as well: 200 ms for an example, and 1 s for the making of some.
+    patient = [HealthCheck.too_slow]
+    settings.register_profile("patient", deadline=None, suppress_health_check=patient)
+    settings.load_profile("patient")
 
 
 def _widen(options: Any, **bounds: float) -> None:

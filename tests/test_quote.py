@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from transportlab.quote import SHOWN, clean_json, nearest, quote
@@ -27,7 +27,6 @@ def test_a_text_is_quoted_escaped_and_cut(text: str, quoted: str) -> None:
 
 
 @given(st.text())
-@settings(deadline=None)
 def test_a_quoted_text_is_printable_and_encodable(text: str) -> None:
     assert quote(text).isprintable()
     assert quote(text).encode().decode() == quote(text)

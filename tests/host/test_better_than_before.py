@@ -42,8 +42,9 @@ def test_each_row_names_a_test_that_there_is() -> None:
 
 HOST = """
 import sys, time
-from transportlab.host import open_backend
-session = open_backend("echo", sys.argv[1])
+from transportlab.host import HostOptions, open_backend
+bound = float(sys.argv[2])
+session = open_backend("echo", sys.argv[1], HostOptions(handshake=bound, open=bound))
 print(session.process.pid, getattr(session.endpoint, "path", ""), flush=True)
 time.sleep(60)
 """
@@ -51,7 +52,7 @@ time.sleep(60)
 
 @pytest.mark.parametrize("transport", PROCESS)
 def test_a_killed_host_leaves_no_plugin_and_no_socket(transport: str) -> None:
-    command = [sys.executable, "-c", HOST, transport]
+    command = [sys.executable, "-c", HOST, transport, str(HANG_GUARD)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as host:
         assert host.stdout is not None
         pid, _, socket = host.stdout.readline().strip().partition(" ")

@@ -92,7 +92,9 @@ def claim_stdout() -> FileIO:
     sys.stdout.flush()
     private = os.dup(1)
     os.dup2(2, 1)
-    return FileIO(private, "wb")
+    # Never closed but by the end of the process, or a host would see the end of stdout before it
+    # can see how the process ended.
+    return FileIO(private, "wb", closefd=False)
 
 
 def handshake_line(name: str, version: str, transport: str, codec: str, endpoint: str) -> str:

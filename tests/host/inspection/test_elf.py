@@ -117,7 +117,7 @@ def test_a_name_without_an_end_is_told() -> None:
         parsed(bytes(data) + b"\xff" * 5000)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=400))
 def test_any_bytes_are_an_elf_or_an_error(data: bytes) -> None:
     for head in (b"", b"\x7fELF\2\1", b"\x7fELF\1\2"):
@@ -125,7 +125,7 @@ def test_any_bytes_are_an_elf_or_an_error(data: bytes) -> None:
             assert parsed(head + data).bits in (32, 64)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from([32, 64]), st.data())
 def test_a_file_with_bytes_changed_is_an_elf_or_an_error(bits: int, data: st.DataObject) -> None:
     changed = bytearray(made(bits, "little"))

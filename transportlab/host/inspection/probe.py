@@ -24,7 +24,6 @@ def main(arguments: list[str]) -> None:
     if len(arguments) != 1:
         sys.exit("usage: python -P -m transportlab.host.inspection.probe LIBRARY")
     stdout = claim_stdout()
-    os.dup(stdout.fileno())  # stdout ends when the process does, and not while it still winds up
     try:
         library = ctypes.CDLL(str(Path(arguments[0]).absolute()), mode=os.RTLD_NOW)
         handshake = getattr(library, FUNCTION)
