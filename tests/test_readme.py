@@ -37,7 +37,9 @@ ROW = re.compile(r"^\| (\d+(?:, \d+)*) \|", re.M)
 SHELLS = [shell for shell in ("sh", "bash", "zsh", "fish") if which(shell)]
 
 
-@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(
+    "shell", [SHELLS[0], *(pytest.param(shell, marks=pytest.mark.slow) for shell in SHELLS[1:])]
+)
 @pytest.mark.parametrize("name", ["README.md", "docs/operating-plugins.md"])
 def test_each_command_prints_what_is_shown_in_any_shell(
     name: str, shell: str, tmp_path: Path

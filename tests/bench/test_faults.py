@@ -79,6 +79,7 @@ def met(
     return seen, job
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "found"),
     [pytest.param(n, f, id=f.name) for n, f in enumerate(FAULTS) if not f.full],
@@ -125,6 +126,7 @@ def test_a_host_bears_each_fault(  # noqa: PLR0913, PLR0917  # fixtures
             assert seen.state == "old"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "column"),
     [("exit-3", IN_HOST), ("disk-full", ISOLATED[:1])],

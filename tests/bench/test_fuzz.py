@@ -10,6 +10,7 @@ import pytest
 from bench import fuzz, fuzz_targets
 
 
+@pytest.mark.slow
 def test_nothing_is_found(capsys: pytest.CaptureFixture[str]) -> None:
     assert fuzz.main(["--seconds", "2", "--engine", "hypothesis"]) == 0
     lines = capsys.readouterr().out.splitlines()

@@ -30,6 +30,7 @@ def run(module: str, *arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_sessions_and_killed_hosts_leave_nothing() -> None:
     title = PROGRAMS[0]
     out = run("cycles", "--cycles", "1", "--kills", "1", "--transport", title)
@@ -37,6 +38,7 @@ def test_sessions_and_killed_hosts_leave_nothing() -> None:
     assert "after the next start: 0" in out
 
 
+@pytest.mark.slow
 def test_a_cold_start_is_measured_without_the_checks_and_with_a_pin() -> None:
     found = json.loads(run("host_cost", paired.ONE, PROGRAMS[0], WITHOUT))
     assert found["ready"] > 0
@@ -45,6 +47,7 @@ def test_a_cold_start_is_measured_without_the_checks_and_with_a_pin() -> None:
     assert 0 < pinned["checks"] < pinned["ready"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not LIBRARY.exists(), reason="not run: the libraries were not built")
 def test_a_worker_is_measured_beside_the_program() -> None:
     worker = list(arms().values())[1]

@@ -6,12 +6,15 @@ from collections import Counter
 from hashlib import sha256
 from pathlib import Path
 
+import pytest
+
 from bench.swapper import Row, kinds, naive_host
 from bench.swaps import WAYS
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.slow
 def test_a_racing_swapper_never_gets_the_wrong_bytes_to_run() -> None:
     command = [sys.executable, "-m", "bench.swapper", "--tries", "240"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

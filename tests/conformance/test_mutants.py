@@ -55,6 +55,7 @@ def run(folder: Path, mutant: str, ids: list[str]) -> Report:
     return run_matrix(["http"], vectors, subject, Options(codec="json", timeout=BOUND))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mutant", KILLS)
 def test_a_mutant_fails_every_vector_named_for_it(mutant: str, tmp_path: Path) -> None:
     report = run(tmp_path, mutant, KILLS[mutant])
@@ -63,6 +64,7 @@ def test_a_mutant_fails_every_vector_named_for_it(mutant: str, tmp_path: Path) -
     assert not report.ok
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reference", ["reference", "reference-faults"])
 def test_the_reference_passes_all_of_those(reference: str, tmp_path: Path) -> None:
     same = reference in FAULTY
