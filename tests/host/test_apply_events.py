@@ -10,7 +10,7 @@ from transportlab import model
 from transportlab.context import Context
 from transportlab.errors import ProtocolViolation
 from transportlab.host import HostOptions, open_backend
-from transportlab.host.apply import ApplyInterrupted, Course, carry_out
+from transportlab.host.apply import ApplyInterrupted, Progress, carry_out
 from transportlab.manifest.document import load_manifest
 from transportlab.manifest.hashing import desired_jobs
 from transportlab.model import ApplyEvent, ApplyEventKind, Op, OpKind
@@ -29,12 +29,12 @@ def carried(index: int) -> tuple[ApplyEvent, ApplyEvent]:
     return of(STARTED, index), of(DONE, index)
 
 
-def follow(events: Iterable[ApplyEvent]) -> Course:
-    course = Course(PLAN)
+def follow(events: Iterable[ApplyEvent]) -> Progress:
+    progress = Progress(PLAN)
     for event in events:
-        course.take(event)
-    course.end()
-    return course
+        progress.take(event)
+    progress.end()
+    return progress
 
 
 def problem(events: Iterable[ApplyEvent]) -> str:
@@ -48,11 +48,11 @@ def test_all_events_of_a_plan_are_a_good_end() -> None:
 
 
 def test_a_good_end_before_all_is_done_is_none() -> None:
-    missing = "it ended well, and not a word that this is done: "
+    missing = "it ended well and did not report these as done: "
     assert problem([]) == missing + "a, b"
     assert problem([END]) == missing + "a, b"
     assert problem([*carried(0), of(STARTED, 1), END]) == missing + "b"
-    assert problem([*carried(0), *carried(1)]).endswith("without the event that tells the end")
+    assert problem([*carried(0), *carried(1)]).endswith("without the finished event")
 
 
 def test_events_of_no_op_are_none() -> None:
@@ -64,7 +64,7 @@ def test_events_of_no_op_are_none() -> None:
 def test_a_stream_without_end_is_ended() -> None:
     assert problem(itertools.repeat(of(STARTED, 0))) == "op 0 (a) is reported started again"
     assert problem([*carried(0), *carried(0)]) == "op 0 (a) is reported started again"
-    assert problem([END, END]) == "an event came after the one that tells the end"
+    assert problem([END, END]) == "an event came after the finished event"
 
 
 def test_a_real_backend_that_leaves_out_what_it_did_has_not_ended_well(

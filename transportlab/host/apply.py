@@ -1,8 +1,8 @@
-"""Apply as a host carries it out: however it ends, each job is told by how far it came.
+"""Carries out an Apply and says for each job how far it came, however the Apply ends.
 
-A backend that fails says so itself (P-APPLY-5). One that dies, hangs or breaks says nothing; then
-the events that arrived until then are what is known, and they need not be all that there were: what
-a transport's library still held when the plugin died is lost.
+A backend that fails says so itself (P-APPLY-5). One that dies, hangs or breaks says nothing. Then
+the events that arrived are all that is known. There may have been more: what a transport's library
+still held when the plugin died is lost.
 """
 
 from collections.abc import Iterator
@@ -17,12 +17,12 @@ from transportlab.model import ApplyEventKind, OpKind
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """The jobs of a plan's ops, skips left out, in the plan's order.
+    """The jobs of a plan's ops, without skips, in the plan's order.
 
-    applied: reported done. failed: the backend says that it has failed. unknown: reported begun and
-    not done. unreported: nothing was heard of it, and the connection or the wait ended first. What
-    is unknown or unreported is carried out whole or not at all (P-APPLY-4). unattempted: the
-    backend says so, or its answer came without a word that it was begun.
+    applied: reported done. failed: the backend says that the op failed. unknown: reported started
+    and not done. unreported: no event came, and the connection or the wait ended before an answer.
+    An unknown or unreported op was carried out whole or not at all (P-APPLY-4). unattempted: the
+    backend says so, or it answered without an event that the op was started.
     """
 
     applied: tuple[str, ...] = ()
@@ -33,7 +33,7 @@ class Reached:
 
 
 class ApplyInterrupted(LabError):
-    """An Apply that did not come to its end: why, and how far it came. `error` is its cause."""
+    """An Apply that did not end well: `error` says why, `reached` how far it came."""
 
     def __init__(self, error: LabError, reached: Reached) -> None:
         super().__init__(str(error))
@@ -44,25 +44,25 @@ class ApplyInterrupted(LabError):
 def carry_out(
     backend: Backend, plan: model.PlanReply, context: Context
 ) -> Iterator[model.ApplyEvent]:
-    """The events of Apply. Raises ApplyInterrupted for whatever LabError ends them.
+    """Yield the events of Apply, each checked against the plan.
 
-    So it does for KeyboardInterrupt, which is then its cause.
+    Raises ApplyInterrupted for any LabError and for KeyboardInterrupt, which is then its __cause__.
     """
-    course = Course(plan)
+    progress = Progress(plan)
     try:
         for event in backend.apply(model.ApplyRequest(plan), context):
-            course.take(event)
+            progress.take(event)
             yield event
-        course.end()
+        progress.end()
     except LabError as error:
-        raise ApplyInterrupted(error, reached(plan, course.seen, error)) from error
+        raise ApplyInterrupted(error, reached(plan, progress.seen, error)) from error
     except KeyboardInterrupt as error:
         given_up = cancelled()
-        raise ApplyInterrupted(given_up, reached(plan, course.seen, given_up)) from error
+        raise ApplyInterrupted(given_up, reached(plan, progress.seen, given_up)) from error
 
 
 def reached(plan: model.PlanReply, seen: dict[int, ApplyEventKind], error: LabError) -> Reached:
-    """How far it came by the backend's own word, else by the last event of each op."""
+    """How far the Apply came: by the backend's own words, else by the last event of each op."""
     if isinstance(error, RpcError):
         said = error.details
         if said.applied or said.failed or said.unattempted:
@@ -82,23 +82,22 @@ def reached(plan: model.PlanReply, seen: dict[int, ApplyEventKind], error: LabEr
 
 
 def has_answered(error: LabError) -> bool:
-    """Whether the stream has ended as the plugin ended it, so that no event of it is missing.
+    """Whether the plugin itself ended the stream, so that no event is missing.
 
-    At a deadline or a cancellation the host does not wait for the plugin (P-DEADLINE-2,
-    P-CANCEL-2), which may go on for a while.
+    At a deadline or a cancellation the host does not wait for the plugin, which may go on for a
+    while (P-DEADLINE-2, P-CANCEL-2).
     """
     given_up = (Code.DEADLINE_EXCEEDED, Code.CANCELLED)
     return isinstance(error, RpcError) and error.code not in given_up
 
 
-# The events of an Apply as they come, held against its plan (P-APPLY-3).
-#
-# A host tells people what was carried out by these events. So a stream that ends well and has
-# left something out is no good end, and one that goes on for ever is ended.
+class Progress:
+    """Checks the events of an Apply against its plan as they come (P-APPLY-3).
 
-
-class Course:
-    """How far an Apply has come. seen has the last event of each op, by its place in the plan."""
+    These events are how a host tells people what was carried out. So a stream that ends well but
+    leaves an op out is a violation, and one that goes on for ever is ended. seen has the last event
+    of each op, by the op's index in the plan.
+    """
 
     def __init__(self, plan: model.PlanReply) -> None:
         self._ops = plan.ops
@@ -106,9 +105,9 @@ class Course:
         self.seen: dict[int, ApplyEventKind] = {}
 
     def take(self, event: model.ApplyEvent) -> None:
-        """The next event. Raises ProtocolViolation."""
+        """Take the next event. Raises ProtocolViolation."""
         if self._finished:
-            raise _broken("an event came after the one that tells the end")
+            raise _broken("an event came after the finished event")
         if event.kind is ApplyEventKind.FINISHED:
             self._finished = True
             return
@@ -121,16 +120,16 @@ class Course:
         self.seen[index] = event.kind
 
     def end(self) -> None:
-        """The stream has ended well. Raises ProtocolViolation."""
+        """Check that all is reported, as the stream has ended well. Raises ProtocolViolation."""
         left = [
             op.job
             for index, op in enumerate(self._ops)
             if op.kind is not OpKind.SKIP and self.seen.get(index) is not ApplyEventKind.DONE
         ]
         if left:
-            raise _broken(f"it ended well, and not a word that this is done: {', '.join(left)}")
+            raise _broken(f"it ended well and did not report these as done: {', '.join(left)}")
         if not self._finished:
-            raise _broken("it ended well without the event that tells the end")
+            raise _broken("it ended well without the finished event")
 
 
 def _broken(problem: str) -> ProtocolViolation:

@@ -1,7 +1,7 @@
 """The host's channel to a plugin: turns for writes, errors without secrets, blame for failures.
 
-It stands between the RemoteBackend and the transport's own channel, which it calls the wire. What
-the error for a failed call says of the plugin is left to the session (see Blame).
+It stands between the RemoteBackend and the transport's own channel, which is called the wire here.
+What an error says of the plugin is blame.py's.
 """
 
 import threading
@@ -17,27 +17,28 @@ from transportlab.redact import NOTHING, Redactor
 Q = TypeVar("Q")
 R = TypeVar("R")
 
-Blame = Callable[[TransportError | RpcError], LabError]
-"""What to raise for a call's failure. The backend's own answer comes back as it is, with notes."""
-
 TURN_SECONDS = 0.02
 """How often a write that waits for another looks at what may end its wait."""
 
 
-def as_it_is(error: TransportError | RpcError) -> LabError:
-    """The Blame of a channel that has no plugin process to ask."""
+def nobody(error: TransportError | RpcError) -> LabError:
+    """Blame nobody: for a channel without a session around it."""
     return error
 
 
 class HostChannel(Channel):
-    """One hop around the wire: the transport's own channel. Safe to use from several threads.
+    """One hop around the wire. Safe to use from several threads.
 
-    Writes run one at a time. Whatever a call raises is without the redactor's values (P-SESSION-4),
-    and then what blame makes of it. The wire hides nothing.
+    Writes run one at a time. An error of the wire loses the redactor's values (P-SESSION-4) and is
+    then given to blame, which returns what to raise: usually a PluginError for a TransportError,
+    and an RpcError, the backend's own answer, as it is with notes.
     """
 
     def __init__(
-        self, wire: Channel, redactor: Redactor = NOTHING, blame: Blame = as_it_is
+        self,
+        wire: Channel,
+        redactor: Redactor = NOTHING,
+        blame: Callable[[TransportError | RpcError], LabError] = nobody,
     ) -> None:
         self._wire = wire
         self._redactor = redactor
@@ -47,7 +48,7 @@ class HostChannel(Channel):
         self._writing = threading.Lock()
 
     def unary(self, method: Method[Q, R], request: Q, context: Context) -> R:
-        """See Channel.unary. A TransportError becomes what blame makes of it."""
+        """See Channel.unary. Raises what blame makes of a TransportError."""
         if method.writes:
             self._take_turn(context)
         try:
@@ -60,7 +61,7 @@ class HostChannel(Channel):
                 self._writing.release()
 
     def stream(self, method: Method[Q, R], request: Q, context: Context) -> Iterator[R]:
-        """See Channel.stream. A TransportError becomes what blame makes of it."""
+        """See Channel.stream. Raises what blame makes of a TransportError."""
         if method.writes:
             self._take_turn(context)
         try:
@@ -77,19 +78,19 @@ class HostChannel(Channel):
             return
         while not self._writing.acquire(timeout=TURN_SECONDS):
             context.check()
-            if self._closed:  # a stream that nobody goes on with never gives its turn back
+            if self._closed:  # an abandoned stream never gives its turn back
                 raise self._told(ChannelClosed("the channel is closed"))
 
     def _told(self, error: LabError) -> LabError:
         """What to raise for a failure of the wire, with its __cause__ set."""
         if self._redactor:
             error = self._redactor.error(error)
-            error.__cause__ = None  # a traceback would show what is hidden
+            error.__cause__ = None  # a traceback would show what the error now hides
         if not isinstance(error, RpcError | TransportError):
             return error
         if isinstance(error, ChannelClosed):
             if not self._lost:
-                return error  # this side has closed it, on purpose
+                return error  # this side closed it, on purpose
             error = ConnectionLost("the plugin has ended")
         blamed = self._blame(error)
         if blamed is not error:
@@ -97,7 +98,7 @@ class HostChannel(Channel):
         return blamed
 
     def lose(self) -> None:
-        """The plugin has ended: nobody waits for it any more, whoever holds its wire."""
+        """End all calls, as the plugin has ended; also those whose wire another process holds."""
         self._lost = True
         self.close()
 
