@@ -9,6 +9,7 @@ from shutil import which
 
 import pytest
 
+from transportlab.backends import crontab
 from transportlab.cli import options
 from transportlab.cli.process import ENDING, EXIT_SIGNAL
 
@@ -98,6 +99,13 @@ def test_the_table_of_exit_codes_is_complete() -> None:
     signals = {EXIT_SIGNAL + number for number in ENDING}
     shown = [int(code) for row in ROW.findall(TEXT) for code in row.split(", ")]
     assert sorted(shown) == sorted({0, *codes, *signals})
+
+
+def test_the_table_of_the_crontab_plugins_keys_is_complete() -> None:
+    page = (ROOT / "docs" / "operating-plugins.md").read_text()
+    section = page.split("\n## Configure the crontab plugin\n")[1].split("\n## ")[0]
+    keys = re.findall(r"^\| `(\w+)` \|", section, re.M)
+    assert keys == [key.name for key in crontab.PLUGIN.config]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
