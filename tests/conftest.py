@@ -81,8 +81,7 @@ def _other_processes_are_not_measured() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def _temporary_files_of_this_run() -> Iterator[None]:
-    """Temporary files go where no other run on this machine puts its own; the path is short, as
-    sockets need."""
+    """Temporary files go where no other run puts its own. The path is short, as sockets need."""
     before = tempfile.tempdir
     with tempfile.TemporaryDirectory(prefix="tl-", dir="/tmp") as folder:
         tempfile.tempdir = folder
@@ -119,10 +118,41 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize(("transport", "codec"), arms)
 
 
+DESELECTED = pytest.StashKey[int]()
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Count what `-m "not slow"` leaves out."""
+    items[0].config.stash[DESELECTED] = len(items)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand the count on, as it is known only where tests are collected: in xdist's workers."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["deselected"] = session.config.stash.get(DESELECTED, 0)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take the count of a worker; it is the same in all of them."""
+    node.config.stash[DESELECTED] = getattr(node, "workeroutput", {}).get("deselected", 0)
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say what has not been run, beside the tests that were skipped."""
+    if count := config.stash.get(DESELECTED, 0):
+        chosen = f"-m {config.option.markexpr!r} -k {config.option.keyword!r}"
+        terminalreporter.write_line(f"NOT RUN [{count}]: not selected by {chosen}")
+
+
 @pytest.fixture
 def heeded_signals() -> Iterator[None]:
-    """Signals have their usual effect on this process and on what it starts: a background job of
-    a shell ignores SIGINT, and one of nohup SIGHUP, and hands that on."""
+    """Signals have their usual effect on this process and on what it starts.
+
+    A background job of a shell ignores SIGINT, and one of nohup SIGHUP; both hand that on.
+    """
     interrupt = signal.signal(signal.SIGINT, signal.default_int_handler)
     hangup = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield

@@ -194,7 +194,8 @@ def private_stdout() -> Iterator[Console]:
     What a backend in this process prints goes to stderr.
     """
     terminal = sys.stdout.isatty()
-    raw = cast("BinaryIO", Whole(claim_stdout()))
+    owned = FileIO(claim_stdout().fileno(), "wb")  # closed with the console, as a plugin's is not
+    raw = cast("BinaryIO", Whole(owned))
     with TextIOWrapper(raw, encoding="utf-8", errors="backslashreplace") as file:
         yield Console(
             file=file,
