@@ -12,8 +12,7 @@ from transportlab.codecs.json import CODEC, checked
 from transportlab.context import Context
 from transportlab.errors import MAX_MESSAGE_BYTES, ProtocolViolation
 from transportlab.methods import Method
-from transports.jsonrpc.call import Call
-from transports.jsonrpc.link import Link
+from transports.jsonrpc.link import Call, Link
 from transports.jsonrpc.messages import Incoming, Reply, reply_decoder, request_line
 from transports.jsonrpc.wire import excerpt, from_wire
 

@@ -1,15 +1,38 @@
-"""The host's end of the two pipes: who waits for a reply, reads.
+"""The host's end of the two pipes: whoever waits for a reply reads.
 
-There is no reader thread. Of the threads that wait on a link one leads: it polls both pipes,
-writes what did not fit before, reads lines and puts each into the inbox of its call. The others
-sleep, each at its call's gate. When the leader has what it waits for it leaves, and opens the gate
-of another, who then leads. A lone caller therefore costs one write, one poll and one read, and no
-thread is switched.
+Theory of operation. There is no reader thread. Any number of threads wait on a link, each for its
+own call, and at most one of them leads:
 
-The leader polls for writing as well as for reading, so that a plugin that first wants its replies
-taken cannot deadlock with a host that first wants its request taken. A thread that must look again
-for another reason (a cancellation, close()) is woken by its gate, or by an eventfd in the leader's
-poll.
+    state      what the thread does                          what ends it
+    leading    polls both pipes; reads and writes for all    its own message; its call's deadline or
+                                                             cancellation; the link's failure
+    following  sleeps at its call's gate                     the gate is opened; the deadline passes
+
+A thread that enters receive() leads if nobody does, else it follows. The leader puts each message
+into the inbox of its call, and opens the gate of a call that another thread waits for. When the
+leader is done it opens the gate of one follower, who then leads. So a lone caller costs one write,
+one poll and one read, and no thread is switched; a reader thread would add a switch to each reply.
+
+Who may touch what:
+
+- The mutex guards the tables (calls, followers, abandoned), the outbox, the failure and who leads.
+  One exception keeps the usual call cheap: the leader removes its own call from `calls` without the
+  mutex. No other thread removes that entry meanwhile, and one operation on a dict is atomic.
+- Only the leader reads, so the LineReader needs no lock. It polls and reads without the mutex, so
+  that others can send meanwhile.
+- Whoever takes a call out of `followers`, under the mutex, opens its gate; only the call's own
+  thread, which is awake, need not.
+
+Three cases that the design has to get right:
+
+- Both pipes are full. While the outbox holds something the leader polls for writing as well as for
+  reading. So a plugin that first wants its replies taken cannot deadlock with a host that first
+  wants its request taken.
+- A thread has to look again although nothing came for it: after a cancellation, close(), or new
+  lines in the outbox. A follower is woken by its gate, the leader by an eventfd in its poll.
+- A call is given up before its response. Its request is withdrawn if none of it has been written.
+  Else the plugin is told, and the id goes to `abandoned`, so that what still comes for it is
+  dropped: a message for an unknown id is a violation of the protocol.
 
 A link that has failed stays failed: each later use raises what it failed with.
 """
@@ -17,9 +40,13 @@ A link that has failed stays failed: each later use raises what it failed with.
 import os
 import select
 import threading
+import time
+from collections import deque
+from collections.abc import Callable
 from typing import Any, BinaryIO
 
 from transportlab.errors import (
+    MAX_MESSAGE_BYTES,
     ChannelClosed,
     ConnectionLost,
     ProtocolViolation,
@@ -27,20 +54,94 @@ from transportlab.errors import (
     cancelled,
     deadline_exceeded,
 )
-from transports.jsonrpc.call import MAX_POLL_SECONDS, Call
-from transports.jsonrpc.messages import Incoming, Reply, cancel_line, parse, parse_reply, violation
+from transports.jsonrpc.messages import (
+    Incoming,
+    Reply,
+    ReplyDecoder,
+    cancel_line,
+    parse,
+    parse_reply,
+    violation,
+)
 from transports.jsonrpc.outbox import Outbox
 from transports.jsonrpc.wire import LineReader, Oversized, excerpt
 
 READ_BYTES = 64 * 1024
 """Asked for in one read: what a pipe holds unless it was made larger."""
 
+MAX_POLL_SECONDS = 3600.0
+"""Longest single poll or wait. The operating system refuses numbers beyond some weeks."""
+
+MAX_WAITING_BYTES = 4 * MAX_MESSAGE_BYTES
+"""Most bytes of events in one inbox: those that nobody takes while others read the pipe.
+
+The largest plan has fewer.
+"""
 
 Failure = tuple[type[TransportError], str]
+"""What a link has failed with: the class and the text of what to raise."""
+
+
+class Call:
+    """One call in flight: what has come for it, and the gate where its thread sleeps.
+
+    deadline is on time.monotonic(), None for none. decoder reads the one reply of a unary call; a
+    stream has none. wake makes the call's thread look again.
+    """
+
+    __slots__ = ("_gate", "_wake", "cancelled", "deadline", "decoder", "id", "inbox", "waiting")
+
+    def __init__(
+        self,
+        number: int,
+        deadline: float | None,
+        decoder: ReplyDecoder | None,
+        wake: Callable[["Call"], None],
+    ) -> None:
+        self.id = number
+        self.decoder = decoder
+        self.deadline = deadline
+        self.inbox: deque[Incoming | Reply[Any]] = deque()
+        self.waiting = 0
+        self.cancelled = False
+        self._wake = wake
+        self._gate = threading.Lock()
+
+    def cancel(self) -> None:
+        """Make the call's thread raise CANCELLED; from any thread."""
+        self.cancelled = True
+        self._wake(self)
+
+    def deliver(self, message: Incoming, size: int) -> None:
+        """Put a message into the inbox; size is its line's, in bytes.
+
+        Raises ProtocolViolation if more than MAX_WAITING_BYTES wait there.
+        """
+        self.waiting = size + (self.waiting if self.inbox else 0)
+        if self.waiting > MAX_WAITING_BYTES:
+            problem = "more events wait to be taken than any plan has"
+            raise ProtocolViolation(f"{problem}: {self.waiting} bytes")
+        self.inbox.append(message)
+
+    def left(self) -> float | None:
+        """Seconds until the deadline, None without one."""
+        return None if self.deadline is None else self.deadline - time.monotonic()
+
+    def prepare(self) -> None:
+        """Close the gate. Called before others are told that the thread will sleep."""
+        self._gate.acquire(blocking=False)
+
+    def sleep(self, seconds: float | None) -> None:
+        """Wait until the gate is opened, at most so many seconds; it is closed afterwards."""
+        self._gate.acquire(timeout=-1 if seconds is None else min(seconds, MAX_POLL_SECONDS))
+
+    def open(self) -> None:
+        """Open the gate; called by whoever takes the call out of the followers."""
+        self._gate.release()
 
 
 class Link:
-    """See the module. Safe to use from several threads."""
+    """Two pipes with calls in flight. Safe to use from several threads."""
 
     def __init__(self, reader: BinaryIO, writer: BinaryIO) -> None:
         self._files = (reader, writer)
@@ -72,7 +173,11 @@ class Link:
             self._post(call.id, line)
 
     def receive(self, call: Call) -> Incoming | Reply[Any]:
-        """The next message for the call. Raises RpcError for its deadline and its cancellation."""
+        """Wait for the next message for the call.
+
+        Raises RpcError DEADLINE_EXCEEDED or CANCELLED, or the TransportError that the link has
+        failed with.
+        """
         while not call.inbox:
             left = call.left()
             with self._mutex:
@@ -96,7 +201,7 @@ class Link:
         return call.inbox.popleft()
 
     def finish(self, call: Call) -> None:
-        """Forget a call; one that has had no response is cancelled at the plugin (P-CANCEL-1)."""
+        """Forget a call. If it had no response yet, cancel it at the plugin (P-CANCEL-1)."""
         if call.id not in self._calls and not self._followers:
             return
         with self._mutex:
@@ -126,11 +231,11 @@ class Link:
             if not self._leading:
                 self._close_files()
 
-    # ---- what follows is called with the mutex held, unless it says otherwise
+    # ---- called with the mutex held
 
     @staticmethod
     def _error(failure: Failure) -> TransportError:
-        # A new one each time: an exception that several threads raise mixes up their tracebacks.
+        # A new one each time: if several threads raise one exception, their tracebacks mix.
         kind, text = failure
         return kind(text)
 
@@ -166,7 +271,7 @@ class Link:
             file.close()
         os.close(self._wake)
 
-    # ---- the leader's part: without the mutex
+    # ---- the leader's part, called without the mutex
 
     def _lead(self, call: Call) -> None:
         try:
@@ -184,7 +289,7 @@ class Link:
                     self._promote()
 
     def _turn(self, call: Call, left: float | None) -> None:
-        """One poll, and what it brings."""
+        """Poll once and handle what it brings."""
         poll = self._to_read_and_write if self._outbox.queue else self._to_read
         timeout = None if left is None else min(left, MAX_POLL_SECONDS) * 1000
         for descriptor, _ in poll.poll(timeout):

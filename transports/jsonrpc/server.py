@@ -1,17 +1,34 @@
 """The plugin's side: a few threads that take turns at reading stdin.
 
-The thread that reads a call also answers it, so that no call is handed from thread to thread. All
-threads that have nothing else to do wait in one epoll, in which at most one descriptor is armed,
-for one wake-up (EPOLLONESHOT): the kernel picks the thread whose turn it is. That thread reads,
-picks a line, arms the epoll for the next thread, and answers. When there are lines left, or none
-will come any more, it arms instead an eventfd that is always readable. Compared with a lock
-around the reading, this spares each call the waking of a second thread that competes for the
-interpreter.
+Theory of operation. The thread that reads a call also answers it, so no call is handed from thread
+to thread. One turn:
 
-A thread is made when none is left to wait. If none is to be had the next call is read when one has
-been answered. There are never more than MAX_CALLS + 1, because the
-thread whose turn it is refuses what would need another (P-LIMIT-2). It also carries out
-cancellations before anybody else's turn, so that they never wait for calls (P-JSONRPC-4).
+    wait    in epoll.poll(), with all other threads that have nothing to do
+    read    what stdin has, if stdin is what woke the thread
+    pick    the first line that needs a thread: parse it, and do what needs none at once
+    arm     wake the next thread: now, if lines are left or the end has come; else when stdin has more
+    answer  the call that was picked; then wait again
+
+The turn itself is the lock: everything up to "arm" is done by one thread at a time. All threads
+wait in one epoll, in which at most one descriptor is armed, for one wake-up (EPOLLONESHOT). So the
+kernel picks the one thread whose turn it is. Two descriptors can be armed: stdin, or an eventfd
+that is always readable. With a lock around the reading instead, each call would wake a second
+thread, which then competes for the interpreter.
+
+How many threads there are:
+
+- There is always one more than calls are carried out, so that somebody reads. The thread that picks
+  a call makes another one if it was the last that waited. If the system has no thread to give, the
+  next call is read when one has been answered.
+- There are never more than MAX_CALLS + 1. The thread whose turn it is refuses a call that would
+  need another (P-LIMIT-2).
+
+What is done within the turn, so that it never waits for calls: lines that are no JSON or too long
+are answered, and cancellations are carried out (P-JSONRPC-4).
+
+The end. It comes when stdin ends, when stdout cannot be written, or when the plugin's life is over.
+run() then cancels the calls in flight and gives them GRACE_SECONDS. Each thread that waits is woken
+by the one before it, sees the end, and arms for the next; the last one closes the descriptors.
 """
 
 import os
@@ -29,7 +46,7 @@ from transports.jsonrpc.service import Delivery, Service
 from transports.jsonrpc.wire import LineReader, Oversized, to_wire
 
 READ_BYTES = 64 * 1024
-"""Asked for in one read: what a pipe holds unless it was made larger."""
+"""How much one read asks for: what a pipe holds unless it was made larger."""
 
 GRACE_SECONDS = 1.0
 """How long cancelled calls may take to end before the plugin ends without them (P-STOP-2)."""
@@ -38,7 +55,7 @@ _ONCE = select.EPOLLIN | select.EPOLLONESHOT
 
 
 class Server:
-    """Serves one backend on one pair of pipes, once."""
+    """Serves one backend on one pair of pipes, once. _count guards _busy and _threads."""
 
     def __init__(self, backend: Backend, endpoint: StdioEndpoint, life: Lifecycle) -> None:
         self._life = life
@@ -58,9 +75,9 @@ class Server:
         self._epoll.register(self._ready, 0)
 
     def run(self) -> None:
-        """Serve until the host is gone or the plugin's life is over; then cancel what goes on.
+        """Serve until the host is gone or the plugin's life is over, then cancel the calls.
 
-        Raises ConnectionLost if the endpoint's reader is a file, which brings nothing later on.
+        Raises ConnectionLost if the endpoint's reader is a file, which epoll cannot wait for.
         """
         try:
             self._epoll.register(self._in, _ONCE)
@@ -101,7 +118,7 @@ class Server:
         os.close(self._ready)
 
     def _take(self) -> Delivery | None:
-        """Wait for this thread's turn until it brings something to answer; None at the end."""
+        """Take turns until one brings a call to answer; None at the end."""
         delivery = None
         while delivery is None and not self._ended:
             [(descriptor, _)] = self._epoll.poll(maxevents=1)
@@ -114,7 +131,7 @@ class Server:
         return delivery
 
     def _arm(self) -> None:
-        """Give the next thread its turn: now, or when something has come."""
+        """Give the next thread its turn: now, or when stdin has something."""
         descriptor = self._ready if self._lines or self._ended else self._in
         self._epoll.modify(descriptor, _ONCE)
 
@@ -128,7 +145,7 @@ class Server:
         self._lines.extend(self._cutter.feed(data))
 
     def _pick(self) -> Delivery | None:
-        """What needs a thread to answer it, after what is dealt with at once."""
+        """The next line that needs a thread. What needs none is answered on the way."""
         delivery = None
         while self._lines and not self._ended and delivery is None:
             line = self._lines.popleft()
@@ -152,13 +169,13 @@ class Server:
         return None
 
     def _begin(self) -> bool:
-        """Count one more call and see to it that a thread is left; False if there are too many."""
+        """Count one more call and keep a thread waiting; False if there are too many calls."""
         with self._count:
             if self._busy == MAX_CALLS:
                 return False
             self._busy += 1
             if self._busy == self._threads:
-                with suppress(RuntimeError):  # this thread reads on when it has answered
+                with suppress(RuntimeError):  # no thread to be had: this one reads on later
                     self._add_thread()
         return True
 
@@ -176,11 +193,11 @@ class Server:
             self._end()
 
     def _end(self) -> None:
-        """The host is gone: nobody is left to call, to answer, or to complain to."""
+        """Stop the plugin, because the host is gone: nobody is left to answer or to complain to."""
         self._ended = True
         self._life.stop()
 
 
 def _cancels(request: Any) -> bool:
-    """Whether it is the notification `cancel`."""
+    """Whether the request is the notification `cancel`."""
     return isinstance(request, dict) and request.get("method") == "cancel" and "id" not in request

@@ -119,7 +119,7 @@ def test_a_stream_without_end_that_nobody_takes_does_not_fill_the_memory(
     pool: ThreadPoolExecutor,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("transports.jsonrpc.call.MAX_WAITING_BYTES", 10_000)
+    monkeypatch.setattr("transports.jsonrpc.link.MAX_WAITING_BYTES", 10_000)
     stream = channel.stream(APPLY, ApplyRequest(), Context())
     first = pool.submit(next, stream)
     number = peer.request()["id"]
