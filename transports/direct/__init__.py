@@ -1,7 +1,8 @@
-"""No wire at all: calls go to a backend in this process. The baseline, the interface's proof.
+"""No wire at all: calls go to a backend in this process.
 
-What it leaves out is what a wire brings: codecs, limits, isolation, a deadline that holds against a
-backend that does not look at its Context.
+It is the baseline of the measurements, and shows that the interface needs no wire. It has nothing
+of what a wire brings: no codec, no limits, no isolation, and no deadline against a backend that
+does not look at its Context.
 """
 
 from collections.abc import Iterator
@@ -62,7 +63,7 @@ class DirectChannel(Channel):
 
 
 class DirectTransport(Transport):
-    """See the module."""
+    """Calls to a backend in this process."""
 
     name = "direct"
     traits = Traits(
@@ -77,11 +78,11 @@ class DirectTransport(Transport):
     )
 
     def connect(self, endpoint: ObjectEndpoint, *, codec: str) -> Channel:
-        """As in Transport; there is nothing to encode, so the codec has no effect."""
+        """See Transport.connect. Nothing is encoded, so codec has no effect."""
         return DirectChannel(endpoint.backend)
 
     def serve(self, backend: Backend, endpoint: object, *, codec: str, life: Lifecycle) -> None:
-        """Not possible: a backend in the host's own process has no plugin's side."""
+        """Raise UsageError: a backend in the host's own process has no plugin's side."""
         raise UsageError("direct has no plugin's side: a plugin cannot be served by it")
 
 

@@ -1,7 +1,12 @@
 """FFI: the plugin is a shared library in the host's own process, behind spec/plugin/backend.h.
 
-No process, no socket and no copy of the host's environment; in return a crash of the plugin is a
-crash of the host, and a plugin that hangs hangs the host's thread.
+It needs no process, no socket and no copy of the environment. In return a crash of the plugin is a
+crash of the host, and a plugin that hangs also hangs the host's thread.
+
+    the host's side      client, calls, library
+    the plugin's side    plugin and shim.c, put into a library by build
+    both                 wire, _abi
+    for benchmarks       floor
 """
 
 from transportlab.backend import Backend
@@ -17,7 +22,7 @@ from transportlab.errors import UsageError
 
 
 class FfiTransport(Transport):
-    """See the module."""
+    """C calls into a plugin's library."""
 
     name = "ffi"
     traits = Traits(
@@ -33,13 +38,13 @@ class FfiTransport(Transport):
     )
 
     def connect(self, endpoint: LibraryEndpoint, *, codec: str) -> Channel:
-        """As in Transport: load the library, once for all channels, and start a session in it."""
+        """See Transport.connect. Loads the library, once for all channels, and starts a session."""
         from transports.ffi.client import FfiChannel
 
         return FfiChannel(endpoint.path, codec)
 
     def serve(self, backend: Backend, endpoint: object, *, codec: str, life: Lifecycle) -> None:
-        """Not possible: the host loads the plugin, so nothing is served."""
+        """Raise UsageError: the host loads the plugin, so nothing is served."""
         raise UsageError(
             "a program cannot serve ffi: its plugins are shared libraries; build one with"
             " python -m transports.ffi.build --plugin MODULE:ATTR --out cronix-backend-NAME.so"

@@ -6,10 +6,10 @@
 The second form builds this project's own plugins beside the environment's programs, where a host
 finds them. Both need cffi, a C compiler (cc, or what CC names) and Python's headers.
 
-The library holds no Python code: it imports MODULE where it runs. In a Python host that is the
-host's own environment, of the same Python version; elsewhere the library starts the interpreter of
-the environment that it was built in. That takes a Python which is itself a shared library; without
-one the library has nothing to start, and only a Python host can load it.
+The library has no Python code in it: it imports MODULE where it runs. In a Python host of the same
+version that is the host's own environment. In any other host the library starts the interpreter of
+the environment that it was built in. For that Python itself has to be a shared library; if it is
+not, only a Python host can load the plugin's library.
 """
 
 import argparse
@@ -56,7 +56,7 @@ _CONSTANT = re.compile(r"#define (CRONIX_\w+) \(?(-?\d+)\)?\Z")
 
 
 class BuildError(LabError):
-    """A library could not be built; the compiler's own words are in the message."""
+    """A library could not be built. The message has the compiler's own words."""
 
 
 class ToolMissing(BuildError):
@@ -64,10 +64,11 @@ class ToolMissing(BuildError):
 
 
 def build(plugin: str, out: Path) -> bool:
-    """Build the library of the plugin at MODULE:ATTR into out; False if it is there already.
+    """Build the library of the plugin at MODULE:ATTR into out; False if it is already there.
 
     It is there if it was made from the same C, by the same command, for the same Python. The file
-    appears whole or not at all, also when several processes build it at once.
+    appears whole or not at all, even if several processes build it at once. Raises BuildError, and
+    UsageError if there is no such plugin.
     """
     tools = compiler()
     code = _c_code(plugin)
@@ -87,7 +88,7 @@ def build(plugin: str, out: Path) -> bool:
 
 
 def compiler() -> list[str]:
-    """The C compiler's command; ToolMissing without it or without Python's headers."""
+    """The C compiler's command. Raises ToolMissing without it or without Python's headers."""
     command = shlex.split(os.environ.get("CC", "")) or ["cc"]
     if shutil.which(command[0]) is None:
         raise ToolMissing(f"no C compiler ({command[0]})")
@@ -97,7 +98,7 @@ def compiler() -> list[str]:
 
 
 def _c_code(plugin: str) -> str:
-    """The header, shim.c and what cffi makes of the declarations, as one C file."""
+    """The header, shim.c and what cffi generates from the declarations, as one C file."""
     try:
         from cffi import FFI
     except ModuleNotFoundError as error:
@@ -117,9 +118,9 @@ def _c_code(plugin: str) -> str:
 
 
 def declarations(header: str) -> str:
-    """A header without what cffi cannot read: comments, C++ and the preprocessor.
+    """A header without what cffi cannot read: comments, C++ and preprocessor lines.
 
-    A #define of a number stays, as that number.
+    A #define of a number stays, with that number.
     """
     lines = []
     inside_cplusplus = False
@@ -135,7 +136,7 @@ def declarations(header: str) -> str:
 
 
 def _named(plugin: str) -> tuple[str, str, str]:
-    """MODULE:ATTR in parts, and the name of cffi's module; UsageError if no Plugin is there."""
+    """MODULE, ATTR and the name of cffi's module. Raises UsageError if no Plugin is there."""
     module, _, attribute = plugin.partition(":")
     try:
         found = getattr(import_module(module), attribute, None)
@@ -152,7 +153,7 @@ def _compile_flags() -> list[str]:
 
 
 def _link_flags() -> list[str]:
-    """cffi's data is referred to from Python, so the library must never be unloaded (nodelete)."""
+    """The linker's flags. nodelete: Python refers to cffi's data, so it is never unloaded."""
     flags = ["-Wl,-z,nodelete", "-pthread", "-ldl"]
     if sysconfig.get_config_var("Py_ENABLE_SHARED"):
         folder, version = sysconfig.get_config_var("LIBDIR"), sysconfig.get_config_var("LDVERSION")
@@ -171,7 +172,7 @@ def _run(command: list[str]) -> None:
 
 
 def own_plugins(folder: Path) -> dict[str, Path]:
-    """This project's own plugins, and what each library is called in the folder."""
+    """This project's own plugins as MODULE:ATTR, each with its library's path in the folder."""
     return {
         f"transportlab.backends.{name}:PLUGIN": folder / f"cronix-backend-{name}.so"
         for name in backend_names()
@@ -179,7 +180,7 @@ def own_plugins(folder: Path) -> dict[str, Path]:
 
 
 def main(arguments: list[str]) -> int:
-    """The command: see the module. 1 if a library could not be built."""
+    """Run the command that the module describes. Returns 1 if a library could not be built."""
     parser = argparse.ArgumentParser(
         "python -m transports.ffi.build",
         description="Build the library of a plugin, or those of transportlab's own plugins.",

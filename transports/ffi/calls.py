@@ -1,9 +1,14 @@
 """The calls of one session: their structs, how they end early, and the end of the session.
 
-Every call is in one of three places: crossing (a thread is in the library, or about to be), idle
-(a stream whose consumer has the reply and may never come back), or over. close() cancels those that
-are crossing and ends those that are idle. Whoever ends the last call stops the session, so it never
-stops under a running one; close() waits for that, but not for ever: nothing interrupts a library.
+A call is in one of three states:
+
+    state      meaning                                           close() does
+    crossing   a thread is in the library, or about to enter     sets its flag: cancelled
+    idle       a stream whose consumer may never come back       ends it
+    over       released                                          nothing
+
+Whoever ends the last call stops the session, so no session stops under a running call. close()
+waits for that, but only CLOSE_SECONDS: nothing can interrupt a library.
 """
 
 import threading
@@ -23,7 +28,7 @@ _STRUCT = ffi.typeof("cronix_call *")
 
 
 class Calls:
-    """Safe to use from several threads."""
+    """One session and its calls. Safe to use from several threads."""
 
     def __init__(self, library: Library, codec: int) -> None:
         self._library = library
@@ -31,7 +36,7 @@ class Calls:
         self.session = library.cronix_plugin_start()
         if self.session == ffi.NULL:
             raise TransportError("the plugin could not start a session")
-        # Reentrant, as an abandoned stream may be collected, and so ended, at any allocation.
+        # Reentrant: an abandoned stream may be collected, and so ended, at any allocation.
         self._lock = threading.RLock()
         self._stopped = threading.Event()
         self._closed = self._stopping = False
@@ -46,7 +51,7 @@ class Calls:
         return self._closed
 
     def begin(self) -> Struct:
-        """A struct for one call, with everything zero that is zero before one."""
+        """Return a struct for one call: new, or as good as new."""
         with self._lock:
             self._check()
             call = self._spare.pop() if self._spare else self._new()
@@ -66,7 +71,7 @@ class Calls:
         return call
 
     def end(self, call: Struct, *, reuse: bool = False) -> None:
-        """Release the call, unless close() does. reuse: nobody else still knows the struct."""
+        """Release the call, unless close() has. reuse: nobody else has the struct any more."""
         with self._lock:
             if call not in self._calls:
                 return
@@ -74,7 +79,7 @@ class Calls:
             self._idle.discard(call)
         try:
             self._library.cronix_plugin_release(call)
-        finally:  # also when an interrupt comes in between
+        finally:  # also if KeyboardInterrupt comes in between
             if reuse:
                 clear(call)
                 call.state = ffi.NULL
@@ -86,19 +91,19 @@ class Calls:
                 self._stop_after_the_last()
 
     def pause(self, call: Struct) -> None:
-        """The call is idle until resume()."""
+        """Make the call idle until resume(). Raises ChannelClosed after close()."""
         with self._lock:
             self._check()
             self._idle.add(call)
 
     def resume(self, call: Struct) -> None:
-        """The call goes on; ChannelClosed if close() has ended it."""
+        """Go on with the call. Raises ChannelClosed if close() has ended it."""
         with self._lock:
             self._check()
             self._idle.discard(call)
 
     def close(self) -> None:
-        """See the module. A second time does nothing."""
+        """Cancel or end all calls and wait for the session's stop. A second time does nothing."""
         with self._lock:
             self._closed = True
             idle = list(self._idle)
@@ -121,6 +126,6 @@ class Calls:
 
 
 def clear(call: Struct) -> None:
-    """Take the reply out of the struct, as a plugin expects to find it."""
+    """Take the reply out of the struct: a plugin expects to find none."""
     call.reply = ffi.NULL
     call.reply_len = 0

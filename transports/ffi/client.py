@@ -1,4 +1,7 @@
-"""The host's side: each call is a few C calls in the caller's own thread."""
+"""The host's side: each call is a few C calls in the caller's own thread.
+
+Which calls there are, and how they end early, is calls.py's.
+"""
 
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
@@ -27,15 +30,15 @@ Q = TypeVar("Q")
 R = TypeVar("R")
 
 MAX_TIMEOUT = 1e9
-"""Longest deadline in seconds that is passed on; beyond it (30 years) there is none."""
+"""Longest deadline that is passed on, in seconds: 30 years. A longer one is sent as none."""
 
 _BYTES = ffi.typeof("uint8_t[]")
 _BARE = {Code.CANCELLED: cancelled, Code.DEADLINE_EXCEEDED: deadline_exceeded}
-"""The errors that say all there is to say even without a Status (P-FFI-3)."""
+"""Errors that need no Status, because their code says it all (P-FFI-3)."""
 
 
 class FfiChannel(Channel):
-    """One session in the library at path."""
+    """One session in the library at path. library and session are for benchmarks."""
 
     def __init__(self, path: str, codec: str) -> None:
         library = self.library = load(path, codec)
@@ -79,7 +82,7 @@ class FfiChannel(Channel):
                 self._calls.pause(call)
                 yield reply
                 self._calls.resume(call)
-                # The plugin may never look at the deadline and the flag, but here is a chance to.
+                # The plugin may never look at the deadline and the flag, so look here.
                 context.check()
             if code != END:
                 raise self._error(call, code)
@@ -95,9 +98,10 @@ class FfiChannel(Channel):
         data: bytes,
         context: Context,
     ) -> Callable[[], None] | None:
-        """Make the call ready; data has to live as long as it.
+        """Fill the struct. data must live as long as the call.
 
-        Returns a function that takes the callback back from the context's switch.
+        Returns a function that takes back the callback on the context's cancellation, if there is
+        one.
         """
         name = self._names.get(method)
         if name is None:
@@ -120,7 +124,7 @@ class FfiChannel(Channel):
             raise ProtocolViolation(f"a reply cannot be read: {error}") from error
 
     def _error(self, call: Struct, code: int) -> LabError:
-        """What a code that is not OK stands for, with the Status that came with it (P-FFI-3)."""
+        """The error for a code that is not OK, and the Status that came with it (P-FFI-3)."""
         if self._calls.closed:
             return ChannelClosed("the channel was closed during the call")
         if code == END:
@@ -131,7 +135,7 @@ class FfiChannel(Channel):
         return RpcError.from_status(Status(code, status.message, status.details))
 
     def close(self) -> None:
-        """See Channel.close. A call in flight ends when its plugin looks at the flag."""
+        """See Channel.close. A call in flight ends when its plugin looks at its flag."""
         self._calls.close()
 
 

@@ -1,6 +1,6 @@
-"""The same call by cffi alone: what the lab's own layers are measured against.
+"""For benchmarks: a call by cffi alone, and bytes through a C function that copies them.
 
-And the floor of the carriage: a C function that copies bytes.
+The first is what the lab's own layers are measured against, the second the floor of the carriage.
 """
 
 import subprocess

@@ -1,4 +1,4 @@
-"""Loads a plugin's library and checks it: its symbols, its handshake line, its ABI version."""
+"""Loads a plugin's library and checks its symbols, its handshake line and its ABI version."""
 
 import os
 import threading
@@ -10,20 +10,21 @@ from transports.ffi._abi import ffi
 from transports.ffi.wire import ABI_VERSION, ENDPOINT
 
 Library = Any
-"""What cffi makes of a loaded library: its functions by their names in backend.h."""
+"""A library that cffi has loaded: its functions by their names in backend.h."""
 
 FUNCTIONS = tuple(
     f"cronix_plugin_{name}" for name in ("handshake", "start", "stop", "call", "next", "release")
 )
 
 _loading = threading.Lock()
-"""The first handshake comes from one thread alone (P-FFI-1)."""
+"""Only one thread at a time may make a library's first handshake (P-FFI-1)."""
 
 
 def load(path: str, codec: str) -> Library:
-    """The library at path, fit for calls with the codec; TransportError says why it is not.
+    """Load the library at path and check that the host can call it with the codec.
 
-    It is never unloaded (P-FFI-1); loaded again it is the same one.
+    It is never unloaded (P-FFI-1), and loading it again gives the same one. Raises TransportError
+    that says what is wrong; HandshakeError, which is one, if it is the handshake line.
     """
     full = os.path.abspath(path)  # a name without a slash would be searched for in the system
     if not os.path.isfile(full):
@@ -53,7 +54,7 @@ def _exports(library: Library, name: str) -> bool:
 
 
 def _check(path: str, line: bytes, codec: str) -> None:
-    """Whether the host can speak to the one who gave this line (P-HANDSHAKE-1)."""
+    """Raise TransportError unless the host can speak to whoever gave this line (P-HANDSHAKE-1)."""
     shown = f"{path}: expected one short line with the endpoint {ENDPOINT}, got {line[:SHOWN]!r}"
     action = "the function's text is the handshake line without a line end: see backend.h"
     if len(line) >= MAX_LINE:

@@ -1,10 +1,11 @@
-"""The plugin's side, inside the library that build.py makes: shim.c's functions call those here.
+"""The plugin's side, inside the library that build.py makes. shim.c's functions call these.
 
-No exception crosses back: RpcError becomes a Status, KeyboardInterrupt the number that tells shim.c
-to interrupt the host, and whatever else a backend may raise INTERNAL (P-FFI-7).
+No exception crosses the boundary (P-FFI-7). An RpcError becomes a Status, and anything else that a
+backend raises becomes INTERNAL. KeyboardInterrupt becomes the number that tells shim.c to interrupt
+the host.
 
-Where the host is a Python program, this code runs in the host's own interpreter. Where it is not,
-nobody ends the interpreter, so functions that are registered with atexit do not run.
+In a Python host this code runs in the host's own interpreter. In another host nobody ends the
+interpreter, so functions registered with atexit do not run.
 """
 
 import sys
@@ -27,7 +28,7 @@ from transportlab.sdk.session import PluginSession
 from transports.ffi.wire import ABI_VERSION, CODECS, END, ENDPOINT, OK
 
 INTERRUPTED = -2
-"""shim.c's number for KeyboardInterrupt."""
+"""What shim.c takes for a KeyboardInterrupt."""
 
 Struct = Any
 """A pointer to a cronix_call."""
@@ -38,7 +39,7 @@ _reading = threading.Lock()
 
 
 class _Flag:
-    """Reads a struct's member `cancelled`, until the call is released (P-FFI-4)."""
+    """Reads the member `cancelled` of a struct until the call is released (P-FFI-4)."""
 
     __slots__ = ("_struct",)
 
@@ -50,13 +51,13 @@ class _Flag:
             return self._struct is not None and self._struct.cancelled != 0
 
     def forget(self) -> None:
-        """From now on the struct may be gone. A thread of the backend's may still ask."""
+        """Forget the struct, which may be gone soon. A thread of the backend may still ask."""
         with _reading:
             self._struct = None
 
 
 class _Call:
-    """What belongs to a call until its release."""
+    """What a call keeps until its release."""
 
     __slots__ = ("codec", "context", "flag", "replies", "reply")
 
@@ -72,7 +73,7 @@ class _Call:
         self.reply: object = None
 
     def end(self) -> None:
-        """Close a stream that nobody listens to any more (P-STREAM-2)."""
+        """Close the stream, if there is one that nobody listens to any more (P-STREAM-2)."""
         try:
             close = getattr(self.replies, "close", None)
             if close is not None:
@@ -112,7 +113,7 @@ class PluginLibrary:
         return number
 
     def stop(self, session: int) -> None:
-        """cronix_plugin_stop. What has been printed must not wait for an exit that may not come."""
+        """cronix_plugin_stop. Flushes what was printed: an exit that does it may never come."""
         self._sessions.pop(session, None)
         sys.stdout.flush()
 
@@ -144,7 +145,7 @@ class PluginLibrary:
         return OK
 
     def release(self, struct: Struct) -> int:
-        """cronix_plugin_release; a call that was refused before it began has nothing to release."""
+        """cronix_plugin_release. A call that was refused before it began has nothing to release."""
         call = self._calls.pop(int(self._ffi.cast(self._number, struct.state)), None)
         if call is not None:
             call.end()
@@ -153,10 +154,11 @@ class PluginLibrary:
     def failed(
         self, kind: type[BaseException], error: BaseException, trace: TracebackType | None
     ) -> int:
-        """What cffi is to return in place of an exception that none of the above has caught."""
+        """What cffi returns for an exception that none of the above caught."""
         if issubclass(kind, KeyboardInterrupt):
             return INTERRUPTED
-        # Without its text: nobody here knows what in it is secret (P-LOG-2).
+        # The error's text is left out: it may hold a secret, and the redactor is the session's
+        # (P-LOG-2).
         where = "".join(format_tb(trace))
         self._log("error", "the library failed", error=kind.__name__, traceback=where)
         return Code.INTERNAL
@@ -192,13 +194,13 @@ class PluginLibrary:
         return _METHODS.get(name) or find_method(name.decode("utf-8", "backslashreplace"))
 
     def _reply(self, struct: Struct, call: _Call, message: object) -> None:
-        """Give the message to the host; it stays where it is as long as call.reply holds it."""
+        """Give the message to the host. Its bytes stay where they are while call.reply is set."""
         data = call.codec.encode(message)
         call.reply = struct.reply = self._ffi.from_buffer(self._bytes, data)
         struct.reply_len = len(data)
 
     def _failed(self, struct: Struct, call: _Call, error: BaseException) -> int:
-        """The error as code and Status (P-FFI-3); called in its except clause."""
+        """Give the error to the host as code and Status (P-FFI-3). Called in its except clause."""
         if isinstance(error, KeyboardInterrupt):
             raise error
         status = as_rpc_error(error, call.context).to_status()
@@ -207,7 +209,7 @@ class PluginLibrary:
 
 
 def install(ffi: Any, plugin: Plugin) -> None:
-    """Make the plugin the library's own. ffi is that of the module that cffi has compiled."""
+    """Put the plugin behind the library's functions. ffi is the compiled module's."""
     library = PluginLibrary(ffi, plugin)
     ffi.def_extern(name="python_handshake")(library.handshake)
     ffi.def_extern(name="python_stop")(library.stop)

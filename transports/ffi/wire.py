@@ -1,4 +1,4 @@
-"""What both sides take from backend.h: its numbers, under the names that the lab uses."""
+"""The numbers of backend.h that both sides need, under the lab's names."""
 
 from transports.ffi._abi import ffi
 

@@ -1,4 +1,7 @@
-"""gRPC over a Unix socket: HTTP/2 by grpcio, protobuf by rule and JSON as a control."""
+"""gRPC over a Unix socket: HTTP/2 by grpcio, with protobuf, and with JSON as a control.
+
+client is the host's side, server the plugin's, wire what both agree on, floor for benchmarks.
+"""
 
 from transportlab.backend import Backend
 from transportlab.channel import (
@@ -12,7 +15,7 @@ from transportlab.channel import (
 
 
 class GrpcTransport(Transport):
-    """See the module."""
+    """grpcio on both sides of a Unix socket."""
 
     name = "grpc"
     traits = Traits(
@@ -28,7 +31,10 @@ class GrpcTransport(Transport):
     )
 
     def connect(self, endpoint: SocketEndpoint, *, codec: str) -> Channel:
-        """As in Transport. grpcio connects at the first call, which then raises ConnectionLost."""
+        """See Transport.connect. grpcio connects at the first call.
+
+        So if nobody answers it is that call which fails, with ConnectionLost.
+        """
         from transports.grpc.client import GrpcChannel
 
         return GrpcChannel(endpoint, codec)
@@ -36,7 +42,7 @@ class GrpcTransport(Transport):
     def serve(
         self, backend: Backend, endpoint: SocketEndpoint, *, codec: str, life: Lifecycle
     ) -> None:
-        """As in Transport. The codec is the one to have ready; each call names its own."""
+        """See Transport.serve. codec is imported at once; each call names its own."""
         from transports.grpc.server import serve
 
         serve(backend, endpoint, codec, life)

@@ -32,11 +32,14 @@ Q = TypeVar("Q")
 R = TypeVar("R")
 
 LONGEST_SECONDS = 1e8
-"""grpcio makes a time of the deadline; one that is no time any more has passed for it. 3 years."""
+"""Longest deadline that grpcio is given: 3 years.
+
+It converts the deadline to a point in time, and takes one that is out of range as passed.
+"""
 
 
 class GrpcChannel(Channel):
-    """One HTTP/2 connection to the socket. metadata is what each call has with it."""
+    """One HTTP/2 connection to the socket. metadata goes with each call."""
 
     def __init__(self, endpoint: SocketEndpoint, codec: str) -> None:
         path = endpoint.path
@@ -88,7 +91,7 @@ class GrpcChannel(Channel):
             raise self._translated(error, method.name, cancellation) from error
 
     def _prepare(self, request: object, context: Context) -> tuple[bytes, float | None]:
-        """The request's bytes and its deadline as grpcio can tell it, if the call may begin."""
+        """The request's bytes and the timeout for grpcio, if the call may begin at all."""
         if self._closed.is_set():
             raise ChannelClosed("the channel is closed")
         context.check()
@@ -107,7 +110,7 @@ class GrpcChannel(Channel):
     def _translated(
         self, error: Exception, method: str, cancellation: Cancellation | None
     ) -> LabError:
-        """grpcio's failure in the lab's terms."""
+        """The lab's error for grpcio's."""
         if self._closed.is_set():
             return ChannelClosed("the channel was closed during the call")
         if cancellation is not None and cancellation.cancelled:
@@ -135,7 +138,7 @@ def _cancellable(call: Any, cancellation: Cancellation) -> bytes:
 
 
 def _own_failure(call: grpc.Call, method: str) -> LabError:
-    """What grpcio itself reports, when the plugin has said nothing."""
+    """The lab's error for one that grpcio made itself, without a Status of the plugin's."""
     code, text = Code(call.code().value[0]), call.details() or ""
     if code is Code.DEADLINE_EXCEEDED:
         return deadline_exceeded()

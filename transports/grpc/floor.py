@@ -1,6 +1,6 @@
-"""The same call by grpcio alone: what the lab's own layers are measured against.
+"""For benchmarks: a call by grpcio alone, and bytes through grpcio without a codec.
 
-And the floor of the carriage: bytes through grpcio, without a codec.
+The first is what the lab's own layers are measured against, the second the floor of the carriage.
 """
 
 import os

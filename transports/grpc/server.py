@@ -32,7 +32,7 @@ STOP_SECONDS = 1.0
 
 
 class _Handlers(grpc.GenericRpcHandler):
-    """Finds the handler of a call by its path and its codec."""
+    """Finds a call's handler by its path and its codec."""
 
     def __init__(self, dispatcher: Dispatcher, codec: str, secret: str) -> None:
         self._dispatcher = dispatcher
@@ -62,7 +62,7 @@ class _Handlers(grpc.GenericRpcHandler):
 
 
 class _Call:
-    """One call's behaviour, from request bytes to reply bytes."""
+    """One call, from request bytes to reply bytes."""
 
     def __init__(self, dispatcher: Dispatcher, codec: Codec, path: str) -> None:
         self._dispatcher = dispatcher
@@ -75,11 +75,11 @@ class _Call:
         try:
             method, request, context = self._start(data, call)
             return self._codec.encode(self._dispatcher.unary(method, request, context))
-        except Exception as error:  # grpcio would send its text to the client as it is
+        except Exception as error:  # grpcio would send the text to the client as it is
             self._fail(as_rpc_error(error, context), call)
 
     def refuse(self, _data: bytes, call: grpc.ServicerContext) -> bytes:
-        """The end of a call without the secret; its request is not looked at (P-AUTH-2)."""
+        """Refuse a call without the secret. Its request is not looked at (P-AUTH-2)."""
         self._fail(unauthenticated(), call)
 
     def stream(self, data: bytes, call: grpc.ServicerContext) -> Iterator[bytes]:
@@ -114,7 +114,7 @@ class _Call:
 
 def serve(backend: Backend, endpoint: SocketEndpoint, codec: str, life: Lifecycle) -> None:
     """Serve on the Unix socket until life.wait() returns."""
-    # More workers than calls at once, so that the refusal of one too many has a thread to run on.
+    # More workers than MAX_CALLS, so that refusing one call too many has a thread to run on.
     server = grpc.server(ThreadPoolExecutor(MAX_CALLS + 8), options=OPTIONS)
     server.add_generic_rpc_handlers((_Handlers(Dispatcher(backend), codec, endpoint.secret),))
     _bind(server.add_insecure_port, endpoint.path)

@@ -1,4 +1,4 @@
-"""What both ends of the gRPC transport agree on beside backend.proto (P-GRPC)."""
+"""What both ends of the gRPC transport agree on, beside backend.proto (P-GRPC)."""
 
 from transportlab.errors import MAX_MESSAGE_BYTES
 
@@ -11,14 +11,13 @@ SECRET_KEY = "cronix-secret"  # noqa: S105  # the name under which it travels
 STATUS_KEY = "cronix-status-bin"
 """Trailing metadata of an error that the plugin made: the whole Status, in the call's codec.
 
-Its presence tells the backend's errors from grpcio's own. grpc-message holds the text as well, for
-clients that know no more than gRPC, but HTTP/2 may trim it and the details have no place there
-(P-GRPC-3).
+An error without it is grpcio's own. grpc-message has the text too, for clients that know only gRPC,
+but HTTP/2 may trim it and it has no place for the details (P-GRPC-3).
 """
 
 
 def metadata(codec: str, secret: str) -> tuple[tuple[str, str], ...]:
-    """What a call has with it, without what need not be there."""
+    """A call's metadata: its codec if that is not protobuf, its secret if there is one."""
     words = ((CODEC_KEY, "" if codec == "protobuf" else codec), (SECRET_KEY, secret))
     return tuple((key, value) for key, value in words if value)
 
@@ -26,15 +25,15 @@ def metadata(codec: str, secret: str) -> tuple[tuple[str, str], ...]:
 _MEBIBYTE = 1024 * 1024
 
 OPTIONS = [
-    # Our own check has the same text on every transport; grpcio's lies behind it, for peers that
-    # do not check (P-LIMIT-1).
+    # The lab's own check comes first and has the same text on every transport. grpcio's limit is
+    # higher and catches peers that do not check (P-LIMIT-1).
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES + _MEBIBYTE),
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES + _MEBIBYTE),
-    # An error's texts are bounded at 8192 characters each; the default of 8 KiB in all would turn a
-    # longer error into RESOURCE_EXHAUSTED.
+    # An error's texts have up to 8192 characters each (P-ERR-3). With grpcio's default of 8 KiB in
+    # all, a longer error would become RESOURCE_EXHAUSTED.
     ("grpc.max_metadata_size", _MEBIBYTE),
     ("grpc.absolute_max_metadata_size", _MEBIBYTE),
-    # Two channels to one path are two connections, and no proxy stands before a Unix socket.
+    # Two channels to one path are two connections. No proxy stands before a Unix socket.
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.enable_http_proxy", 0),
 ]

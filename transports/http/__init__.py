@@ -1,4 +1,10 @@
-"""HTTP/1.1 over a Unix socket: the standard library serves, httpx calls."""
+"""HTTP/1.1 over a Unix socket: the standard library serves, httpx calls.
+
+the host's side      client, network (sockets), replies (parsing)
+the plugin's side    server (listening), handler (a connection), requests (parsing)
+both                 wire
+for benchmarks       floor
+"""
 
 from transportlab.backend import Backend
 from transportlab.channel import (
@@ -12,7 +18,7 @@ from transportlab.channel import (
 
 
 class HttpTransport(Transport):
-    """See the module."""
+    """httpx and the standard library's server on two sides of a Unix socket."""
 
     name = "http"
     traits = Traits(
@@ -28,7 +34,7 @@ class HttpTransport(Transport):
     )
 
     def connect(self, endpoint: SocketEndpoint, *, codec: str) -> Channel:
-        """As in Transport."""
+        """See Transport.connect."""
         from transports.http.client import HttpChannel
 
         return HttpChannel(endpoint, codec)
@@ -36,7 +42,7 @@ class HttpTransport(Transport):
     def serve(
         self, backend: Backend, endpoint: SocketEndpoint, *, codec: str, life: Lifecycle
     ) -> None:
-        """As in Transport. The codec is the one to have ready; each request names its own."""
+        """See Transport.serve. codec is imported at once; each request names its own."""
         from transports.http.server import serve
 
         serve(backend, endpoint, codec, life)

@@ -1,4 +1,8 @@
-"""The host's side: httpx over a pool of connections to the plugin's socket."""
+"""The host's side: httpx over a pool of connections to the plugin's socket.
+
+The sockets, with each call's deadline and cancellation, are network.py's; reading a body is
+replies.py's.
+"""
 
 import time
 from collections.abc import Iterator
@@ -38,20 +42,20 @@ R = TypeVar("R")
 
 OK = 200
 OWN_CONNECTION = "own_connection"
-"""Extension of a request that is to have a connection for itself."""
+"""Extension of a request that gets a connection of its own."""
 
 IDLE_SECONDS = 30.0
-"""How long a connection that nobody uses is kept: each is a thread of the plugin."""
+"""How long an unused connection is kept. Each one is a thread in the plugin."""
 
 
 @cache
 def _url(path: str) -> httpx.URL:
-    """The URL of a path, parsed once: that is a good part of what a call costs."""
+    """The URL of a path. Parsing it is a good part of what a call costs, so it is done once."""
     return httpx.URL(f"http://localhost{path}")
 
 
 class _Body(httpx.SyncByteStream):
-    """httpcore's body of a response as httpx wants it; closes the response's own connection too."""
+    """The body of httpcore's response, for httpx. Closes the response's own connection too."""
 
     def __init__(self, stream: Any, connection: httpcore.HTTPConnection | None) -> None:
         self._stream = stream
@@ -67,16 +71,16 @@ class _Body(httpx.SyncByteStream):
 
 
 class _Transport(httpx.BaseTransport):
-    """httpx over connections that are the network's: a pool, and one for each stream.
+    """httpx over the network's connections: a pool, and one connection for each stream.
 
-    A stream that nobody holds any more may be collected, and so closed, at any allocation; then
-    this very thread may be holding the pool's lock.
+    Streams do not use the pool, because an abandoned stream may be collected, and so closed, at any
+    allocation. This thread may hold the pool's lock at that moment.
     """
 
     def __init__(self, path: str, network: Network) -> None:
         self._path = path
         self._network = network
-        # No bound on connections: the plugin's on calls is what counts (P-LIMIT-2).
+        # No bound on connections: the plugin bounds the calls (P-LIMIT-2).
         self._pool = httpcore.ConnectionPool(
             max_connections=None, keepalive_expiry=IDLE_SECONDS, uds=path, network_backend=network
         )
@@ -101,14 +105,14 @@ class _Transport(httpx.BaseTransport):
 
 
 class HttpChannel(Channel):
-    """Calls over connections to the socket: as many as there are calls at once.
+    """Calls over as many connections to the socket as there are calls at once.
 
-    headers is what each call has, beside its deadline.
+    headers are those of each call, without its deadline.
     """
 
     def __init__(self, endpoint: SocketEndpoint, codec: str) -> None:
         self.path = path = endpoint.path
-        with suppress(BlockingIOError):  # so many wait there that somebody must be listening
+        with suppress(BlockingIOError):  # a full queue: somebody must be listening
             connect(path).close()
         self._codec = load_codec(codec)
         self.headers = request_headers(self._codec.content_type, endpoint.secret)
@@ -132,15 +136,15 @@ class HttpChannel(Channel):
         with self._call(context) as call:
             with self._network.working_for(call):
                 response = self._send(method, self._codec.encode(request), call)
-            # Closing the response closes its connection, which cancels the call on the plugin's
-            # side if it has not ended (P-STREAM-2).
+            # Closing the response closes its connection. That cancels the call on the plugin's
+            # side, if it has not ended (P-STREAM-2).
             with closing(response):
                 with self._network.working_for(call):
                     _check(response, self._framing.content_type, call)
                 yield from self._events(method.reply, response, call)
 
     def _events(self, kind: type[R], response: httpx.Response, call: Call) -> Iterator[R]:
-        """The events up to the status, which must be the last thing in the body (P-STREAM-1)."""
+        """Yield the events up to the status, which must end the body (P-STREAM-1)."""
         events = EVENTS[self._codec.name](kind, self._codec)
         status: Status | None = None
         for data in self._pieces(response, call):
@@ -159,7 +163,7 @@ class HttpChannel(Channel):
             raise RpcError.from_status(status)
 
     def _pieces(self, response: httpx.Response, call: Call) -> Iterator[bytes]:
-        """The body as it comes; the thread works for the call only while it waits."""
+        """Yield the body as it comes. The thread works for the call only while it waits here."""
         pieces = response.iter_raw()
         while True:
             with self._network.working_for(call):
@@ -170,7 +174,7 @@ class HttpChannel(Channel):
 
     @contextmanager
     def _call(self, context: Context) -> Iterator[Call]:
-        """A call that its context and close() can end; its failures in the lab's terms."""
+        """A call that its context and close() can end. Its failures leave as LabErrors."""
         with self._calls.call(context.cancellation) as switch:
             call = Call(switch, context.deadline)
             forget = switch.on_cancel(call.interrupt)
@@ -192,7 +196,7 @@ class HttpChannel(Channel):
         return ProtocolViolation(f"{error}; the reply begins {call.received!r}")
 
     def _send(self, method: Method[Any, Any], data: bytes, call: Call) -> httpx.Response:
-        """Send a request and read the head of its response."""
+        """Send a request and read the response's status and headers."""
         headers = self.headers
         if call.deadline is not None:
             left = min((call.deadline - time.monotonic()) * 1e6, MAX_TIMEOUT_US)
@@ -209,13 +213,13 @@ class HttpChannel(Channel):
     def close(self) -> None:
         """See Channel.close."""
         self._calls.close()
-        # The transport and not the client, which would refuse with an error of its own a call that
-        # is about to be sent.
+        # Not the client: a closed client would refuse a call that is about to be sent with an error
+        # of httpx's.
         self._transport.close()
 
 
 def _check(response: httpx.Response, wanted: str, call: Call) -> None:
-    """Raise the error that a response is, or ProtocolViolation if it is neither error nor reply."""
+    """Raise the error in a response, or ProtocolViolation if it is neither reply nor error."""
     given = media_type(response.headers.get("Content-Type", ""))
     if response.status_code == OK and given == wanted:
         return
@@ -228,7 +232,7 @@ def _check(response: httpx.Response, wanted: str, call: Call) -> None:
 
 
 def _body(response: httpx.Response) -> bytes:
-    """The whole body, bounded while it comes (P-LIMIT-1)."""
+    """The whole body. The limit is checked as it comes (P-LIMIT-1)."""
     parts = []
     size = 0
     for part in response.iter_raw():

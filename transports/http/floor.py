@@ -1,6 +1,6 @@
-"""The same call by httpx alone: what the lab's own layers are measured against.
+"""For benchmarks: a call by httpx alone, and bytes by the standard library's HTTP on both sides.
 
-And the floor of the carriage: bytes by the standard library's HTTP on both sides of a Unix socket.
+The first is what the lab's own layers are measured against, the second the floor of the carriage.
 """
 
 import http.client

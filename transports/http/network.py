@@ -1,9 +1,9 @@
-"""The sockets under httpx: one total deadline a call, and calls that another thread can end.
+"""The sockets under httpx: a deadline for a whole call, and calls that another thread can end.
 
-httpx has a timeout for each read and no way to end a call. So its connections are made here, by the
-network backend that httpcore lets one give: before each read or write a connection learns which
-call of this thread it works for, waits no longer than that call may, and is shut down if the call
-is cancelled.
+httpx has a timeout for each read, and no way to end a call from another thread. But httpcore lets
+its user make the connections, so they are made here. Before each read or write a connection asks
+for which call this thread works. It waits no longer than that call may, and is shut down if the
+call is cancelled.
 """
 
 import contextlib
@@ -26,16 +26,19 @@ from transportlab.errors import (
 )
 
 LONGEST_WAIT = 86400.0
-"""A socket's timeout in seconds cannot be as long as a call's, so a wait is begun anew."""
+"""Longest timeout of a socket, in seconds. A call's may be longer; then the wait is repeated."""
 
 SHOWN = 256
-"""How many bytes of a reply that is not HTTP are told; often there is some of its body in them."""
+"""How many bytes of a reply an error shows. Often they reach into the body."""
 
 _BEGINNING = b"HTTP/1."
 
 
 class Call:
-    """One call's right to wait. deadline is on time.monotonic(), None for none."""
+    """How long one call may wait. deadline is on time.monotonic(), None for none.
+
+    sent counts its bytes on the wire; received is the beginning of its reply.
+    """
 
     __slots__ = ("connection", "deadline", "received", "sent", "switch")
 
@@ -47,7 +50,10 @@ class Call:
         self.received = b""
 
     def wait_seconds(self) -> float | None:
-        """How long the next wait may be; RpcError CANCELLED or DEADLINE_EXCEEDED instead of 0."""
+        """Seconds that the next wait may take, None for any number.
+
+        Raises RpcError CANCELLED or DEADLINE_EXCEEDED if the call should not go on.
+        """
         if self.switch.cancelled:
             raise cancelled()
         if self.deadline is None:
@@ -58,13 +64,13 @@ class Call:
         return min(left, LONGEST_WAIT)
 
     def interrupt(self) -> None:
-        """End the wait that the call is in; from any thread."""
+        """End the call's wait; from any thread."""
         connection = self.connection
         if connection is not None:
             connection.interrupt(self)
 
     def ended_early(self) -> TransportError:
-        """What it means that no more of the reply comes."""
+        """The error for a connection that ended inside a reply."""
         begin = self.received[: len(_BEGINNING)]
         if begin and not _BEGINNING.startswith(begin):
             return ProtocolViolation(f"the reply is not HTTP/1.1; it begins {self.received!r}")
@@ -80,11 +86,11 @@ class Connection(httpcore.NetworkStream):
         self._call: Call | None = None
         self._used_before = False
         self._ownership = threading.Lock()
-        # Held while the socket is used, so that it is closed only between two uses.
+        # Held while the socket is in use, so that it is closed only between two uses.
         self._use = threading.Lock()
 
     def _claim(self) -> Call:
-        """The call that this thread works for, which from now on may interrupt the connection."""
+        """The call that this thread works for. From now on it may interrupt the connection."""
         call = self._network.current()
         if self._call is not call:
             with self._ownership:
@@ -94,7 +100,7 @@ class Connection(httpcore.NetworkStream):
         return call
 
     def interrupt(self, call: Call) -> None:
-        """Shut the connection down, unless it works for another call by now."""
+        """Shut the connection down, unless it already works for another call."""
         with self._ownership:
             if self._call is call:
                 self._shutdown()
@@ -104,12 +110,12 @@ class Connection(httpcore.NetworkStream):
             self._sock.shutdown(socket.SHUT_RDWR)
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """At least one byte. timeout is httpcore's and has no say; the call's deadline has."""
+        """Read at least one byte. The call's deadline counts, not httpcore's timeout."""
         call = self._claim()
         with self._use:
             data = self._receive(max_bytes, call)
         if not data:
-            # Every reply tells its length, so that its end is never told by the connection's.
+            # Every reply says how long it is, so a connection's end never ends a reply.
             raise call.ended_early()
         if len(call.received) < SHOWN:
             call.received += data[: SHOWN - len(call.received)]
@@ -126,7 +132,7 @@ class Connection(httpcore.NetworkStream):
                 return b""
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Send all of it. timeout is httpcore's and has no say; the call's deadline has."""
+        """Send all of it. The call's deadline counts, not httpcore's timeout."""
         call = self._claim()
         rest = memoryview(buffer)
         with self._use:
@@ -143,20 +149,20 @@ class Connection(httpcore.NetworkStream):
 
     def _not_sent(self, call: Call, error: OSError) -> Exception:
         if self._used_before and not call.sent:
-            # The plugin has closed an idle connection and seen nothing of this call: the pool
-            # takes another one.
+            # The plugin had closed this idle connection and saw nothing of the call. The pool takes
+            # another connection.
             return httpcore.ConnectionNotAvailable()
-        # httpcore goes on to read what the plugin may have said before it closed.
+        # After this error httpcore still reads what the plugin may have said before it closed.
         return httpcore.WriteError(str(error))
 
     def close(self) -> None:
-        """Close, after ending whatever wait there is."""
+        """End any wait, then close."""
         self._shutdown()
         with self._use:
             self._sock.close()
 
     def get_extra_info(self, info: str) -> Any:
-        """is_readable: whether something came while nobody asked, such as the end."""
+        """Only is_readable is known: whether something came unasked, such as the end."""
         if info != "is_readable":
             return None
         number = self._sock.fileno()
@@ -175,7 +181,7 @@ class Network(httpcore.NetworkBackend):
 
     @contextlib.contextmanager
     def working_for(self, call: Call) -> Iterator[None]:
-        """What this thread does with a connection, it does for the call."""
+        """Let this thread use connections for the call, within the block."""
         self._thread.call = call
         try:
             yield
@@ -190,7 +196,7 @@ class Network(httpcore.NetworkBackend):
     def connect_unix_socket(
         self, path: str, timeout: float | None = None, socket_options: Any = None
     ) -> httpcore.NetworkStream:
-        """A new connection; waits, as long as the call may, while too many others wait."""
+        """Make a connection. Waits as long as the call may while the listener's queue is full."""
         call = self.current()
         while True:
             left = call.wait_seconds()
@@ -201,7 +207,7 @@ class Network(httpcore.NetworkBackend):
 
 
 def connect(path: str) -> socket.socket:
-    """A connected socket, or TransportError; BlockingIOError if too many wait to be accepted."""
+    """Return a connected socket. Raises TransportError, or BlockingIOError for a full queue."""
     try:
         sock = socket.socket(socket.AF_UNIX)
     except OSError as error:

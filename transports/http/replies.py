@@ -1,6 +1,6 @@
-"""Replies as the host reads them, free of I/O: problem documents and the events of a stream.
+"""How the host reads replies: problem documents and the events of a stream. Free of I/O.
 
-All of it is strict: what PROTOCOL.md does not allow is a ProtocolViolation.
+Whatever PROTOCOL.md does not allow is a ProtocolViolation.
 """
 
 from abc import ABC, abstractmethod
@@ -17,10 +17,10 @@ M = TypeVar("M")
 R = TypeVar("R")
 
 MAX_LINE = MAX_MESSAGE_BYTES + 4096
-"""Longest line of a JSON stream: a message and what stands around it."""
+"""Longest line of a JSON stream: a message and what is around it."""
 
 SHOWN = 64
-"""How many bytes of a reply that cannot be read are told."""
+"""How many bytes of a reply that cannot be read an error shows."""
 
 
 def decoded(codec: Codec, kind: type[M], data: bytes) -> M:
@@ -49,7 +49,7 @@ def read_problem(data: bytes) -> RpcError:
 
 
 class Events(ABC, Generic[R]):
-    """Takes the body of a streaming reply apart (P-STREAM-1)."""
+    """Reads the body of a streaming reply, fed to it in pieces (P-STREAM-1)."""
 
     def __init__(self, kind: type[R], codec: Codec) -> None:
         self._kind = kind
@@ -65,11 +65,11 @@ class Events(ABC, Generic[R]):
         """The next event, or the status at the end; None until more of the body has come."""
 
     def unread(self) -> bytes:
-        """The first of the bytes that have not been taken."""
+        """The first bytes that have not been taken."""
         return bytes(self._buffer[:SHOWN])
 
     def _cut(self, start: int, end: int) -> bytes:
-        """The message between the two places; the buffer then begins at end."""
+        """Return the bytes from start to end; the buffer then begins at end."""
         message = bytes(self._buffer[start:end])
         del self._buffer[:end]
         return message
@@ -89,7 +89,7 @@ class JsonEvents(Events[R]):
         self._searched = 0
 
     def take(self) -> R | Status | None:
-        """As in Events."""
+        """See Events.take."""
         end = self._buffer.find(b"\n", self._searched)
         if end < 0:
             self._searched = len(self._buffer)
@@ -115,7 +115,7 @@ class ProtobufEvents(Events[R]):
     """One byte of kind, four of length, and the message; a status at the end."""
 
     def take(self) -> R | Status | None:
-        """As in Events."""
+        """See Events.take."""
         head = bytes(self._buffer[:FRAME_HEAD])
         size = int.from_bytes(head[1:], "big")
         if head and (head[0] not in (EVENT_KIND, STATUS_KIND) or size > MAX_MESSAGE_BYTES):

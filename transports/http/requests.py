@@ -1,7 +1,7 @@
-"""Requests as the plugin reads them: the body, by length or in chunks, and the deadline (P-HTTP-2).
+"""How the plugin reads a request: its body, by length or in chunks, and its deadline (P-HTTP-2).
 
-A body is bounded before it is read. Refused is what the request itself has earned; a connection
-that ends inside a request is EOFError, since nobody is left to answer.
+A body's size is checked before it is read. A request that is not allowed raises Refused. A
+connection that ends inside a request raises EOFError, because nobody is left to answer.
 """
 
 from email.message import Message
@@ -21,15 +21,15 @@ MAX_LINE = 4096
 """Longest line between chunks, in bytes."""
 
 MAX_TRAILERS = 100
-"""Most lines after the last chunk."""
+"""How many lines may follow the last chunk."""
 
 SIZE_DIGITS = 16
 
 
 class Refused(Exception):
-    """A request that is answered without a call: the HTTP status, the error, and extra headers.
+    """A request is answered without a call: by an HTTP status, an error, and extra headers.
 
-    Raised before its body is read whole: the connection cannot be used again.
+    Part of its body may be unread, so the connection cannot be used again.
     """
 
     def __init__(self, status: int, error: RpcError, headers: str = "") -> None:
@@ -40,7 +40,7 @@ class Refused(Exception):
 
 
 def malformed(problem: str, status: int = 400) -> Refused:
-    """The refusal of what is not HTTP/1.1 as PROTOCOL.md allows it."""
+    """A refusal of what is not HTTP/1.1, or not as PROTOCOL.md allows it."""
     details = ErrorDetails("MALFORMED_HTTP")
     return Refused(status, RpcError(Code.INVALID_ARGUMENT, problem, details))
 
@@ -64,7 +64,7 @@ def body_length(headers: Message) -> int | None:
 
 
 def read_body(file: BufferedIOBase, length: int | None) -> bytes:
-    """The body of that length, or in chunks."""
+    """Read a body of that many bytes, or in chunks if length is None."""
     if length is None:
         return _chunks(file)
     body = file.read(length)
@@ -91,7 +91,7 @@ def _chunks(file: BufferedIOBase) -> bytes:
 
 def _chunk_size(line: bytes) -> int:
     digits = line.partition(b";")[0].strip()
-    # int() takes signs and underscores too; a chunk's size has none.
+    # int() would take signs and underscores too.
     if not digits or len(digits) > SIZE_DIGITS or digits.strip(b"0123456789abcdefABCDEF"):
         raise malformed(f"not the size of a chunk: {line[:64]!r}")
     return int(digits, 16)
@@ -119,5 +119,5 @@ def timeout_seconds(headers: Message) -> float | None:
 
 
 def _is_number(text: str) -> bool:
-    """Whether the text is decimal digits, few enough to read without a thought to their number."""
+    """Whether the text is decimal digits, and few enough for int() to be fast."""
     return text.isascii() and text.isdigit() and len(text) <= len(str(MAX_TIMEOUT_US))

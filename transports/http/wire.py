@@ -1,7 +1,7 @@
 """What both ends of the HTTP transport agree on: statuses, headers and bodies (P-HTTP).
 
-Free of I/O, and of any library that only one of the codecs needs: errors are JSON on either codec,
-so a protobuf plugin imports json when its first error occurs (P-HTTP-3).
+Free of I/O, and of libraries that only one codec needs. Errors are JSON whatever the codec, so a
+protobuf plugin imports json when its first error occurs (P-HTTP-3).
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ TIMEOUT_HEADER = "Cronix-Timeout-Us"
 """Header of a request: what is left until the deadline, in microseconds (P-DEADLINE-1)."""
 
 MAX_TIMEOUT_US = 10**18
-"""Longest timeout that the header may hold: 30 000 years, and no float loses it."""
+"""Longest timeout that the header may hold: 30,000 years, which a float holds exactly."""
 
 SECRET_HEADER = "Cronix-Secret"  # noqa: S105  # the name under which it travels
 """Header of a request: the secret of the plugin's launch (P-AUTH-2)."""
@@ -38,11 +38,11 @@ STATUSES = {
     Code.DATA_LOSS: 500,
     Code.UNAUTHENTICATED: 401,
 }
-"""The HTTP status of each code; the code in the problem document is what counts (P-ERR-2)."""
+"""The HTTP status of each code. What counts is the code in the problem document (P-ERR-2)."""
 
 
 def http_status(error: RpcError) -> int:
-    """The status of an error; a message over the limit has one of its own (P-LIMIT-1)."""
+    """The HTTP status of an error. A message over the limit has its own, 413 (P-LIMIT-1)."""
     if error.details.reason == "MESSAGE_TOO_LARGE":
         return 413
     return STATUSES[error.code]
@@ -67,9 +67,10 @@ def problem_document(error: RpcError, http: int) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Framing:
-    """How events follow each other in the body of a streaming reply, as encoders (P-STREAM-1).
+    """How events are written in the body of a streaming reply (P-STREAM-1).
 
-    event and status take an encoded message; done is the whole status of a stream that ended well.
+    event and status frame an encoded message; done is the framed status of a stream that ended
+    well.
     """
 
     content_type: str
@@ -79,7 +80,7 @@ class Framing:
 
 
 FRAME_HEAD = 5
-"""Bytes before each message of a protobuf stream: its kind, and its length as big-endian uint32."""
+"""Bytes before each message of a protobuf stream: its kind, then its length, uint32 big-endian."""
 
 EVENT_KIND, STATUS_KIND = 0, 1
 
@@ -106,7 +107,7 @@ FRAMINGS = {
 
 
 def request_headers(content_type: str, secret: str) -> dict[str, str]:
-    """The headers of a request that are the same for each call of a channel."""
+    """The headers that are the same for each call of a channel."""
     headers = {"Content-Type": content_type, SECRET_HEADER: secret}
     return {name: value for name, value in headers.items() if value}
 

@@ -1,5 +1,10 @@
 """JSON-RPC 2.0 on the plugin's stdin and stdout, one message a line (P-JSONRPC).
 
+    the host's side      client, link, outbox, messages
+    the plugin's side    server, engine, service
+    both                 wire
+    for benchmarks       floor
+
 The libraries are imported when a side is made, so that reading the traits needs none of them.
 """
 
@@ -15,7 +20,7 @@ from transportlab.channel import (
 
 
 class JsonRpcTransport(Transport):
-    """See the module."""
+    """JSON-RPC over the pipes of a child process."""
 
     name = "jsonrpc"
     traits = Traits(
@@ -31,7 +36,7 @@ class JsonRpcTransport(Transport):
     )
 
     def connect(self, endpoint: StdioEndpoint, *, codec: str) -> Channel:
-        """As in Transport; JSON-RPC is JSON, so there is no other codec to choose."""
+        """See Transport.connect. JSON-RPC is JSON, so codec has no effect."""
         from transports.jsonrpc.client import JsonRpcChannel
 
         return JsonRpcChannel(endpoint)
@@ -44,7 +49,7 @@ class JsonRpcTransport(Transport):
         codec: str,
         life: Lifecycle,
     ) -> None:
-        """As in Transport; the end of the endpoint's reader stops the plugin (P-STOP-2)."""
+        """See Transport.serve. The end of the endpoint's reader stops the plugin (P-STOP-2)."""
         from transports.jsonrpc.server import Server
 
         Server(backend, endpoint, life).run()

@@ -1,4 +1,7 @@
-"""The host's side: calls become lines on a Link, and what comes back becomes replies and errors."""
+"""The host's side: calls become lines on a Link; what comes back becomes replies and errors.
+
+The Link reads and writes the pipes; messages.py writes a request's line and takes a reply apart.
+"""
 
 from collections.abc import Iterator
 from itertools import count
@@ -21,7 +24,7 @@ R = TypeVar("R")
 
 
 class JsonRpcChannel(Channel):
-    """A Channel over two pipes, which it owns: close() closes them."""
+    """A Channel over two pipes, which it owns: close() closes them. pipes are their descriptors."""
 
     def __init__(self, endpoint: StdioEndpoint) -> None:
         self.pipes = (endpoint.reader.fileno(), endpoint.writer.fileno())
@@ -69,7 +72,7 @@ class JsonRpcChannel(Channel):
         return call
 
     def close(self) -> None:
-        """See Channel.close. The plugin takes the end of its stdin as the end of the session."""
+        """See Channel.close. The end of its stdin is the end of the session for the plugin."""
         self._link.close()
 
 

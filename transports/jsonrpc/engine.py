@@ -1,10 +1,14 @@
-"""JSON-RPC 2.0 from a line to a request to the line that answers it, for any methods; no I/O.
+"""JSON-RPC 2.0 for any methods: from a line to the line that answers it. Free of I/O.
 
 The library jsonrpcserver finds and calls the methods and makes their responses. This module does
-what the library does otherwise than the specification: batches (the library judges a batch as a
-whole, the specification each element by itself), the text "Invalid Request", and requests with
-members that the specification does not know. It also parses, because an object in which a member
-stands twice means different things to different readers, and parsers do not refuse it themselves.
+itself what the library does in another way than the specification:
+
+- batches: the library judges a batch as a whole, the specification each element by itself;
+- the text "Invalid Request";
+- requests with members that the specification does not name.
+
+It also parses. An object in which a member stands twice means different things to different
+readers, so it is refused, and parsers do not do that by themselves.
 """
 
 import json
@@ -32,7 +36,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Unparsable(Exception):
-    """The line is no JSON. cause says why where that is more than bad syntax, else it is empty."""
+    """The line is no JSON. cause says why; it is empty for plain bad syntax."""
 
     def __init__(self, cause: str = "") -> None:
         super().__init__(cause)
@@ -40,21 +44,22 @@ class Unparsable(Exception):
 
 
 class Engine:
-    """Answers requests with the methods of a table. Safe to use from several threads."""
+    """Answers requests by the methods of a table. Safe to use from several threads."""
 
     def __init__(self, methods: Mapping[str, Rpc]) -> None:
         self._methods = dict(methods)
 
     def answer(self, request: Any, context: Callable[[Any], Any]) -> bytes | None:
-        """The answer to what parse() has returned, without LF; None if there is none to give.
+        """The answer to what parse() returned, without LF; None if there is nothing to answer.
 
-        context makes of each request, which may be anything, the first argument of its method.
+        context makes the first argument of a request's method from the request, which may be any
+        JSON value.
         """
         return _answer(request, self._methods, context)
 
 
 def refuse(request: Any) -> bytes | None:
-    """The answer to what parse() has returned when no more calls can be made (P-LIMIT-2)."""
+    """The answer to what parse() returned when no more calls can be made (P-LIMIT-2)."""
     return _answer(request, _Refused(), lambda _request: None)
 
 
@@ -62,8 +67,8 @@ def parse(line: bytes) -> Any:
     """The JSON value on a line. Raises Unparsable, also for a member that stands twice."""
     try:
         value = _decode(line)
-        # Written anew by the same rules a value is equal to its text only if no member was dropped;
-        # what other writers write differently is looked at member by member.
+        # Encoding the value again gives the same bytes only if no member was dropped. Where another
+        # writer formats differently, the second parser looks at each member.
         if _encode(value) != line:
             json.loads(line, object_pairs_hook=_unique, parse_int=str, parse_float=str)
     except UnicodeDecodeError:
@@ -86,7 +91,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> None:
 
 
 def standard_error(code: int, cause: str = "") -> dict[str, Any]:
-    """An error object of the specification; data only where there is more to say."""
+    """An error object of the specification, with data only if there is more to say."""
     error = {"code": code, "message": MESSAGES[code]}
     return error | {"data": cause} if cause else error
 
@@ -97,7 +102,7 @@ def failure(error: dict[str, Any]) -> bytes:
 
 
 class _Refused(dict[str, Rpc]):
-    """A table in which each name is a method that refuses to be called."""
+    """A table that has every name, each for a method that refuses the call."""
 
     def __missing__(self, _name: str) -> Rpc:
         error = to_wire(too_many_calls())

@@ -1,6 +1,6 @@
-"""The same call by msgspec and two pipes alone: what the lab's own layers are measured against.
+"""For benchmarks: a call by msgspec and two pipes alone, and bytes over two pipes.
 
-And the floor of the carriage: bytes over two pipes.
+The first is what the lab's own layers are measured against, the second the floor of the carriage.
 """
 
 import os
@@ -31,9 +31,9 @@ class _Request(msgspec.Struct):
 def raw_call(
     channel: JsonRpcChannel, method: AnyMethod, request: object, _pair: Pair
 ) -> Callable[[], object]:
-    """A function that makes the call on the channel's own pipes, while nobody else uses them.
+    """A function that makes the call on the channel's own pipes. Nobody else may use them then.
 
-    The message is written within its envelope in one pass, so that no pair is needed.
+    The message is encoded with its envelope in one pass, so the pair is not used.
     """
     reader, writer = channel.pipes
     encoder, decoder = msgspec.json.Encoder(), reply_decoder(method.reply)

@@ -1,7 +1,8 @@
-"""What the client's side writes and reads: lines of JSON-RPC 2.0 (P-JSONRPC-2).
+"""The lines of JSON-RPC 2.0 that the host's side writes and reads (P-JSONRPC-2).
 
-A request is spliced around the codec's bytes, so that they are written once and their size is the
-message's own; a reply is taken apart without decoding the message in it, for the same reasons.
+A request's line is put together around the codec's bytes. So the message is encoded once, and its
+size is known by itself, as the limit needs (P-LIMIT-1). A reply's line is taken apart without
+decoding the message in it, for the same reasons.
 """
 
 from typing import Any, Generic, Literal, TypeVar
@@ -32,7 +33,7 @@ class EventParams(msgspec.Struct):
 
 
 class Incoming(msgspec.Struct):
-    """A response, or the notification of an event. An empty result means that there is none."""
+    """A response, or the notification of an event. An empty result means that none came."""
 
     jsonrpc: Literal["2.0"]
     id: int | None = None
@@ -46,7 +47,7 @@ R = TypeVar("R")
 
 
 class Reply(msgspec.Struct, Generic[R]):
-    """A response with a result, decoded with the message in it: one pass for the common case."""
+    """A response whose result is decoded with it: one pass, for the usual case."""
 
     jsonrpc: Literal["2.0"]
     id: int
@@ -81,7 +82,7 @@ def cancel_line(call: int) -> bytes:
 
 
 def reply_decoder(kind: Any) -> ReplyDecoder:
-    """Decodes responses to calls whose reply is of that type."""
+    """A decoder of responses to calls whose reply is of that type."""
     decoder = _REPLY_DECODERS.get(kind)
     if decoder is None:
         decoder = _REPLY_DECODERS[kind] = msgspec.json.Decoder(Reply[kind])
@@ -89,7 +90,7 @@ def reply_decoder(kind: Any) -> ReplyDecoder:
 
 
 def parse_reply(line: bytes, call: int, decoder: ReplyDecoder) -> Reply[Any] | None:
-    """The response to that call on a line; None for whatever else needs parse()."""
+    """The response to that call, if it is on the line; None for anything else: see parse()."""
     if len(line) > MAX_MESSAGE_BYTES:
         return None
     try:
@@ -100,7 +101,7 @@ def parse_reply(line: bytes, call: int, decoder: ReplyDecoder) -> Reply[Any] | N
 
 
 def parse(line: bytes) -> Incoming:
-    """The message on a line; raises ProtocolViolation with the line's beginning."""
+    """The message on a line. Raises ProtocolViolation, with the line's beginning."""
     try:
         message = _DECODER.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -118,5 +119,5 @@ def parse(line: bytes) -> Incoming:
 
 
 def violation(problem: str, line: bytes) -> ProtocolViolation:
-    """The error for a line that the plugin should not have sent."""
+    """An error for a line that the plugin should not have sent."""
     return ProtocolViolation(f"the plugin sent {problem}: {excerpt(line)}")

@@ -1,4 +1,4 @@
-"""What is still to be written to a pipe that may be full."""
+"""Writes lines to a pipe that may be full, and keeps what the pipe did not take yet."""
 
 import os
 from collections import deque
@@ -13,18 +13,18 @@ class _Unsent:
 
 
 class Outbox:
-    """Writes lines to a non-blocking descriptor and keeps what it does not take.
+    """Lines for a non-blocking descriptor. Not safe to use from several threads.
 
-    Not safe to use from several threads. Both ways to write raise OSError once the peer is gone.
+    push() and flush() raise OSError once the peer is gone.
     """
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self.queue: deque[_Unsent] = deque()
-        """What waits for the pipe to take it."""
+        """What is still to be written, in order."""
 
     def push(self, owner: int, line: bytes) -> None:
-        """Write a line after all those before it, now as far as the pipe takes it."""
+        """Write a line after all earlier ones: now as much as the pipe takes, the rest later."""
         sent = 0
         if not self.queue:
             sent = self._write(line)
@@ -33,7 +33,7 @@ class Outbox:
         self.queue.append(_Unsent(owner, memoryview(line)[sent:], sent > 0))
 
     def flush(self) -> None:
-        """Write what the pipe takes now."""
+        """Write as much as the pipe takes now."""
         while self.queue:
             first = self.queue[0]
             sent = self._write(first.rest)
@@ -44,7 +44,7 @@ class Outbox:
             self.queue.popleft()
 
     def withdraw(self, owner: int) -> bool:
-        """Take a line back of which nothing has been written; False if there is no such line."""
+        """Take the owner's line back if nothing of it has been written; False if it has."""
         for unsent in self.queue:
             if unsent.owner == owner and not unsent.begun:
                 self.queue.remove(unsent)

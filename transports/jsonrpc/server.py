@@ -6,7 +6,7 @@ to thread. One turn:
     wait    in epoll.poll(), with all other threads that have nothing to do
     read    what stdin has, if stdin is what woke the thread
     pick    the first line that needs a thread: parse it, and do what needs none at once
-    arm     wake the next thread: now, if lines are left or the end has come; else when stdin has more
+    arm     let the next thread be woken: now, if lines are left or at the end; else by stdin
     answer  the call that was picked; then wait again
 
 The turn itself is the lock: everything up to "arm" is done by one thread at a time. All threads
@@ -17,9 +17,9 @@ thread, which then competes for the interpreter.
 
 How many threads there are:
 
-- There is always one more than calls are carried out, so that somebody reads. The thread that picks
-  a call makes another one if it was the last that waited. If the system has no thread to give, the
-  next call is read when one has been answered.
+- There is at least one more than calls are carried out, so that somebody reads. A thread that picks
+  a call makes another one if no other waits. If the system has no thread to give, the next call is
+  read when one has been answered.
 - There are never more than MAX_CALLS + 1. The thread whose turn it is refuses a call that would
   need another (P-LIMIT-2).
 

@@ -1,7 +1,8 @@
-"""The contract's methods as methods of JSON-RPC: params to requests, replies to results.
+"""The contract's methods as methods of JSON-RPC: params become requests, replies become results.
 
 A method takes {"request": ..., "timeout_us": ...}; other params are ignored (P-CODEC-5). `cancel`
-takes {"id": ...} and throws the switch of each call in flight that has this id (P-JSONRPC-4).
+takes {"id": ...} and cancels each call in flight that has this id (P-JSONRPC-4). Which thread makes
+a call is server.py's.
 """
 
 import threading
@@ -31,7 +32,10 @@ _MAX_INT64 = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a call comes from: its id in JSON (None in a notification), the bytes of its line."""
+    """Where a call comes from: its id as JSON (None for a notification) and its line's bytes.
+
+    switch cancels the call.
+    """
 
     id: bytes | None
     line_size: int
@@ -39,7 +43,7 @@ class Origin:
 
 
 class Delivery:
-    """A line's requests, each with the switch that cancels it."""
+    """The requests on one line, each with the switch that cancels it."""
 
     def __init__(self, requests: Any, line_size: int) -> None:
         self.requests = requests
@@ -53,7 +57,7 @@ class Delivery:
         self.unnamed = Cancellation()
 
     def cancel(self) -> None:
-        """Throw every switch."""
+        """Cancel all of them."""
         for switch in (*self.switches.values(), self.unnamed):
             switch.cancel()
 
@@ -81,7 +85,7 @@ class Service:
         return {**contract, "cancel": self.cancel}
 
     def accept(self, delivery: Delivery) -> None:
-        """Let the calls of a line be cancelled from now on: before the next line is looked at."""
+        """Let `cancel` find the calls of a line. Done before the next line is looked at."""
         with self._lock:
             self._deliveries.add(delivery)
             stopped = self._stopped
@@ -102,7 +106,7 @@ class Service:
             delivery.cancel()
 
     def cancel(self, _origin: Origin, /, *_positional: Any, **members: Any) -> Result:
-        """Throw the switches of the calls with the id in the params; others do not matter."""
+        """Cancel the calls that have the id in the params. Any other params do nothing."""
         number = members.get("id")
         if "id" in members and is_id(number):
             with self._lock:
@@ -119,7 +123,7 @@ class Service:
             raise DecodeError("request", "missing")
         request = CODEC.convert(method.request, params["request"])
         if origin.line_size > MAX_MESSAGE_BYTES:
-            CODEC.encode(request)  # measures the message, as distinct from its line (P-LIMIT-1)
+            CODEC.encode(request)  # measures the message by itself, without its line (P-LIMIT-1)
         context = Context(timeout=timeout, cancellation=origin.switch)
         try:
             if method.streams:
@@ -132,7 +136,7 @@ class Service:
     def _stream(
         self, method: AnyMethod, request: object, context: Context, origin: Origin
     ) -> Result:
-        """Send each reply as an event, which belongs before the response (P-JSONRPC-3)."""
+        """Send each reply as an event, before the response (P-JSONRPC-3)."""
         with closing(self._dispatcher.stream(method, request, context)) as events:
             for event in events:
                 data = CODEC.encode(event)
@@ -141,7 +145,7 @@ class Service:
                         b'{"jsonrpc":"2.0","method":"event","params":{"id":%b,"event":%b}}'
                         % (origin.id, data)
                     )
-                # A backend that does not look at its context is ended between events (P-STREAM-2).
+                # For a backend that does not look at its context itself (P-STREAM-2).
                 context.check()
         return Success(None)
 
@@ -149,7 +153,8 @@ class Service:
 class _Method:
     """One method of the contract, as the library calls it."""
 
-    # Ready made, because the library asks for it at each call: any params, which are judged here.
+    # The library asks for the signature at each call, so it is made once. It allows any params:
+    # __call__ judges them.
     __signature__ = Signature(
         [
             Parameter("positional", Parameter.VAR_POSITIONAL),

@@ -36,13 +36,13 @@ _EXCERPT = 200
 
 @dataclass(frozen=True, slots=True)
 class Oversized:
-    """A line that was over the limit: its size in bytes, without its LF."""
+    """A line over the limit, by its size in bytes without the LF."""
 
     size: int
 
 
 class LineReader:
-    """Cuts what it is fed into lines."""
+    """Cuts what it is fed into lines. Free of I/O."""
 
     def __init__(self, limit: int = MAX_LINE_BYTES) -> None:
         self._limit = limit
@@ -50,9 +50,9 @@ class LineReader:
         self._size = 0
 
     def feed(self, data: bytes) -> list[bytes | Oversized]:
-        """The lines that these bytes complete, without their LF, in order."""
+        """Take bytes, and return the lines that they complete, in order and without their LF."""
         if not self._size and 0 <= data.find(b"\n") == len(data) - 1 <= self._limit:
-            # One whole line: nearly always so.
+            # One whole line, which is nearly always the case.
             return [] if data.isspace() else [data[:-1]]
         start = 0
         lines: list[bytes | Oversized] = []
@@ -67,7 +67,7 @@ class LineReader:
 
     @property
     def unfinished(self) -> bytes:
-        """The beginning of a line whose end has not come yet."""
+        """The beginning of the line whose end has not come yet."""
         return bytes(self._kept[: _EXCERPT + 1])
 
     def _complete(self, last: bytes) -> bytes | Oversized:
@@ -94,7 +94,7 @@ def excerpt(line: bytes) -> str:
 
 
 def names_headers(line: bytes) -> bool:
-    """Whether the line is a header as the Language Server Protocol puts before its messages."""
+    """Whether the line is a header like those before messages of the Language Server Protocol."""
     return line[:15].lower() == b"content-length:"
 
 
@@ -133,7 +133,7 @@ def number_of(code: Code) -> int:
 
 
 def to_wire(error: RpcError, code: int | None = None) -> dict[str, Any]:
-    """The error object of JSON-RPC; code is that of the table unless given."""
+    """The error object of JSON-RPC. code replaces that of the table, if it is given."""
     status = error.to_status()
     return {
         "code": number_of(error.code) if code is None else code,
