@@ -1,7 +1,8 @@
-"""What a backend is: seven operations; a Backend adds the session around them.
+"""What a backend is: seven operations, and the session around them.
 
-An author writes Operations and describes them by a Plugin; session.py makes the Backend. In-tree
-and remote backends are the same Backend to the host, the conformance runner and the benchmarks.
+An author writes Operations and describes them by a Plugin; sdk/session.py makes a Backend of that.
+The host, the conformance runner and the benchmarks hold a Backend, and cannot tell one in this
+process from one behind a transport.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -23,19 +24,19 @@ class Operations(Protocol):
     """The seven operations on scheduler entries. Each may raise RpcError."""
 
     def read(self, request: model.ReadRequest, context: Context) -> model.ReadReply:
-        """Owned entries, in a fixed order, and malformed markers (P-READ)."""
+        """Return the owned entries, in a fixed order, and malformed markers (P-READ)."""
 
     def plan(self, request: model.PlanRequest, context: Context) -> model.PlanReply:
-        """The ops that lead to the desired jobs; writes nothing (P-PLAN)."""
+        """Return the ops that lead to the desired jobs. Writes nothing (P-PLAN)."""
 
     def apply(self, request: model.ApplyRequest, context: Context) -> Iterator[model.ApplyEvent]:
-        """Carry out a plan, reporting each op as it goes (P-APPLY)."""
+        """Carry out a plan and report each op as it goes (P-APPLY)."""
 
     def drift(self, request: model.DriftRequest, context: Context) -> model.DriftReply:
-        """How entries depart from the desired jobs; writes nothing (P-DRIFT)."""
+        """Return how entries differ from the desired jobs. Writes nothing (P-DRIFT)."""
 
     def prune(self, request: model.PruneRequest, context: Context) -> model.PruneReply:
-        """Remove owned entries whose job is not to be kept (P-PRUNE)."""
+        """Remove the owned entries whose job is not to be kept (P-PRUNE)."""
 
     def adopt(self, request: model.AdoptRequest, context: Context) -> model.AdoptReply:
         """Mark existing unmarked entries of one job as owned (P-ADOPT)."""
@@ -43,7 +44,7 @@ class Operations(Protocol):
     def verify_ownership(
         self, request: model.VerifyOwnershipRequest, context: Context
     ) -> model.VerifyOwnershipReply:
-        """Whose each entry is; writes nothing (P-VERIFY)."""
+        """Say whose each entry is. Writes nothing (P-VERIFY)."""
 
 
 class Backend(Operations, Protocol):
@@ -52,7 +53,7 @@ class Backend(Operations, Protocol):
     def open_session(
         self, request: model.OpenSessionRequest, context: Context
     ) -> model.OpenSessionReply:
-        """Agree on a version and take the configuration; once, before all else (P-SESSION)."""
+        """Agree on a version and take the configuration: once, before all else (P-SESSION)."""
 
     def close_session(
         self, request: model.CloseSessionRequest, context: Context
@@ -62,10 +63,10 @@ class Backend(Operations, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ConfigKey:
-    """One name that OpenSession's config may hold.
+    """One name that OpenSession's config may have.
 
-    secret: its value is a credential. The session keeps it out of every error and of the log, and
-    refuses a value that is too short for that (P-SESSION-4).
+    secret: its value is a credential. The session keeps it out of errors and of the log, and
+    refuses a value that is too short to be hidden (P-SESSION-4).
     """
 
     name: str
@@ -78,8 +79,8 @@ class ConfigKey:
 class Plugin:
     """A backend as its author describes it.
 
-    create makes the Operations from a checked config: only keys that are listed here, all that are
-    required. It may raise RpcError for a value that it cannot take.
+    create makes the Operations from a checked config: it has only keys that are listed here, and
+    all that are required. It may raise RpcError for a value that it cannot use.
     """
 
     name: str

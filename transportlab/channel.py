@@ -1,6 +1,6 @@
-"""The one interface of every transport: a channel for the host, serve() for the plugin.
+"""The interface of every transport: connect() gives the host a Channel, serve() runs the plugin.
 
-Nothing here knows a transport by name. What one can and cannot do is data, in its Traits.
+Nothing here knows a transport by name. What a transport can and cannot do is data: its Traits.
 """
 
 from abc import ABC, abstractmethod
@@ -20,7 +20,7 @@ R = TypeVar("R")
 
 
 class EndpointKind(StrEnum):
-    """How a transport's plugin is reached, hence how the host starts it."""
+    """How a transport's plugin is reached, and so how the host starts it."""
 
     SOCKET = "socket"
     STDIO = "stdio"
@@ -32,12 +32,12 @@ class EndpointKind(StrEnum):
 class Traits:
     """What a transport can and cannot do.
 
-    endpoint: how its plugin is reached, hence how the host starts it. codecs: those it carries, its
-    usual one first. isolated: a crash of the plugin does not take the host along. killable: a
-    plugin that hangs can be ended. streams: replies of a streaming RPC arrive one by one.
-    enforces_deadline: a call returns at its deadline even if the plugin does not cooperate.
-    multiplexed: many calls at once on one channel. wire: messages become bytes, so that the limits
-    of PROTOCOL.md apply. requires: import names of the libraries that it needs.
+    endpoint: how its plugin is reached. codecs: those it carries, the usual one first. isolated: a
+    crash of the plugin is no crash of the host. killable: a plugin that hangs can be ended.
+    streams: the replies of a streaming RPC arrive one by one. enforces_deadline: a call returns at
+    its deadline even if the plugin does not cooperate. multiplexed: one channel carries several
+    calls at once. wire: messages become bytes, so the limits of PROTOCOL.md apply. requires: import
+    names of the libraries that it needs.
     """
 
     endpoint: EndpointKind
@@ -53,10 +53,10 @@ class Traits:
 
 @dataclass(frozen=True, slots=True)
 class SocketEndpoint:
-    """A Unix socket by its path, at most 107 bytes long on Linux (P-HANDSHAKE-4).
+    """A Unix socket by its path, which has at most 107 bytes on Linux (P-HANDSHAKE-4).
 
-    secret is what each call must have (P-AUTH-2). Where it is empty, as for a test that serves in
-    its own process, a call must have none.
+    secret is what each call must carry (P-AUTH-2). If it is empty, a call must carry none: that is
+    for tests that serve in their own process.
     """
 
     path: str
@@ -65,7 +65,7 @@ class SocketEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class StdioEndpoint:
-    """Two unbuffered byte pipes: reader brings what the peer sends, writer takes it there."""
+    """Two unbuffered byte pipes: reader for what the peer sends, writer for what it gets."""
 
     reader: FileIO
     writer: FileIO
@@ -80,7 +80,7 @@ class LibraryEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class ObjectEndpoint:
-    """A backend in this very process."""
+    """A backend in this process."""
 
     backend: Backend
 
@@ -102,11 +102,14 @@ class Channel(ABC):
 
     @abstractmethod
     def stream(self, method: Method[Q, R], request: Q, context: Context) -> Iterator[R]:
-        """Call and yield replies as they come. Closing the iterator cancels the call."""
+        """Call and yield the replies as they come. Closing the iterator cancels the call.
+
+        The call may begin only when the first reply is asked for.
+        """
 
     @abstractmethod
     def close(self) -> None:
-        """Close for good; calls in flight fail with ChannelClosed. A second time does nothing."""
+        """Close for good. Calls in flight raise ChannelClosed. A second time does nothing."""
 
     def __enter__(self) -> Self:
         return self
@@ -121,10 +124,10 @@ class Channel(ABC):
 
 
 class Lifecycle(Protocol):
-    """The plugin's life as its transport sees it."""
+    """What a transport's serve() knows of the plugin's life."""
 
     def ready(self) -> None:
-        """Tell the host that the endpoint can be connected to."""
+        """Tell the host that it can connect to the endpoint now."""
 
     def wait(self) -> None:
         """Return when the plugin is to stop."""
@@ -141,11 +144,15 @@ class Transport(ABC):
 
     @abstractmethod
     def connect(self, endpoint: Any, *, codec: str) -> Channel:
-        """The host's side. endpoint is of the kind that traits.endpoint names, codec one of theirs.
+        """Return a channel: the host's side.
 
-        Raises TransportError if nobody answers there.
+        endpoint is of the kind in traits.endpoint, codec one of traits.codecs. Raises
+        TransportError if nobody answers there.
         """
 
     @abstractmethod
     def serve(self, backend: Backend, endpoint: Any, *, codec: str, life: Lifecycle) -> None:
-        """The plugin's side: call life.ready() once callable, return after life.wait() does."""
+        """Serve the backend: the plugin's side.
+
+        Calls life.ready() once calls can come, and returns after life.wait() has returned.
+        """

@@ -1,8 +1,11 @@
-"""What travels beside a request: deadline, cancellation, session and log.
+"""What goes along with a request: deadline, cancellation, session and log.
 
-A Cancellation is a one-way switch. Where the wire pushes the news (a notification, a reset
-stream) the transport calls cancel(); where the news must be fetched (a flag in a struct, a closed
-socket) it gives a PolledCancellation a probe instead.
+One Context goes with a call through every layer of the host. The plugin's side makes another one
+from what its transport carried: the time that is left, and whether the host has given up the call.
+
+A Cancellation is a switch that can be thrown once. If the wire brings the news (a notification, a
+reset stream), the transport calls cancel(). If somebody has to look for it (a flag in a struct, a
+closed socket), the transport makes a PolledCancellation with a probe that looks.
 """
 
 import threading
@@ -15,14 +18,15 @@ from transportlab.errors import ChannelClosed, cancelled, deadline_exceeded
 from transportlab.log import Log
 
 POLL_SECONDS = 0.01
-"""How often a PolledCancellation looks while somebody waits: a compromise of load and delay."""
+"""How often a PolledCancellation looks while somebody waits: often enough, at little load."""
 
 
 class Cancellation:
-    """A switch that is thrown once. Safe to use from several threads."""
+    """A switch that can be thrown once. Safe to use from several threads."""
 
     def __init__(self) -> None:
-        # Reentrant: a stream that is collected takes its callback back, at any allocation.
+        # Reentrant: an abandoned stream may be collected, and so take its callback back, at any
+        # allocation.
         self._lock = threading.RLock()
         self._thrown = False
         self._callbacks: list[Callable[[], object]] = []
@@ -33,7 +37,7 @@ class Cancellation:
         return self._thrown
 
     def cancel(self) -> None:
-        """Throw the switch and run the callbacks, in this thread; a second time does nothing."""
+        """Throw the switch and run the callbacks in this thread. A second time does nothing."""
         with self._lock:
             if self._thrown:
                 return
@@ -43,7 +47,7 @@ class Cancellation:
             callback()
 
     def on_cancel(self, callback: Callable[[], object]) -> Callable[[], None]:
-        """Run callback once when the switch is thrown, now if it already is.
+        """Run callback once: when the switch is thrown, or now if it has been.
 
         Returns a function that takes the callback back.
         """
@@ -60,7 +64,7 @@ class Cancellation:
                 self._callbacks.remove(callback)
 
     def wait(self, seconds: float) -> bool:
-        """Wait for the switch at most so many seconds; returns whether it has been thrown."""
+        """Wait at most so many seconds for the switch. Returns whether it has been thrown."""
         event = threading.Event()
         forget = self.on_cancel(event.set)
         try:
@@ -70,7 +74,7 @@ class Cancellation:
 
 
 class PolledCancellation(Cancellation):
-    """A switch whose state a probe tells; the probe is asked when somebody asks or waits."""
+    """A switch that a probe can throw. The probe is asked when somebody asks or waits."""
 
     def __init__(self, probe: Callable[[], bool]) -> None:
         super().__init__()
@@ -84,7 +88,7 @@ class PolledCancellation(Cancellation):
         return self._thrown
 
     def on_cancel(self, callback: Callable[[], object]) -> Callable[[], None]:
-        """As in Cancellation; a thread asks the probe until the callback is taken back."""
+        """See Cancellation.on_cancel. A thread asks the probe until the callback is taken back."""
         done = threading.Event()
         forget = super().on_cancel(callback)
 
@@ -100,7 +104,7 @@ class PolledCancellation(Cancellation):
         return take_back
 
     def wait(self, seconds: float) -> bool:
-        """As in Cancellation, asking the probe every POLL_SECONDS."""
+        """See Cancellation.wait. Asks the probe every POLL_SECONDS."""
         end = time.monotonic() + seconds
         while not self.cancelled:
             left = end - time.monotonic()
@@ -112,7 +116,7 @@ class PolledCancellation(Cancellation):
 
 @dataclass(frozen=True, slots=True)
 class SessionInfo:
-    """What OpenSession settled, for a backend that wants to know."""
+    """What OpenSession agreed on, for a backend that wants to know."""
 
     host_version: str
     protocol_version: int
@@ -122,9 +126,10 @@ _NO_LOG = Log("")
 
 
 class Context:
-    """A call's surroundings, on either side of a channel.
+    """What goes with one call, on either side of a channel.
 
-    deadline is on time.monotonic(), None for none. session and log are set on the plugin's side.
+    timeout is in seconds from now. deadline is on time.monotonic(), None for none. session and log
+    are set on the plugin's side.
     """
 
     __slots__ = ("cancellation", "deadline", "log", "session")
@@ -143,7 +148,7 @@ class Context:
         self.log = _NO_LOG if log is None else log
 
     def remaining(self) -> float | None:
-        """Seconds until the deadline, negative once it has passed, None without one."""
+        """Seconds until the deadline: negative once it has passed, None without one."""
         return None if self.deadline is None else self.deadline - time.monotonic()
 
     def with_cancellation(self, switch: Cancellation) -> "Context":
@@ -160,7 +165,7 @@ class Context:
             raise deadline_exceeded()
 
     def wait(self, seconds: float) -> None:
-        """Sleep, but raise as check() does as soon as the call should not go on."""
+        """Sleep so many seconds. Raises like check() as soon as the call should not go on."""
         left = self.remaining()
         pause = seconds if left is None else max(0.0, min(seconds, left))
         if self.cancellation is None:
@@ -170,13 +175,11 @@ class Context:
         self.check()
 
 
-# The calls in flight on one channel: each has a switch of its own, close() throws them all.
-#
-# For transports that have no such register in the library they are built on.
-
-
 class InFlight:
-    """Safe to use from several threads."""
+    """The calls in flight on one channel: each has a switch, and close() throws them all.
+
+    For transports whose library does not keep such a list. Safe to use from several threads.
+    """
 
     def __init__(self) -> None:
         # Reentrant: an abandoned stream may be collected, and so ended, at any allocation.
@@ -191,9 +194,9 @@ class InFlight:
 
     @contextmanager
     def call(self, cancel: Cancellation | None) -> Iterator[Cancellation]:
-        """A switch for one call, thrown by the caller's own and by close().
+        """A switch for one call. The caller's own cancellation throws it, and close() does.
 
-        Raises ChannelClosed if the channel is closed already.
+        Raises ChannelClosed if the channel is already closed.
         """
         switch = Cancellation()
         with self._lock:

@@ -1,7 +1,7 @@
-"""Plugin side of every transport: from a method and a request to a reply or an RpcError.
+"""Calls the backend for every transport's plugin side: a request in, a reply or an RpcError out.
 
-A transport decodes the request, calls here, and encodes what comes back; it never sees another
-exception than RpcError. The bound on calls at once is kept here, for every transport alike.
+A transport decodes the request, calls here, and encodes what comes back. It never sees another
+exception than RpcError. The bound on calls at once is kept here, for all transports alike.
 """
 
 import traceback
@@ -28,7 +28,10 @@ R = TypeVar("R")
 
 
 class Dispatcher:
-    """Calls a backend and turns whatever it raises into RpcError. Safe from several threads."""
+    """Calls a backend, and turns whatever it raises into RpcError.
+
+    Safe to use from several threads.
+    """
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
@@ -72,10 +75,11 @@ class Dispatcher:
 
 
 def as_rpc_error(error: BaseException, context: Context) -> RpcError:
-    """An RpcError as it is; the lab's own errors by their text; anything else is a bug: INTERNAL.
+    """The RpcError for whatever a backend raised.
 
-    What is secret in the session's configuration is in none of them (P-SESSION-4). The traceback of
-    a bug goes to the plugin's log and never to the host (P-ERR-5).
+    An RpcError stays itself, the lab's other errors become UNKNOWN with their text. Anything else
+    is a bug and becomes INTERNAL; its traceback goes to the plugin's log, never to the host
+    (P-ERR-5). Secrets of the session's configuration are hidden in all of them (P-SESSION-4).
     """
     log = context.log
     if isinstance(error, RpcError):

@@ -1,4 +1,4 @@
-"""Every error that the lab raises on purpose.
+"""Every error that the lab raises on purpose, in one tree.
 
     LabError
     |-- RpcError            the backend's answer: code, message, details; equal on every transport
@@ -11,7 +11,7 @@
     |-- ManifestError       a manifest is not valid; every problem with its path
     `-- UsageError          a name or an option that does not exist
 
-A foreign library's exception is translated into one of these once, where that library is called.
+An exception of a foreign library becomes one of these once, where that library is called.
 """
 
 from collections.abc import Sequence
@@ -21,18 +21,17 @@ from enum import IntEnum
 from transportlab.model import ErrorDetails, Status
 
 MAX_TEXT = 8192
-"""Longest text in an error, in characters: gRPC carries it in its trailing metadata (P-ERR-3)."""
+"""Longest text in an error, in characters: gRPC carries it in trailing metadata (P-ERR-3)."""
 
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 """Largest encoded message, the same on every transport (P-LIMIT-1)."""
 
-
 MAX_CALLS = 128
-"""Calls that a plugin carries out at once; one more is refused (P-LIMIT-2)."""
+"""How many calls a plugin carries out at once. One more is refused (P-LIMIT-2)."""
 
 
 class Code(IntEnum):
-    """The canonical codes of gRPC that are not OK (P-ERR-1)."""
+    """gRPC's canonical codes without OK (P-ERR-1)."""
 
     CANCELLED = 1
     UNKNOWN = 2
@@ -53,11 +52,11 @@ class Code(IntEnum):
 
 
 class LabError(Exception):
-    """The root: everything that the lab raises on purpose."""
+    """The root of all errors that the lab raises on purpose."""
 
 
 class RpcError(LabError):
-    """A call's failure as its backend reports it."""
+    """A call's failure as the backend reports it."""
 
     def __init__(self, code: Code, message: str, details: ErrorDetails | None = None) -> None:
         super().__init__(message)
@@ -69,7 +68,7 @@ class RpcError(LabError):
         return f"{self.code.name}: {self.message}"
 
     def to_status(self) -> Status:
-        """The error as one message, its texts at most MAX_TEXT long and valid Unicode (P-ERR-3)."""
+        """The error as a message. Its texts are valid Unicode, cut after MAX_TEXT (P-ERR-3)."""
         texts = {
             f.name: _bounded(value)
             for f in fields(self.details)
@@ -80,7 +79,7 @@ class RpcError(LabError):
 
     @classmethod
     def from_status(cls, status: Status) -> "RpcError":
-        """The error that a peer sent; a code outside the table becomes UNKNOWN (P-ERR-4)."""
+        """The error that a peer sent. A code outside the table becomes UNKNOWN (P-ERR-4)."""
         code = Code(status.code) if 1 <= status.code <= max(Code) else Code.UNKNOWN
         return cls(code, status.message, status.details)
 
@@ -95,33 +94,33 @@ def _bounded(text: str) -> str:
 
 
 def marked(text: str) -> str:
-    """A foreign text with a bar before each line but the first: none passes for the message's own.
+    """Prefix a foreign text's continuation lines with a bar, so they cannot imitate our own lines.
 
-    An error's text is told line by line (expected, what was applied, what to do), and a plugin's
-    message may have lines like these in it.
+    An error is written line by line: expected, what was applied, what to do. A plugin's message may
+    have lines like these in it.
     """
     return "\n  | ".join(text.splitlines())
 
 
 def cancelled() -> RpcError:
-    """What a cancelled call raises, whichever side noticed (P-CANCEL-2)."""
+    """For a cancelled call, whichever side noticed (P-CANCEL-2)."""
     return RpcError(Code.CANCELLED, "the call was cancelled")
 
 
 def deadline_exceeded() -> RpcError:
-    """What a call past its deadline raises, whichever side noticed (P-DEADLINE-2)."""
+    """For a call past its deadline, whichever side noticed (P-DEADLINE-2)."""
     return RpcError(Code.DEADLINE_EXCEEDED, "the deadline passed before the call was done")
 
 
 def unknown_method(name: str) -> RpcError:
-    """What a call of a method outside the contract raises (P-RPC-2)."""
+    """For a call of a method outside the contract (P-RPC-2)."""
     return RpcError(
         Code.UNIMPLEMENTED, f'unknown method "{name}"', ErrorDetails("UNKNOWN_METHOD", got=name)
     )
 
 
 def message_too_large(size: int) -> RpcError:
-    """What a message over the limit raises; size is in bytes, as encoded (P-LIMIT-1)."""
+    """For a message over the limit; size is that of the encoded message, in bytes (P-LIMIT-1)."""
     return RpcError(
         Code.RESOURCE_EXHAUSTED,
         f"message of {size} bytes is over the limit of {MAX_MESSAGE_BYTES} bytes",
@@ -132,7 +131,7 @@ def message_too_large(size: int) -> RpcError:
 
 
 def too_many_calls() -> RpcError:
-    """What a call raises while MAX_CALLS others are carried out (P-LIMIT-2)."""
+    """For a call that comes while MAX_CALLS others are carried out (P-LIMIT-2)."""
     return RpcError(
         Code.RESOURCE_EXHAUSTED,
         f"more than {MAX_CALLS} calls at once",
@@ -141,7 +140,7 @@ def too_many_calls() -> RpcError:
 
 
 def unauthenticated() -> RpcError:
-    """What a call raises that does not have the secret of the plugin's launch (P-AUTH-2)."""
+    """For a call without the secret of the plugin's launch (P-AUTH-2)."""
     return RpcError(
         Code.UNAUTHENTICATED,
         "the call does not have the secret of this launch",
@@ -163,7 +162,7 @@ def invalid_argument(
 
 
 class TransportError(LabError):
-    """The channel failed; whether the backend carried the call out is unknown."""
+    """The channel failed. Whether the backend carried out the call is unknown."""
 
 
 class ChannelClosed(TransportError):
@@ -186,8 +185,8 @@ class SecondHandshake(ProtocolViolation):
 class PluginError(LabError):
     """A plugin could not be found, started, spoken to or stopped.
 
-    code is stable (E-...); exit is what became of the process ("exit status 3", "signal SIGKILL"),
-    empty while it runs; stderr its last lines; action what to do.
+    code is stable (E-...). exit is how the process ended ("exit status 3", "signal SIGKILL"), empty
+    while it runs. stderr has its last lines. action says what to do.
     """
 
     code: str
@@ -202,7 +201,7 @@ class PluginError(LabError):
     action: str = ""
 
     def who(self) -> str:
-        """The backend by its name, its path and its version, as far as they are known."""
+        """The backend's name, path and version, as far as they are known."""
         where = " ".join(part for part in (self.path, self.version) if part)
         return f'backend "{self.name}"' + (f" ({where})" if where else "")
 
@@ -223,7 +222,7 @@ class PluginError(LabError):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with a document: where (jobs/0/schedules/1) and what."""
+    """One thing that is wrong with a document: where (jobs/0/schedules/1) and what."""
 
     path: str
     message: str

@@ -1,4 +1,7 @@
-"""The RPC set as data, so that no transport has code per RPC. A test holds it to the .proto."""
+"""The RPC set as data, so no transport has code for a single RPC.
+
+A test compares it with backend.proto.
+"""
 
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -15,10 +18,10 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Method(Generic[Q, R]):
-    """One RPC: its name in the contract, its attribute on a Backend, its message types.
+    """One RPC: its name in the contract, its method's name on a Backend, its message types.
 
-    capability: the name by which a plugin offers it, empty for what every plugin has. streams: it
-    answers with any number of replies. writes: the host runs it alone.
+    capability: the name by which a plugin offers it, empty for an RPC that every plugin has.
+    streams: it answers with any number of replies. writes: the host never runs two at once.
     """
 
     name: str
@@ -31,7 +34,7 @@ class Method(Generic[Q, R]):
 
     @property
     def path(self) -> str:
-        """Its address in gRPC and in HTTP."""
+        """Its path in gRPC and in HTTP."""
         return f"/{SERVICE}/{self.name}"
 
 
@@ -77,7 +80,7 @@ METHODS: dict[str, AnyMethod] = {
 
 
 def find_method(name: str) -> AnyMethod:
-    """The method of that name, or RpcError UNIMPLEMENTED."""
+    """The method of that name. Raises RpcError UNIMPLEMENTED."""
     try:
         return METHODS[name]
     except KeyError:

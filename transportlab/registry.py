@@ -1,7 +1,7 @@
-"""Finds transports and in-tree backends by name: each is a module whose place tells its name.
+"""Finds transports and in-tree backends by name. A folder's name is the name of what is in it.
 
 `transports/<name>/__init__.py` holds TRANSPORT, `transportlab/backends/<name>` holds PLUGIN. Adding
-one adds a folder; nothing here changes.
+one means adding a folder; nothing here changes.
 """
 
 import re
@@ -19,7 +19,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 
 
 def transport_names(*kinds: EndpointKind) -> list[str]:
-    """The names of all transports, sorted; or of those whose plugins are reached so."""
+    """The names of all transports, sorted; with kinds, only of those with such an endpoint."""
     found = _names("transports")
     return [name for name in found if not kinds or load_transport(name).traits.endpoint in kinds]
 
@@ -30,7 +30,7 @@ def backend_names() -> list[str]:
 
 
 def load_transport(name: str) -> Transport:
-    """The transport of that name, or UsageError. Imports none of the libraries it needs."""
+    """The transport of that name. Raises UsageError. Imports none of the libraries it needs."""
     module = _load("transports", name)
     if module is None:
         raise UsageError(f'unknown transport "{name}"; there are {", ".join(transport_names())}')
@@ -39,10 +39,10 @@ def load_transport(name: str) -> Transport:
 
 
 def transport_module(transport: str, name: str) -> ModuleType | None:
-    """A module that a transport may have in its folder beside what each must have, or None.
+    """An optional module in a transport's folder; None if it has none of that name.
 
-    `derive` is such a module: what is derived from the contract for this transport alone. `build`
-    is another: a command that builds plugins as shared libraries.
+    `derive` derives files from the contract for this transport. `build` is a command that builds
+    plugins as shared libraries. `floor` makes raw calls for benchmarks.
     """
     return _load(f"transports.{transport}", name)
 
@@ -94,7 +94,7 @@ def _installed(library: str) -> bool:
 
 
 def _names(package: str) -> list[str]:
-    """Modules with a leading underscore are parts of others, not names of their own."""
+    """The modules in a package, without those that begin with an underscore."""
     found = iter_modules(import_module(package).__path__)
     return sorted(module.name for module in found if _NAME.match(module.name))
 

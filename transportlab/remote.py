@@ -1,4 +1,4 @@
-"""A Backend at the other end of a channel."""
+"""RemoteBackend: a Backend at the other end of a channel."""
 
 from collections.abc import Iterator
 

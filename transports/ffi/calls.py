@@ -51,7 +51,7 @@ class Calls:
         return self._closed
 
     def begin(self) -> Struct:
-        """Return a struct for one call: new, or as good as new."""
+        """Return a struct for one call, whose reply and state are empty."""
         with self._lock:
             self._check()
             call = self._spare.pop() if self._spare else self._new()
