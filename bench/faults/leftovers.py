@@ -12,6 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from transportlab.backends.crontab import LOCK
+
 ENV_MARK = "TL_MARK"
 """The variable with the run's mark, in the environment of its host and of what that starts."""
 
@@ -73,9 +75,13 @@ def children() -> frozenset[int]:
 
 
 def files() -> frozenset[str]:
-    """Return what is under the directory for temporary files, without the fault's ballast."""
+    """Return what is under the directory for temporary files.
+
+    Left out are the fault's ballast, and cronix's lock file, which is meant to stay.
+    """
+    found = Path(tempfile.gettempdir()).rglob("*")
     return frozenset(
-        str(path) for path in Path(tempfile.gettempdir()).rglob("*") if path.name != BALLAST
+        str(path) for path in found if path.name != BALLAST and not path.name.endswith(LOCK)
     )
 
 
