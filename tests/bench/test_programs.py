@@ -39,6 +39,13 @@ def test_sessions_and_killed_hosts_leave_nothing() -> None:
 
 
 @pytest.mark.slow
+def test_writers_that_are_killed_lose_nothing() -> None:
+    out = run("writers", "--seconds", "4", "--writers", "3")
+    assert "nothing lost" in out
+    assert not out.startswith("3 writers, 0 versions")
+
+
+@pytest.mark.slow
 def test_a_cold_start_is_measured_without_the_checks_and_with_a_pin() -> None:
     found = json.loads(run("host_cost", paired.ONE, PROGRAMS[0], WITHOUT))
     assert found["ready"] > 0
