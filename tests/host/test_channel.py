@@ -4,7 +4,8 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Generator
+import traceback
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -12,12 +13,16 @@ import pytest
 
 from transportlab import model
 from transportlab.backend import Backend
-from transportlab.channel import EndpointKind
+from transportlab.channel import Channel, EndpointKind
 from transportlab.context import Cancellation, Context
-from transportlab.errors import ChannelClosed, Code, PluginError, RpcError
+from transportlab.errors import ChannelClosed, Code, PluginError, RpcError, TransportError
 from transportlab.host import HostOptions, HostSession, open_backend
+from transportlab.host.channel import HostChannel
+from transportlab.methods import Method
 from transportlab.model import DesiredJob, Job
+from transportlab.redact import Redactor
 from transportlab.registry import transport_names
+from transportlab.remote import RemoteBackend
 
 HANG_GUARD = 30.0
 PROCESS = transport_names(EndpointKind.SOCKET, EndpointKind.STDIO)
@@ -81,3 +86,27 @@ def test_a_write_waits_for_the_one_before_and_no_longer_than_it_may(transport: s
         assert session.backend.read(model.ReadRequest(), Context()) == model.ReadReply()
         stream.close()
         assert len(waiting.result(HANG_GUARD)) == 4
+
+
+class Breaking(Channel):
+    """A wire whose library fails in a way of its own."""
+
+    def unary(self, method: Method[Any, Any], request: Any, context: Context) -> Any:
+        raise ValueError("cannot parse hunter2-secret")
+
+    def stream(self, method: Method[Any, Any], request: Any, context: Context) -> Iterator[Any]:
+        yield model.ApplyEvent()
+        raise TypeError("cannot parse hunter2-secret")
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_librarys_exception_is_translated_and_shows_no_secret() -> None:
+    backend = RemoteBackend(HostChannel(Breaking(), Redactor({"password": "hunter2-secret"})))
+    with pytest.raises(TransportError) as caught:
+        backend.read(model.ReadRequest(), Context())
+    assert str(caught.value) == "the call failed with ValueError: cannot parse [password]"
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value))
+    with pytest.raises(TransportError, match="TypeError"):
+        list(backend.apply(model.ApplyRequest(), Context()))

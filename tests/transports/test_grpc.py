@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from inspect import isgeneratorfunction
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from transportlab import methods, model
 from transportlab.backend import PROTOCOL_VERSIONS, ConfigKey, Plugin
 from transportlab.channel import Channel, SocketEndpoint
 from transportlab.codecs import load_codec
-from transportlab.context import Context
+from transportlab.context import Cancellation, Context
 from transportlab.errors import (
     MAX_MESSAGE_BYTES,
     ConnectionLost,
@@ -211,7 +212,7 @@ class Foreign(grpc.GenericRpcHandler):
         self._behaviour = behaviour
 
     def service(self, call: grpc.HandlerCallDetails) -> Any:
-        if call.method.endswith("Apply"):
+        if call.method.endswith("Apply") or isgeneratorfunction(self._behaviour):
             return grpc.unary_stream_rpc_method_handler(self._behaviour)
         return grpc.unary_unary_rpc_method_handler(self._behaviour)
 
@@ -250,6 +251,27 @@ Start = Callable[[Behaviour], Channel]
 def test_a_reply_that_cannot_be_read_is_a_violation(foreign: Start) -> None:
     error = failure(foreign(lambda data, call: b"\xff"))
     assert isinstance(error, ProtocolViolation)
+
+
+@pytest.mark.parametrize("cancellation", [None, Cancellation()], ids=["plain", "cancellable"])
+def test_ok_without_a_reply_is_a_violation(
+    foreign: Start, cancellation: Cancellation | None
+) -> None:
+    def nothing(data: bytes, call: grpc.ServicerContext) -> Iterator[bytes]:
+        yield from ()
+
+    channel = foreign(nothing)
+    with pytest.raises(ProtocolViolation, match="without a reply"):
+        channel.unary(methods.READ, model.ReadRequest(), Context(cancellation=cancellation))
+
+
+def test_two_replies_end_with_the_deadline(foreign: Start) -> None:
+    def twice(data: bytes, call: grpc.ServicerContext) -> Iterator[bytes]:
+        yield b""
+        yield b""
+
+    with pytest.raises(RpcError, match="DEADLINE_EXCEEDED"):
+        foreign(twice).unary(methods.READ, model.ReadRequest(), Context(timeout=0.5))
 
 
 def test_a_reply_over_the_limit_is_a_violation(foreign: Start) -> None:

@@ -1,6 +1,7 @@
 """The HTTP transport's host side against servers that are not the lab's: bytes on a socket."""
 
 import socket
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -93,7 +94,6 @@ def test_a_request_has_no_header_that_the_protocol_does_not_need(scripted_http: 
 
 GOOD = {
     "parameters": OK.replace(b"application/json", b"Application/JSON; charset=utf-8"),
-    "chunked": OK_JSON + b"Transfer-Encoding: chunked\r\n\r\n" + chunk(b"{}") + END,
     "continue": b"HTTP/1.1 100 Continue\r\n\r\n" + OK,
     "cookie": OK.replace(b"\r\n\r\n", b"\r\nSet-Cookie: a=b\r\n\r\n"),
 }
@@ -102,6 +102,12 @@ GOOD = {
 @pytest.mark.parametrize("answer", GOOD.values(), ids=GOOD)
 def test_what_http_allows_is_understood(scripted_http: Scripted, answer: bytes) -> None:
     channel = scripted_http(answers(answer, answer))
+    assert [read(channel), read(channel)] == [ReadReply(), ReadReply()]
+
+
+def test_a_chunked_reply_is_understood_and_ends_its_connection(scripted_http: Scripted) -> None:
+    chunked = OK_JSON + b"Transfer-Encoding: chunked\r\n\r\n" + chunk(b"{}") + END
+    channel = scripted_http(answers(chunked), answers(chunked))
     assert [read(channel), read(channel)] == [ReadReply(), ReadReply()]
 
 
@@ -118,6 +124,22 @@ VIOLATIONS = {
         b"HTTP/1.1 302 Found\r\nLocation: http://[\r\nContent-Length: 0\r\n\r\n",
         "302",
     ),
+    "redirect that httpx cannot parse": (
+        b"HTTP/1.1 302 Found\r\nLocation: mailto:x\r\nContent-Length: 0\r\n\r\n",
+        "302",
+    ),
+    "two lengths": (
+        OK_JSON + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(b"{}") + END,
+        "Transfer-Encoding at once",
+    ),
+    "a second reply": (OK + OK, "bytes follow"),
+    "half of a second reply": (OK + OK[:9], "bytes follow"),
+    "a second reply after 103": (b"HTTP/1.1 103 Early\r\n\r\n" + OK + OK, "bytes follow"),
+    "a byte after chunks": (
+        OK_JSON + b"Transfer-Encoding: chunked\r\n\r\n" + chunk(b"{}") + END + b"x",
+        "bytes follow",
+    ),
+    "a problem with more": (PROBLEM + b'20\r\n\r\n{"code":"NOT_FOUND"}' + OK, "bytes follow"),
     "error without problem": (b"HTTP/1.1 500 No\r\nContent-Length: 4\r\n\r\noops", "oops"),
     "problem without code": (PROBLEM + b"2\r\n\r\n{}", "no code"),
     "problem that is none": (PROBLEM + b"4\r\n\r\noops", "oops"),
@@ -133,6 +155,34 @@ def test_what_the_protocol_does_not_allow_is_shown(
     with pytest.raises(ProtocolViolation) as caught:
         read(scripted_http(answers(answer)))
     assert shown in str(caught.value)
+
+
+FORGED = PROBLEM + b'20\r\n\r\n{"code":"NOT_FOUND"}'
+
+
+def test_what_comes_with_a_reply_does_not_answer_the_next_call(scripted_http: Scripted) -> None:
+    channel = scripted_http(answers(OK + FORGED), answers(OK))
+    with pytest.raises(ProtocolViolation, match="bytes follow"):
+        read(channel)
+    assert read(channel) == ReadReply()
+
+
+def test_what_comes_after_a_reply_does_not_answer_the_next_call(scripted_http: Scripted) -> None:
+    replied, sent = threading.Event(), threading.Event()
+
+    def late(sock: socket.socket) -> None:
+        receive(sock)
+        sock.sendall(OK)
+        replied.wait()
+        sock.sendall(FORGED)
+        sent.set()
+        sock.recv(1)
+
+    channel = scripted_http(late, answers(OK))
+    assert read(channel) == ReadReply()
+    replied.set()
+    sent.wait()
+    assert read(channel) == ReadReply()
 
 
 @pytest.mark.parametrize(

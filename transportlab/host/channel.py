@@ -29,9 +29,10 @@ def nobody(error: TransportError | RpcError) -> LabError:
 class HostChannel(Channel):
     """One hop around the wire. Safe to use from several threads.
 
-    Writes run one at a time. An error of the wire loses the redactor's values (P-SESSION-4) and is
-    then given to blame, which returns what to raise: usually a PluginError for a TransportError,
-    and an RpcError, the backend's own answer, as it is with notes.
+    Writes run one at a time. A call raises LabErrors only, whatever a library under it raises.
+    An error of the wire loses the redactor's values (P-SESSION-4) and is then given to blame, which
+    returns what to raise: usually a PluginError for a TransportError, and an RpcError, the
+    backend's own answer, as it is with notes.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class HostChannel(Channel):
             self._take_turn(context)
         try:
             return self._wire.unary(method, request, context)
-        except LabError as error:
+        except Exception as error:
             told = self._told(error)
             raise told from told.__cause__
         finally:
@@ -66,7 +67,7 @@ class HostChannel(Channel):
             self._take_turn(context)
         try:
             yield from self._wire.stream(method, request, context)
-        except LabError as error:
+        except Exception as error:
             told = self._told(error)
             raise told from told.__cause__
         finally:
@@ -81,8 +82,10 @@ class HostChannel(Channel):
             if self._closed:  # an abandoned stream never gives its turn back
                 raise self._told(ChannelClosed("the channel is closed"))
 
-    def _told(self, error: LabError) -> LabError:
+    def _told(self, error: Exception) -> LabError:
         """What to raise for a failure of the wire, with its __cause__ set."""
+        if not isinstance(error, LabError):
+            error = _foreign(error)
         if self._redactor:
             error = self._redactor.error(error)
             error.__cause__ = None  # a traceback would show what the error now hides
@@ -106,3 +109,10 @@ class HostChannel(Channel):
         """See Channel.close."""
         self._closed = True
         self._wire.close()
+
+
+def _foreign(error: Exception) -> TransportError:
+    """The failure of a library under the wire, which the transport itself does not know."""
+    translated = TransportError(f"the call failed with {type(error).__name__}: {error}")
+    translated.__cause__ = error
+    return translated

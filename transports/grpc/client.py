@@ -68,8 +68,10 @@ class GrpcChannel(Channel):
                 reply = call(data, timeout, self.metadata)
             else:
                 reply = _cancellable(call.future(data, timeout, self.metadata), cancellation)
-        except (grpc.RpcError, grpc.FutureCancelledError, ValueError) as error:
+        except Exception as error:
             raise self._translated(error, method.name, cancellation) from error
+        if reply is None:  # grpcio's word for it
+            raise ProtocolViolation(f"{method.name}: status OK without a reply ")
         return self._decoded(method.reply, reply)
 
     def stream(self, method: Method[Q, R], request: Q, context: Context) -> Iterator[R]:
@@ -87,7 +89,9 @@ class GrpcChannel(Channel):
                 if forget is not None:
                     forget()
                 call.cancel()
-        except (grpc.RpcError, grpc.FutureCancelledError, ValueError) as error:
+        except LabError:
+            raise
+        except Exception as error:
             raise self._translated(error, method.name, cancellation) from error
 
     def _prepare(self, request: object, context: Context) -> tuple[bytes, float | None]:
@@ -116,7 +120,7 @@ class GrpcChannel(Channel):
         if cancellation is not None and cancellation.cancelled:
             return cancelled()
         if not isinstance(error, grpc.Call):
-            return TransportError(f"grpcio: {error}")
+            return TransportError(f"grpcio: {type(error).__name__}: {error}")
         for key, value in error.trailing_metadata() or ():
             if key == STATUS_KEY and isinstance(value, bytes):
                 return RpcError.from_status(self._decoded(Status, value))
@@ -128,10 +132,10 @@ class GrpcChannel(Channel):
         self._channel.close()
 
 
-def _cancellable(call: Any, cancellation: Cancellation) -> bytes:
+def _cancellable(call: Any, cancellation: Cancellation) -> bytes | None:
     forget = cancellation.on_cancel(call.cancel)
     try:
-        reply: bytes = call.result()
+        reply: bytes | None = call.result()
     finally:
         forget()
     return reply

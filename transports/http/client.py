@@ -6,7 +6,7 @@ replies.py's.
 
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any, TypeVar
 
@@ -41,6 +41,11 @@ Q = TypeVar("Q")
 R = TypeVar("R")
 
 OK = 200
+LENGTH, CODING = "Content-Length", "Transfer-Encoding"
+
+_KNOWN = (httpcore.ProtocolError, httpx.HTTPError)
+"""Errors whose text alone says what is wrong with a reply."""
+
 OWN_CONNECTION = "own_connection"
 """Extension of a request that gets a connection of its own."""
 
@@ -119,16 +124,15 @@ class HttpChannel(Channel):
         self._framing = FRAMINGS[codec]
         self._network = Network()
         self._transport = _Transport(path, self._network)
-        self._client = httpx.Client(transport=self._transport, trust_env=False)
         self._calls = InFlight()
 
     def unary(self, method: Method[Q, R], request: Q, context: Context) -> R:
         """See Channel.unary."""
         with self._call(context) as call, self._network.working_for(call):
             response = self._send(method, self._codec.encode(request), call)
-            with closing(response):
+            with _ending(response, call):
                 _check(response, self._codec.content_type, call)
-                data = _body(response)
+                data = _body(response, call)
         return decoded(self._codec, method.reply, data)
 
     def stream(self, method: Method[Q, R], request: Q, context: Context) -> Iterator[R]:
@@ -138,7 +142,7 @@ class HttpChannel(Channel):
                 response = self._send(method, self._codec.encode(request), call)
             # Closing the response closes its connection. That cancels the call on the plugin's
             # side, if it has not ended (P-STREAM-2).
-            with closing(response):
+            with _ending(response, call):
                 with self._network.working_for(call):
                     _check(response, self._framing.content_type, call)
                 yield from self._events(method.reply, response, call)
@@ -164,11 +168,12 @@ class HttpChannel(Channel):
 
     def _pieces(self, response: httpx.Response, call: Call) -> Iterator[bytes]:
         """Yield the body as it comes. The thread works for the call only while it waits here."""
-        pieces = response.iter_raw()
+        pieces = iter(_stream(response))
         while True:
             with self._network.working_for(call):
                 data = next(pieces, b"")
             if not data:
+                _check_end(response, call)
                 return
             yield data
 
@@ -181,7 +186,9 @@ class HttpChannel(Channel):
             try:
                 call.wait_seconds()
                 yield call
-            except (LabError, httpcore.ProtocolError, httpx.HTTPError) as error:
+            # A reply can make the libraries raise more than what their own trees hold, such as
+            # ValueError. Nothing of it may leave as it is: its text may show a secret.
+            except Exception as error:
                 raise self._translated(error, call) from error.__cause__
             finally:
                 forget()
@@ -193,7 +200,8 @@ class HttpChannel(Channel):
             return cancelled()
         if isinstance(error, LabError):
             return error
-        return ProtocolViolation(f"{error}; the reply begins {call.received!r}")
+        said = str(error) if isinstance(error, _KNOWN) else f"{type(error).__name__}: {error}"
+        return ProtocolViolation(f"{said}; the reply begins {call.received!r}")
 
     def _send(self, method: Method[Any, Any], data: bytes, call: Call) -> httpx.Response:
         """Send a request and read the response's status and headers."""
@@ -208,36 +216,80 @@ class HttpChannel(Channel):
             content=data,
             extensions={OWN_CONNECTION: method.streams},
         )
-        return self._client.send(request, stream=True)
+        # Not by httpx.Client, which follows what the reply's Location and Set-Cookie say.
+        return self._transport.handle_request(request)
 
     def close(self) -> None:
         """See Channel.close."""
         self._calls.close()
-        # Not the client: a closed client would refuse a call that is about to be sent with an error
-        # of httpx's.
         self._transport.close()
+
+
+@contextmanager
+def _ending(response: httpx.Response, call: Call) -> Iterator[None]:
+    """Close the response in the end, and its connection too if the reply was not as it should be.
+
+    The connection ends before the response gives it back to the pool, where the next call gets it.
+    """
+    try:
+        yield
+    except RpcError:
+        raise
+    except Exception:
+        call.drop_connection()
+        raise
+    finally:
+        response.close()
 
 
 def _check(response: httpx.Response, wanted: str, call: Call) -> None:
     """Raise the error in a response, or ProtocolViolation if it is neither reply nor error."""
+    if LENGTH in response.headers and CODING in response.headers:
+        raise ProtocolViolation(
+            f"a reply with {LENGTH} and {CODING} at once; it begins {call.received!r}"
+        )
     given = media_type(response.headers.get("Content-Type", ""))
     if response.status_code == OK and given == wanted:
         return
     if response.is_error and given == PROBLEM_TYPE:
-        raise read_problem(_body(response))
+        raise read_problem(_body(response, call))
     raise ProtocolViolation(
         f'HTTP {response.status_code} with content type "{given}" is no reply;'
         f" it begins {call.received!r}"
     )
 
 
-def _body(response: httpx.Response) -> bytes:
+def _body(response: httpx.Response, call: Call) -> bytes:
     """The whole body. The limit is checked as it comes (P-LIMIT-1)."""
     parts = []
     size = 0
-    for part in response.iter_raw():
+    for part in _stream(response):
         size += len(part)
         if size > MAX_MESSAGE_BYTES:
             raise ProtocolViolation(f"a reply is over {MAX_MESSAGE_BYTES} bytes")
         parts.append(part)
+    _check_end(response, call)
     return b"".join(parts)
+
+
+def _stream(response: httpx.Response) -> httpx.SyncByteStream:
+    """The body as it comes. response.iter_raw() would give the connection back at its end."""
+    if not isinstance(response.stream, httpx.SyncByteStream):
+        raise TypeError("a response of this transport has a stream")
+    return response.stream
+
+
+def _check_end(response: httpx.Response, call: Call) -> None:
+    """Raise ProtocolViolation if something follows the reply: nothing was asked for (P-HTTP-6).
+
+    Else the library would take it for the answer to the next call of the connection. Where a reply
+    in chunks ends is known to the library alone, so its connection is not used again.
+    """
+    length = response.headers.get(LENGTH)
+    if length is None:
+        call.drop_connection()
+        follows = not call.ends_with_blank_line()
+    else:
+        follows = call.body_bytes != int(length)
+    if follows:
+        raise ProtocolViolation(f"bytes follow a reply; it begins {call.received!r}")

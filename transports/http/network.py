@@ -7,6 +7,7 @@ call is cancelled.
 """
 
 import contextlib
+import re
 import select
 import socket
 import threading
@@ -32,15 +33,21 @@ SHOWN = 256
 """How many bytes of a reply an error shows. Often they reach into the body."""
 
 _BEGINNING = b"HTTP/1."
+_INTERIM = b"HTTP/1.1 1"
+_BLANK = re.compile(rb"\n\r?\n")
+"""The end of a head, as h11 finds it."""
 
 
 class Call:
     """How long one call may wait. deadline is on time.monotonic(), None for none.
 
-    sent counts its bytes on the wire; received is the beginning of its reply.
+    sent counts its bytes on the wire; received is the beginning of its reply, and body_bytes counts
+    what came after the reply's head.
     """
 
-    __slots__ = ("connection", "deadline", "received", "sent", "switch")
+    __slots__ = (
+        "_head", "_last", "body_bytes", "connection", "deadline", "received", "sent", "switch"
+    )  # fmt: skip
 
     def __init__(self, switch: Cancellation, deadline: float | None) -> None:
         self.switch = switch
@@ -48,6 +55,9 @@ class Call:
         self.connection: Connection | None = None
         self.sent = 0
         self.received = b""
+        self.body_bytes = 0
+        self._head: bytearray | None = bytearray()  # None once it is complete
+        self._last = b""
 
     def wait_seconds(self) -> float | None:
         """Seconds that the next wait may take, None for any number.
@@ -62,6 +72,33 @@ class Call:
         if left <= 0:
             raise deadline_exceeded()
         return min(left, LONGEST_WAIT)
+
+    def take(self, data: bytes) -> None:
+        """Note what has come for this call."""
+        if len(self.received) < SHOWN:
+            self.received += data[: SHOWN - len(self.received)]
+        self._last = (self._last + data[-4:])[-4:]
+        if self._head is None:
+            self.body_bytes += len(data)
+            return
+        start = max(0, len(self._head) - 2)
+        self._head += data
+        while end := _BLANK.search(self._head, start):
+            if not self._head.startswith(_INTERIM):
+                self.body_bytes = len(self._head) - end.end()
+                self._head = None
+                return
+            del self._head[: end.end()]  # such as 103 Early Hints: the reply's own head follows
+            start = 0
+
+    def ends_with_blank_line(self) -> bool:
+        """Whether the last of what came can be the end of a body in chunks."""
+        return self._last == b"\r\n\r\n"
+
+    def drop_connection(self) -> None:
+        """Close the call's connection, so that the pool gives it to nobody else."""
+        if self.connection is not None:
+            self.connection.close()
 
     def interrupt(self) -> None:
         """End the call's wait; from any thread."""
@@ -117,8 +154,7 @@ class Connection(httpcore.NetworkStream):
         if not data:
             # Every reply says how long it is, so a connection's end never ends a reply.
             raise call.ended_early()
-        if len(call.received) < SHOWN:
-            call.received += data[: SHOWN - len(call.received)]
+        call.take(data)
         return data
 
     def _receive(self, max_bytes: int, call: Call) -> bytes:
