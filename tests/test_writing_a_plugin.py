@@ -14,6 +14,10 @@ import pytest
 
 from transportlab import model
 from transportlab.channel import EndpointKind
+from transportlab.conformance.result import Status
+from transportlab.conformance.runner import Options, run_matrix
+from transportlab.conformance.subject import Subject
+from transportlab.conformance.vectors import load_vectors
 from transportlab.context import Context
 from transportlab.errors import Code, RpcError
 from transportlab.host import HostOptions, open_backend
@@ -74,8 +78,38 @@ def test_the_plugin_on_the_wire_imports_only_the_standard_library() -> None:
     assert names <= sys.stdlib_module_names
 
 
-def test_the_plugin_on_the_wire_reads(install: Install) -> None:
-    with open_backend(install("listing"), STDIO) as session:
+ENTRY = {"app": "shop", "job": "sweep", "index": 0, "hash": "5f3a", "schedule": "0 3 * * *"}
+
+
+@pytest.mark.parametrize("name", ["listing", pytest.param("shelf", marks=pytest.mark.slow)])
+def test_the_plugins_pass_every_vector_for_what_they_have(install: Install, name: str) -> None:
+    subject = Subject(install(name), {}, frozenset(), faulty="", reference=False)
+    report = run_matrix([STDIO], load_vectors(), subject, Options())
+    [arm] = report.arms
+    assert arm.bad() == []
+    assert arm.totals()[Status.PASS] > 10
+
+
+def test_a_child_of_the_plugin_on_the_wire_does_not_have_the_wire(tmp_path: Path) -> None:
+    child = 'os.system("echo noise; exec cat")'
+    text = PLUGINS["cronix-backend-listing"].replace(
+        '    app = request.get("app")', f'    {child}\n    app = request.get("app")'
+    )
+    assert child in text
+    path = tmp_path / "cronix-backend-listing"
+    path.write_text(f"#!{sys.executable}\n{text}")
+    path.chmod(0o755)
+    with open_backend(str(path), STDIO) as session:
+        for _ in range(2):
+            reply = session.backend.read(model.ReadRequest(), Context(timeout=30))
+            assert reply == model.ReadReply()
+
+
+def test_the_plugin_on_the_wire_reads(install: Install, tmp_path: Path) -> None:
+    store = tmp_path / "store.json"
+    store.write_text(json.dumps([ENTRY]))
+    options = HostOptions(config={"path": str(store)})
+    with open_backend(install("listing"), STDIO, options) as session:
         assert session.info == model.OpenSessionReply(1, "listing", "1.0", ("read",))
         [entry] = session.backend.read(model.ReadRequest(), Context(timeout=30)).entries
         assert entry == model.Entry("shop", "sweep", 0, "5f3a", "0 3 * * *")
@@ -98,7 +132,7 @@ def test_what_the_plugin_on_the_wire_lacks_is_an_unknown_method(install: Install
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        (HostOptions(config={"path": "/x"}), "UNKNOWN_CONFIG"),
+        (HostOptions(config={"place": "/x"}), "UNKNOWN_CONFIG"),
         (HostOptions(required_capabilities=("read", "adopt")), "CAPABILITY"),
     ],
 )

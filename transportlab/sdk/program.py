@@ -3,9 +3,9 @@
 Theory of operation. A host starts the program without arguments and says what it wants in three
 variables of the environment: transport, codec, socket. The program then:
 
-1. moves stdout to a descriptor of its own and makes fd 1 the same as stderr, before any of the
-   backend's code runs. Whatever the backend prints, from Python or from C, can no longer damage the
-   wire (P-HANDSHAKE-6);
+1. moves stdin and stdout to descriptors of its own, before any of the backend's code runs. From
+   then on fd 0 is empty and fd 1 is the same as stderr. Whatever the backend or a child that it
+   starts prints or reads, from Python or from C, can no longer damage the wire (P-HANDSHAKE-6);
 2. loads the transport. One on a socket reads the secret of the launch from stdin first, one line;
 3. makes the backend and serves it. The transport calls life.ready() once it can be called, which
    writes the handshake line, the only line on stdout. It serves until life.wait() returns: at the
@@ -97,6 +97,19 @@ def claim_stdout() -> FileIO:
     return FileIO(private, "wb", closefd=False)
 
 
+def claim_stdin() -> FileIO:
+    """The real stdin, for the caller alone: from now on all others who read fd 0 find it empty.
+
+    A child inherits fd 0. Without this one that reads its stdin would take the host's next request,
+    or wait for it.
+    """
+    private = os.dup(0)
+    empty = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(empty, 0)
+    os.close(empty)
+    return FileIO(private, "rb")
+
+
 def handshake_line(name: str, version: str, transport: str, codec: str, endpoint: str) -> str:
     """A plugin's handshake line, without its line end (P-HANDSHAKE-1); no version if it is empty.
 
@@ -130,9 +143,9 @@ def run_backend(name: str, version: str, make: Callable[[str], Backend]) -> None
             f" {ENV_TRANSPORT}. Try: transportlab read --backend {name} --help"
         )
     host = os.getppid()
-    wire = claim_stdout()
+    pipes = StdioEndpoint(claim_stdin(), claim_stdout())
     try:
-        _serve(name, version, load_transport(transport), make, wire)
+        _serve(name, version, load_transport(transport), make, pipes)
     except LabError as error:
         sys.exit(f"cronix-backend-{name}: {error}")
     except Exception as error:  # a bug, a library that is missing, or no thread to be had
@@ -190,20 +203,25 @@ def _has_gone(host: int) -> bool:
 
 
 def _serve(
-    name: str, version: str, transport: Transport, make: Callable[[str], Backend], wire: FileIO
+    name: str,
+    version: str,
+    transport: Transport,
+    make: Callable[[str], Backend],
+    pipes: StdioEndpoint,
 ) -> None:
     codec = os.environ.get(ENV_CODEC) or transport.traits.codecs[0]
     socket = os.environ.get(ENV_SOCKET, "")
     endpoint: Endpoint
     if transport.traits.endpoint is EndpointKind.STDIO:
-        endpoint = StdioEndpoint(FileIO(os.dup(0), "rb"), wire)
+        endpoint = pipes
         address, stdin = handshake.STDIO, None
     else:
-        endpoint = _socket_endpoint(socket)
-        address, stdin = socket, 0
+        stdin = pipes.reader.fileno()
+        endpoint = _socket_endpoint(socket, stdin)
+        address = socket
     backend = make(codec)
     line = handshake_line(name, version, transport.name, codec, address)
-    life = ProcessLife(line, wire, stdin)
+    life = ProcessLife(line, pipes.writer, stdin)
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         life.stop()
@@ -217,10 +235,10 @@ def _serve(
             _remove(socket)
 
 
-def _socket_endpoint(path: str) -> SocketEndpoint:
+def _socket_endpoint(path: str, stdin: int) -> SocketEndpoint:
     """The socket, with the secret that the host writes to stdin; without one the host has gone."""
     try:
-        return SocketEndpoint(path, read_secret(0))
+        return SocketEndpoint(path, read_secret(stdin))
     except SecretError:
         _remove(path)
         raise

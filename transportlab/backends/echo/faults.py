@@ -13,6 +13,7 @@ the list lets a request bring its own action in its app, or in its plan's app fo
     die:<text>       write the text to stderr and end the process with status 3
     exit:<n>         end the process at once with status n
     print:<text>     write to stdout twice: by print, and by file descriptor 1
+    child:<text>     wait for a program that writes the text to stdout and reads stdin to its end
     log:<text>       Read: log the text, as the message and as a member
     say:<text>       Read: one entry whose command is the text
     size:<n>         Read: one entry whose command is n times x
@@ -61,6 +62,7 @@ _ACTIONS: dict[str, tuple[Callable[[str], object], str]] = {
     "exit": (int, ""),
     "exit_after": (int, "Apply"),
     "print": (str, ""),
+    "child": (str, ""),
     "size": (int, "Read"),
     "events": (_events, "Apply"),
     "cancelled": (str, "Read"),
@@ -160,9 +162,19 @@ def strike(fault: Fault, context: Context) -> None:
         time.sleep(argument)
     elif action == "log":
         context.log("warning", argument, value=argument)
-    elif action == "print":
+    elif action in ("print", "child"):
+        _disturb(action, argument)
+
+
+def _disturb(action: str, argument: str) -> None:
+    """Use stdin and stdout, which are no business of a backend's."""
+    if action == "print":
         print(argument, flush=True)
         os.write(1, argument.encode())
+    else:
+        import subprocess  # not at the top: most sessions never need it, and it takes 10 ms
+
+        subprocess.run(["/bin/sh", "-c", 'echo "$1"; exec cat', "child", argument], check=False)
 
 
 def _full_error(code: Code) -> RpcError:
