@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from transportlab.channel import EndpointKind
+from transportlab.conformance.report import summary
 from transportlab.conformance.result import ArmResult, Outcome, Status
 from transportlab.conformance.runner import Options, run_matrix
 from transportlab.conformance.subject import Subject
 from transportlab.conformance.vectors import Vector
-from transportlab.errors import UsageError
+from transportlab.errors import PluginError, UsageError
 from transportlab.registry import load_transport, transport_names
 
 READ = {"do": "call", "method": "Read", "request": {"app": "web"}}
@@ -208,16 +209,57 @@ def test_a_foreign_plugin_is_reached_only_as_its_kind_of_file_can_be(
     assert one(make(READ), "http", subject=library).reason == "the plugin is a library"
 
 
-def test_a_plugin_that_opens_no_session_fails_at_the_first_level_alone(
-    make: Make, script: Callable[[str], str]
+NEVER_OPENS = """
+from dataclasses import replace
+from transportlab.backends.echo import PLUGIN
+from transportlab.sdk import run
+
+def create(config):
+    raise ValueError("not today")
+
+run(replace(PLUGIN, create=create))
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("raise SystemExit(3)", "ended before its handshake"),
+        (NEVER_OPENS, "not today"),
+    ],
+)
+def test_a_plugin_that_opens_no_session_fails_every_vector(
+    make: Make, script: Callable[[str], str], code: str, said: str
 ) -> None:
-    subject = Subject(script("raise SystemExit(3)"), {}, frozenset(), faulty="", reference=False)
+    subject = Subject(script(code), {}, frozenset(), faulty="", reference=False)
     vectors = [make(READ, level=0), make(READ, id="later", level=2)]
     report = run_matrix(["http"], vectors, subject, Options(codec="json"))
     first, later = report.arms[0].outcomes
-    assert "ended before its handshake" in problem(first)
-    assert later.status is Status.NOT_RUN
-    assert later.reason.startswith("no session opens: ")
+    assert said in problem(first)
+    assert problem(later).startswith("no session opens: ")
+    assert said in problem(later)
+    assert not report.ok
+
+
+def test_what_the_machine_has_no_room_for_is_not_the_plugins_failure(
+    make: Make, script: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise PluginError("E-FOLDER", "no room", name="odd")
+
+    monkeypatch.setattr("transportlab.conformance.subject.HostSession", full)
+    subject = Subject(script(READ_ONLY), {}, frozenset(), faulty="", reference=False)
+    vectors = [make(READ, level=0), make(READ, id="later", level=2)]
+    report = run_matrix(["http"], vectors, subject, Options(codec="json"))
+    assert {o.status for o in report.arms[0].outcomes} == {Status.NOT_RUN}
+    assert not report.ok  # nothing passed
+
+
+def test_a_run_in_which_nothing_passed_is_not_ok(make: Make) -> None:
+    report = run_matrix(["direct"], [make(READ, needs={"traits": {"wire": True}})])
+    assert report.arms[0].outcomes[0].status is Status.UNSUPPORTED
+    assert not report.ok
+    assert [*summary(report)][-1] == "FAILED: 1 vectors, none of which passed"
 
 
 def test_an_arm_whose_library_is_missing_is_not_run(

@@ -94,6 +94,15 @@ def test_evidence_refuses_what_does_not_exist(tmp_path: Path) -> None:
     assert "none.json: cannot be read" in result.output
 
 
+def test_evidence_leaves_a_file_that_is_there_alone(tmp_path: Path) -> None:
+    out = tmp_path / "e.json"
+    out.write_text("mine")
+    result = command("evidence", "--profile", "smoke", "--suite", "codec", "--out", out)
+    assert result.exit_code == 2
+    assert "--force replaces the file" in result.output
+    assert out.read_text() == "mine"
+
+
 def test_an_interrupted_evidence_says_how_to_resume(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -76,7 +76,8 @@ def conformance(  # noqa: PLR0913, PLR0917  # one parameter an option
 ) -> None:
     """Test a plugin against the protocol on every transport; without --plugin, the lab's own.
 
-    Exits with 0 if nothing failed, 1 if something did, 2 for a wrong option or no vector.
+    Exits with 0 if something passed and nothing failed, 1 otherwise, 2 for a wrong option or no
+    vector.
     """
     from transportlab.conformance.report import summary, write_junit
     from transportlab.conformance.runner import run_matrix

@@ -19,7 +19,7 @@ OWN = Path("out/evidence.json")
 
 
 @app.command()
-def evidence(
+def evidence(  # noqa: PLR0913, PLR0917  # one parameter an option
     profile: Annotated[str, typer.Option(help="quick or full.", metavar="NAME")] = "quick",
     out: Annotated[Path, typer.Option(help="Write this file.", metavar="FILE")] = OWN,
     seed: Annotated[
@@ -33,6 +33,9 @@ def evidence(
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue the interrupted run in the file of --out.")
     ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the file of --out if it is there.")
+    ] = False,
 ) -> None:
     """Measure every transport and write a file of evidence.
 
@@ -43,7 +46,7 @@ def evidence(
         with guarded():
             from transportlab.evidence.run.runner import EvidenceRun, Options
 
-            EvidenceRun(Options(profile, out, seed, suites, resume)).go()
+            EvidenceRun(Options(profile, out, seed, suites, resume, force=force)).go()
     except KeyboardInterrupt:
         words = ["transportlab", "evidence", "--profile", profile, "--out", str(out), "--resume"]
         words += [word for name in suites for word in ("--suite", name)]

@@ -16,12 +16,15 @@ from transportlab.conformance.steps import Player
 from transportlab.conformance.subject import CLOSE_SECONDS, Program
 from transportlab.conformance.vectors import Step, Vector
 from transportlab.context import Context
-from transportlab.errors import LabError, UsageError
+from transportlab.errors import LabError, PluginError, UsageError
 from transportlab.host import HostSession
 from transportlab.methods import CLOSE_SESSION, OPEN_SESSION
 
 SHOWN = 600
 """How many characters of a step a failure shows."""
+
+MACHINE = ("E-FOLDER",)
+"""Codes of a PluginError that say nothing of the plugin: the machine has no room for its start."""
 
 EXPECTATIONS = ("expect", "outcomes")
 """Members of a step that are not shown with it, because the problem quotes them."""
@@ -68,7 +71,8 @@ class Attempt:
         except (ValueProblem, UsageError) as error:
             self._error(f"step {self.number}: {error}")
         except LabError as error:
-            self._failed(str(error))
+            failure = Failure(self.number, self.doing, str(error))
+            self.outcome = lost(self._vector, failure, error)
         finally:
             fixture.remove()
 
@@ -106,6 +110,13 @@ class Attempt:
             session.process.stop(CLOSE_SECONDS)
         else:
             session.channel.close()
+
+
+def lost(vector: Vector, failure: Failure, error: LabError) -> Outcome:
+    """The outcome of a vector that an error ended: the plugin's failure, unless the machine's."""
+    if isinstance(error, PluginError) and error.code in MACHINE:
+        return Outcome(vector, Status.NOT_RUN, reason=failure.problem)
+    return Outcome(vector, Status.FAIL, failure=failure)
 
 
 def describe(step: Step) -> str:

@@ -71,7 +71,8 @@ def summary(report: Report) -> Iterator[str]:
     for arm in report.arms:
         if arm.bad():
             yield from _rung(arm)
-    yield f"{'OK' if report.ok else 'FAILED'}: {len(report.vectors)} vectors"
+    nothing = "" if report.passed else ", none of which passed"
+    yield f"{'OK' if report.ok else 'FAILED'}: {len(report.vectors)} vectors{nothing}"
 
 
 def _rung(arm: ArmResult) -> Iterator[str]:

@@ -17,7 +17,7 @@ class Status(StrEnum):
     """How a vector ended on an arm.
 
     unsupported: the transport or the plugin does not support what the vector requires.
-    not run: it could not be tried here.
+    not run: it could not be tried here, for a reason that lies in the machine.
     harness error: the suite itself failed, which says nothing about the plugin.
     """
 
@@ -103,8 +103,14 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing failed, neither the plugin nor the suite."""
-        return not self.disagreements and not any(arm.bad() for arm in self.arms)
+        """Whether something passed and nothing failed, neither the plugin nor the suite."""
+        bad = self.disagreements or any(arm.bad() for arm in self.arms)
+        return self.passed and not bad
+
+    @property
+    def passed(self) -> bool:
+        """Whether any vector passed on any arm."""
+        return any(arm.totals()[Status.PASS] for arm in self.arms)
 
     def evidence(self) -> dict[str, Any]:
         """The member `conformance` of an evidence file."""

@@ -7,8 +7,8 @@ An arm is one transport with one codec. An arm runs each vector like this:
 2. Does the arm support what the vector requires? The vector's needs are compared with the
    transport's traits, the codec, and the plugin's kind, features and capabilities. If one of them
    is not met, the vector is "unsupported", with the reason. A plugin is asked for its capabilities
-   once, in a session of its own. If that does not open, vectors above OPENING_LEVEL are "not run";
-   those of that level run, because they show what is wrong.
+   once, in a session of its own. If that does not open, vectors above OPENING_LEVEL fail without
+   an attempt; those of that level run, because they show what is wrong.
 3. An Attempt carries the vector out: a fresh directory, a fresh plugin, one session, the steps one
    by one. So no vector depends on another, and each can be repeated alone.
 
@@ -34,7 +34,7 @@ from dataclasses import dataclass
 from io import StringIO
 
 from transportlab.channel import EndpointKind, Transport
-from transportlab.conformance.attempt import Attempt
+from transportlab.conformance.attempt import Attempt, lost
 from transportlab.conformance.fixture import Fixture
 from transportlab.conformance.oracle import disagreements
 from transportlab.conformance.result import ArmResult, Failure, Outcome, Report, Status
@@ -107,12 +107,12 @@ class Arm:
         """Run the vectors, in this order."""
         result = ArmResult(self._transport.name, self._codec, wire=self._transport.traits.wire)
         absent = self._absent()
-        known: dict[str, Sequence[str] | str] = {}
+        known: dict[str, Sequence[str] | LabError] = {}
         for vector in vectors:
             plugin, _ = self._subject.of(vector)
             if not absent and plugin not in known:
                 known[plugin] = self._capabilities(vector)
-            outcome = self._outcome(vector, absent, known.get(plugin, ""))
+            outcome = self._outcome(vector, absent, known.get(plugin, ()))
             result.outcomes.append(outcome)
             if self._options.on_result is not None:
                 self._options.on_result(result, outcome)
@@ -132,7 +132,7 @@ class Arm:
                 return f"{not_built(self._transport)} ({error.problem})"
         return ""
 
-    def _capabilities(self, vector: Vector) -> Sequence[str] | str:
+    def _capabilities(self, vector: Vector) -> Sequence[str] | LabError:
         """What the vector's plugin declares that it can do; or why no session opens to ask it."""
         if self._subject.unreachable(self._transport):
             return ()
@@ -145,7 +145,7 @@ class Arm:
             with self._program(plugin, config).session(opens=True) as session:
                 return session.info.capabilities
         except LabError as error:
-            return str(error)
+            return self._redactor.error(error)
         finally:
             fixture.remove()
 
@@ -153,28 +153,28 @@ class Arm:
         secrets = self._subject.secrets if plugin == self._subject.plugin else {}
         return Program(plugin, self._transport, self._codec, {**config, **secrets}, secrets)
 
-    def _outcome(self, vector: Vector, absent: str, known: Sequence[str] | str) -> Outcome:
+    def _outcome(self, vector: Vector, absent: str, known: Sequence[str] | LabError) -> Outcome:
         """absent: see _absent(); known: see _capabilities()."""
         if absent:
             return Outcome(vector, Status.NOT_RUN, reason=absent)
         reason = self._subject.unreachable(self._transport) or self._unsupported(vector, known)
         if reason:
             return Outcome(vector, Status.UNSUPPORTED, reason=reason)
-        if isinstance(known, str) and vector.level > OPENING_LEVEL:
-            return Outcome(vector, Status.NOT_RUN, reason=f"no session opens: {known}")
+        if isinstance(known, LabError) and vector.level > OPENING_LEVEL:
+            return lost(vector, Failure(0, "open a session", f"no session opens: {known}"), known)
         if self._transport.traits.isolated:
             return self._attempt(vector)
         with redirect_stderr(StringIO()):  # a backend in this process writes its log there
             return self._attempt(vector)
 
-    def _unsupported(self, vector: Vector, known: Sequence[str] | str) -> str:
+    def _unsupported(self, vector: Vector, known: Sequence[str] | LabError) -> str:
         """What the vector requires and this arm does not support; empty if nothing."""
         needs, traits = vector.needs, self._transport.traits
         lacking = [f"trait {n} {v}" for n, v in needs.traits.items() if getattr(traits, n) != v]
         lacking += [f"feature {n}" for n in needs.features if n not in self._subject.offers]
         if needs.codecs and self._codec not in needs.codecs:
             lacking.append(f"codec {' or '.join(needs.codecs)}")
-        if not isinstance(known, str):
+        if not isinstance(known, LabError):
             wanted = {*needs.capabilities, *_capabilities(vector)}
             lacking += [f"capability {name}" for name in sorted(wanted - set(known))]
         return f"needs {', '.join(lacking)}" if lacking else ""

@@ -113,6 +113,17 @@ def test_a_seed_gives_the_order(out: Path) -> None:
     assert order(4) != order(5)
 
 
+def test_a_file_that_is_there_is_replaced_only_on_demand(out: Path) -> None:
+    options = Options("smoke", out, suites=("unary",), only=(FEW,))
+    EvidenceRun(options).go()
+    before = out.read_bytes()
+    with pytest.raises(UsageError, match=r"e\.json is there already; --resume .* --force"):
+        EvidenceRun(options).go()
+    assert out.read_bytes() == before
+    measured(out, "unary", only=(FEW,), force=True)
+    assert out.read_bytes() != before
+
+
 def test_an_interrupted_run_leaves_a_valid_file_and_is_resumed(
     out: Path, measuring: Callable[[Callable[[Task], Result]], None]
 ) -> None:

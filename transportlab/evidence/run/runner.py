@@ -5,6 +5,7 @@ nothing; a resumed run continues with the next block of the same order.
 """
 
 import compileall
+import os
 import secrets
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -56,6 +57,7 @@ class Options:
 
     suites: names; if empty, all suites and the conformance matrix. only: ids of arms, if not all.
     seed: None for a new one, which the file tells; a resumed run has that of its file.
+    force: replace a file that is there.
     """
 
     profile: str
@@ -64,6 +66,7 @@ class Options:
     suites: tuple[str, ...] = ()
     resume: bool = False
     only: tuple[str, ...] = ()
+    force: bool = False
 
 
 class EvidenceRun:
@@ -74,6 +77,7 @@ class EvidenceRun:
 
     def __init__(self, options: Options) -> None:
         self._out = options.out
+        self._replaces = options.resume or options.force
         self._profile = _profile(options.profile)
         unknown = sorted(set(options.suites) - set(SUITES))
         if unknown:
@@ -159,7 +163,15 @@ class EvidenceRun:
         return tuple(suite for suite in GROUPS[group] if suite in self._suites)
 
     def go(self) -> None:
-        """Measure what is not in the file yet."""
+        """Measure what is not in the file yet.
+
+        Raises UsageError if there is a file that may be neither resumed nor replaced.
+        """
+        if not self._replaces and os.path.lexists(self._out):
+            raise UsageError(
+                f"{self._out} is there already; --resume continues an interrupted run,"
+                " --force replaces the file"
+            )
         done = {(block.suite, block.placement, block.number) for block in self.evidence.blocks}
         todo = [block for block in self.plan if not self._keys(block) <= done]
         kinds = [block.group for block in todo] + [CONFORMANCE] * self._conformance
