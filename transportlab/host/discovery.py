@@ -84,7 +84,7 @@ def _absolute(path: str) -> Path:
     except FileNotFoundError as error:
         raise PluginError(
             "E-DIRECTORY",
-            "the working directory, in which it would be looked for, has been removed",
+            "a relative path leads nowhere: the working directory has been removed",
             name=name_of(Path(path)),
             path=path,
             action="change to a directory that exists, or give the whole path",
@@ -220,7 +220,7 @@ def _broken_link(name: str, path: Path, problem: str) -> PluginError:
 def _directory(name: str, place: Path, problem: str) -> PluginError:
     return PluginError(
         "E-DIRECTORY",
-        f"cannot be looked for in {place}: {problem}",
+        f"{place} cannot be reached: {problem}",
         name=name,
         path=str(place),
         expected="a directory that this user may search",

@@ -141,7 +141,7 @@ def check_peer(process: PluginProcess, path: str) -> None:
             f"another user's process ({pid}) listens at {path}",
             expected=f"user {os.geteuid()}",
             got=f"user {user}",
-            action="the plugin must listen as the user that started it: look who owns that process",
+            action="the plugin must listen as its own user: find out who owns that process",
         )
 
 

@@ -98,8 +98,8 @@ class PluginProcess:
 
     def _cannot_start(self, error: OSError) -> PluginError:
         action = (
-            "another machine's program, no interpreter, no loader? Find out by:"
-            f" transportlab plugins diagnose {shlex.quote(self.path)}"
+            "it may be for another machine, or its interpreter or loader may be missing; find out"
+            f" with: transportlab plugins diagnose {shlex.quote(self.path)}"
         )
         return PluginError(
             "E-START",

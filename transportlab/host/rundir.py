@@ -79,7 +79,7 @@ def _hold(path: str) -> int | None:
         descriptor = _open(path)
     except FileNotFoundError:
         return None
-    # On a file system without locks (None) the directory is used all the same: nobody sweeps there.
+    # A file system without locks (None) is no reason not to use the directory: nobody sweeps there.
     if _lock(descriptor) is not False and _is_there(path, descriptor):
         return descriptor
     os.close(descriptor)

@@ -151,7 +151,7 @@ def _examine(
         raise bad_name(plugin.name, "")
     path = Path(plugin.path)
     check_runnable(path, library=plugin.library)
-    with suppress(PluginError):  # without a pin, a program that cannot be read may run all the same
+    with suppress(PluginError):  # a program that cannot be read may still run, unless it is pinned
         digest = file_sum(plugin.name, plugin.path)
         plugin = replace(plugin, sha256=digest, left_out=left_out(path))
     # Guarded once more, so that a plugin that may not run keeps its sum.
