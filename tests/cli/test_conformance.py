@@ -54,7 +54,8 @@ def test_a_failure_is_told_with_its_replay_and_exits_with_1(run: Run, tmp_path: 
         (["--offers", "faults"], "go with --plugin"),
         (["--plugin", "./x", "--offers", "wings"], 'unknown feature "wings"'),
         (["--plugin", "./x", "--backend-config", "x"], "expected NAME=VALUE"),
-        (["--json", "/nowhere/x", "--group", "read"], "No such file"),
+        (["--json", "/nowhere/x", "--group", "read"], "/nowhere/x: cannot be written"),
+        (["--junit", "/nowhere/x", "--group", "read"], "/nowhere/x: cannot be written"),
     ],
 )
 def test_a_wrong_option_exits_with_2(run: Run, arguments: list[str], said: str) -> None:

@@ -96,8 +96,11 @@ def test_adopt_has_exit_codes_of_its_own(call: Call, crontab: Path) -> None:
     assert "diverged" in done.out
     crontab.write_text(f"*/15 * * * * {line}")
     assert "would be adopted" in call("adopt", "--dry-run").out
+    told = call("adopt", "--dry-run", "--json").json
+    assert (told["outcome"], told["dry_run"]) == ("adopted", True)
     assert crontab.read_text() == f"*/15 * * * * {line}"
-    assert call("adopt").code == 0
+    told = call("adopt", "--json").json
+    assert (told["outcome"], told["dry_run"]) == ("adopted", False)
     assert "# cronix:owned" in crontab.read_text()
 
 
@@ -120,8 +123,12 @@ def test_prune_removes_what_the_manifest_does_not_hold(
     smaller.write_text(json.dumps({**manifest, "jobs": [kept]}))
     before = crontab.read_bytes()
     assert "would be removed" in call("prune", "--dry-run", manifest=str(smaller)).out
+    told = call("prune", "--dry-run", "--json", manifest=str(smaller)).json
+    assert told["dry_run"] is True
+    assert told["removed"]
     assert crontab.read_bytes() == before
-    assert "removed." in call("prune", manifest=str(smaller)).out
+    assert call("prune", "--json", manifest=str(smaller)).json == {**told, "dry_run": False}
+    assert "0 entries removed." in call("prune", manifest=str(smaller)).out
     owned = [line for line in crontab.read_text().splitlines() if "cronix:owned" in line]
     assert all(f"job={kept['name']} " in line for line in owned)
 

@@ -18,7 +18,7 @@ from transportlab.cli.config import (
     configuration,
 )
 from transportlab.cli.operations import app
-from transportlab.cli.process import EXIT_ERROR, EXIT_USAGE, tell_error
+from transportlab.cli.process import EXIT_ERROR, EXIT_USAGE, check_writable, tell_error
 from transportlab.errors import UsageError
 from transportlab.quote import clean
 
@@ -89,6 +89,7 @@ def conformance(  # noqa: PLR0913, PLR0917  # one parameter an option
         given = {PLAIN: backend_config, FILE: backend_config_file, ENVIRONMENT: backend_config_env}
         replay = _replay(plugin, {**given, "--offers": offers})
         chosen = select(load_vectors(), group or (), vector or ())
+        check_writable(json_file, junit)
         with _json_lines(json_file, len(chosen)) as lines:
             options = _options(codec, timeout, replay, lines)
             with config.hidden():

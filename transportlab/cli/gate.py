@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from subprocess import SubprocessError
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,7 +14,7 @@ from transportlab.cli.config import (
     configuration,
 )
 from transportlab.cli.operations import app
-from transportlab.cli.process import EXIT_USAGE, guarded
+from transportlab.cli.process import EXIT_USAGE, check_writable, guarded
 from transportlab.errors import UsageError
 
 if TYPE_CHECKING:  # numpy takes a tenth of a second, which no other command should wait for
@@ -55,12 +56,15 @@ def gate(  # noqa: PLR0913  # one parameter an option
 ) -> None:
     """Fail if a build of a plugin has become slower to its first answer.
 
-    Exits with 0 if it has not, 1 if it has, 3 if the machine cannot tell.
+    Exits with 0 if it has not, 1 if it has, 3 if the machine cannot tell, 4 if it does not answer.
     """
     with guarded(error_exit=EXIT_USAGE):
         chosen = [o for o in (against, band, write_band, self_test) if o is not None]
         if len(chosen) != 1:
             raise UsageError("give one of --against, --band, --write-band and --self-test")
+        if (json or junit) and (write_band or self_test):
+            raise UsageError("--json and --junit go with --against and --band")
+        check_writable(json, junit, write_band)
         from transportlab.evidence.gate.run import Options
 
         config = configuration(backend_config, backend_config_file, backend_config_env)
@@ -74,12 +78,16 @@ def gate(  # noqa: PLR0913  # one parameter an option
             seconds=seconds,
             seed=seed,
         )
-        if self_test:
-            code = _self_test(options, self_test)
-        elif write_band:
-            code = _write_band(options, write_band)
-        else:
-            code = _judge(options, band, json, junit)
+        try:
+            if self_test:
+                code = _self_test(options, self_test)
+            elif write_band:
+                code = _write_band(options, write_band)
+            else:
+                code = _judge(options, band, json, junit)
+        except (OSError, SubprocessError) as error:
+            # Status 1 says that the build is slower, and this does not.
+            raise UsageError(f"the gate could not do its work: {error}") from error
     raise typer.Exit(code)
 
 
@@ -111,7 +119,7 @@ def _judge(options: "Options", band: Path | None, json: Path | None, junit: Path
 
 def _write_band(options: "Options", path: Path) -> int:
     """Write a band, but only if every transport could be read: later builds are judged by it."""
-    from transportlab.evidence.gate.band import make, save
+    from transportlab.evidence.gate.band import make, save, too_wide
     from transportlab.evidence.gate.decide import MIN_PAIRS
     from transportlab.evidence.gate.run import readings
     from transportlab.evidence.gate.verdict import EXIT_INCONCLUSIVE
@@ -123,6 +131,7 @@ def _write_band(options: "Options", path: Path) -> int:
             f" [{reading.low:.3f}, {reading.high:.3f}] of {reading.pairs} pairs"
         )
     bad = {n: r.contaminated or "too few pairs" for n, r in found.items() if not r.usable}
+    bad |= {n: why for n, r in found.items() if n not in bad and (why := too_wide(r.low, r.high))}
     for name, why in bad.items():
         typer.echo(f"error: {name}: {why}; at least {MIN_PAIRS} pairs on a quiet machine", err=True)
     if bad:

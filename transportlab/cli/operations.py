@@ -46,6 +46,20 @@ class ApplyResult:
     warnings: tuple[model.StoreWarning, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class PruneResult(model.PruneReply):
+    """What `prune --json` prints. dry_run: the entries would be removed, and are still there."""
+
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptResult(model.AdoptReply):
+    """What `adopt --json` prints. dry_run: "adopted" stands for what would be done."""
+
+    dry_run: bool = False
+
+
 def _print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"transportlab {__version__}")
@@ -135,7 +149,8 @@ def prune(run: Invocation, dry_run: DryRunOption = False) -> None:
     keep = tuple(wanted.job.name for wanted in run.jobs)
     request = model.PruneRequest(run.manifest.app, keep, dry_run)
     reply = run.backend.prune(request, run.context())
-    run.show(reply, lambda out, shown: render.pruned(out, shown, dry_run))
+    result = PruneResult(reply.removed, dry_run)
+    run.show(result, lambda out, shown: render.pruned(out, shown, dry_run))
 
 
 @app.command()
@@ -155,7 +170,8 @@ def adopt(
     wanted = _one_job(run, job)
     request = model.AdoptRequest(run.manifest.app, wanted, dry_run)
     reply = run.backend.adopt(request, run.context())
-    run.show(reply, lambda out, shown: render.adopted(out, wanted.job.name, shown, dry_run))
+    result = AdoptResult(reply.outcome, reply.differences, reply.entries, dry_run)
+    run.show(result, lambda out, shown: render.adopted(out, wanted.job.name, shown, dry_run))
     codes = {
         model.AdoptOutcome.DIVERGED: EXIT_DIVERGED,
         model.AdoptOutcome.NOT_FOUND: EXIT_NOT_FOUND,

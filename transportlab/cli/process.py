@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import FileIO, RawIOBase, TextIOWrapper
+from pathlib import Path
 from queue import SimpleQueue
 from types import FrameType
 from typing import Any, BinaryIO, cast
@@ -216,6 +217,21 @@ def open_console() -> Console:
 def tell_error(text: str) -> None:
     """Print an error on stderr, with its control characters escaped."""
     typer.echo(f"error: {clean(text, keep_lines=True)}", err=True)
+
+
+def check_writable(*paths: Path | None) -> None:
+    """Raise UsageError for a file that cannot be written. What is None is no file.
+
+    For a command that takes a while before it writes. Nothing is created or changed.
+    """
+    for path in filter(None, paths):
+        there = path.exists()
+        if path.is_dir():
+            raise UsageError(f"{path}: cannot be written: it is a directory")
+        if not there and not path.parent.is_dir():
+            raise UsageError(f"{path}: cannot be written: there is no directory {path.parent}")
+        if not os.access(path if there else path.parent, os.W_OK):
+            raise UsageError(f"{path}: cannot be written: permission denied")
 
 
 @contextmanager

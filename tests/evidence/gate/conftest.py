@@ -67,7 +67,7 @@ def bare(tmp_path: Path) -> Path:
 def dead(tmp_path: Path) -> str:
     """A plugin that ends before it says anything."""
     program = tmp_path / "cronix-backend-dead"
-    program.write_text("#!/bin/sh\nexit 3\n")
+    program.write_text("#!/bin/sh\necho no store today >&2\nexit 3\n")
     program.chmod(0o755)
     return str(program)
 

@@ -18,7 +18,7 @@ def test_a_band_takes_its_upper_end_as_the_reference() -> None:
 
 def test_a_band_is_written_and_read_back(tmp_path: Path) -> None:
     path = tmp_path / "band.json"
-    made = make("/somewhere/plugin", {"a": Reading(10.0, 9.5, 10.5, 1.0, 60)})
+    made = make("/somewhere/plugin", {"a": Reading(10.0, 9.6, 10.4, 1.0, 60)})
     save(made, path)
     assert load(path) == made
     assert made.plugin == "plugin"

@@ -1,6 +1,7 @@
 """The gate as a whole: with clocks that are made up, and as a command on real plugins."""
 
 import json
+import subprocess
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -79,12 +80,12 @@ def test_a_build_that_breaks_in_the_middle_fails(
     def sometimes(_: measure.Target) -> float:
         for taken in calls:
             return taken
-        raise LabError("E-EXITED: it fell over\nand more")
+        raise LabError("E-EXITED: it fell over\n  and why")
 
     monkeypatch.setattr(measure.Target, "handshake", sometimes)
     outcome = judged(echo, echo, stdio)
     assert outcome.verdict is Verdict.FAILED
-    assert outcome.why == "a handshake failed: E-EXITED: it fell over"
+    assert outcome.why == "a handshake failed: E-EXITED: it fell over\n  and why"
 
 
 def test_options_without_any_transport_are_wrong_usage(dead: str) -> None:
@@ -106,9 +107,11 @@ def test_few_pairs_are_inconclusive_and_leave_files_for_ci(
 
 def test_a_head_that_does_not_answer_fails(dead: str, bare: Path, stdio: str) -> None:
     result = gate("--plugin", dead, "--against", str(bare), "--transport", stdio, "--pairs", "1")
-    assert result.exit_code == 1, result.output
+    assert result.exit_code == 4, result.output
     assert "FAILED" in result.output
     assert "E-EXITED" in result.output
+    assert "the plugin ended with exit status 3" in result.output
+    assert "no store today" in result.output
 
 
 def test_a_base_that_does_not_answer_is_a_wrong_question(
@@ -121,12 +124,74 @@ def test_a_base_that_does_not_answer_is_a_wrong_question(
     assert "nothing to measure" in result.output
 
 
-def test_a_band_entry_that_is_missing_fails(tmp_path: Path, bare: Path, stdio: str) -> None:
+@pytest.fixture
+def nothing_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fails the test as soon as a batch begins."""
+
+    def batch(*_: object) -> None:
+        pytest.fail("something was measured")
+
+    monkeypatch.setattr(measure, "batch", batch)
+
+
+@pytest.mark.usefixtures("nothing_measured")
+def test_a_band_without_the_transport_is_refused_first(
+    tmp_path: Path, bare: Path, stdio: str
+) -> None:
     path = tmp_path / "band.json"
     band.save(band.make(str(bare), {}), path)
     result = gate("--plugin", str(bare), "--band", str(path), "--transport", stdio)
-    assert result.exit_code == 1, result.output
+    assert result.exit_code == 2, result.output
     assert "the band has no entry" in result.output
+
+
+@pytest.mark.usefixtures("nothing_measured")
+@pytest.mark.parametrize("option", ["--json", "--junit"])
+@pytest.mark.parametrize("path", ["", "none/g", "file/g"])
+def test_a_result_that_cannot_be_written_is_refused_first(
+    tmp_path: Path, bare: Path, stdio: str, option: str, path: str
+) -> None:
+    (tmp_path / "file").touch()
+    words = ["--plugin", str(bare), "--against", str(bare), "--transport", stdio]
+    result = gate(*words, option, str(tmp_path / path))
+    assert result.exit_code == 2, result.output
+    assert "cannot be written" in result.output
+
+
+@pytest.mark.usefixtures("nothing_measured")
+def test_options_that_would_do_nothing_are_refused(tmp_path: Path, bare: Path) -> None:
+    new = str(tmp_path / "new.json")
+    result = gate("--plugin", str(bare), "--write-band", new, "--json", new)
+    assert result.exit_code == 2, result.output
+    result = gate("--plugin", str(bare), "--write-band", str(tmp_path))
+    assert result.exit_code == 2, result.output
+
+
+def test_what_keeps_the_gate_from_measuring_is_not_a_slower_build(
+    monkeypatch: pytest.MonkeyPatch, echo: str, stdio: str, seconds: Seconds
+) -> None:
+    def fails(_: str) -> float:
+        raise subprocess.CalledProcessError(1, "python")
+
+    seconds[echo] = [0.1]
+    monkeypatch.setattr(measure, "bare_spawn", fails)
+    result = gate("--plugin", echo, "--against", echo, "--transport", stdio)
+    assert result.exit_code == 2, result.output
+    assert "could not do its work" in result.output
+
+
+def test_a_wide_band_is_refused(tmp_path: Path, seconds: Seconds, echo: str, stdio: str) -> None:
+    seconds[echo] = [0.10, 0.16]
+    path = tmp_path / "band.json"
+    result = gate("--plugin", echo, "--write-band", str(path), "--transport", stdio)
+    assert result.exit_code == 3, result.output
+    assert "too wide to judge by" in result.output
+    assert not path.exists()
+    wide = band.make(echo, {stdio: Reading(1.65, 1.38, 1.93, 1.0, 60)})
+    band.save(wide, path)
+    result = gate("--plugin", echo, "--band", str(path), "--transport", stdio)
+    assert result.exit_code == 2, result.output
+    assert "too wide to judge by" in result.output
 
 
 def test_a_band_of_another_python_is_noted(
@@ -134,7 +199,7 @@ def test_a_band_of_another_python_is_noted(
 ) -> None:
     seconds[echo] = [0.1]
     path = tmp_path / "band.json"
-    made = band.make(echo, {stdio: Reading(1000.0, 900.0, 1100.0, 1.0, 60)})
+    made = band.make(echo, {stdio: Reading(1000.0, 960.0, 1040.0, 1.0, 60)})
     band.save(band.Band(1, made.plugin, "2.7", made.machine, made.entries), path)
     result = gate("--plugin", echo, "--band", str(path), "--transport", stdio)
     assert result.exit_code == 0, result.output

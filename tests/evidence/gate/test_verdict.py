@@ -50,7 +50,8 @@ def test_a_suspicion_fails_only_if_a_fresh_batch_repeats_it(
         ([Verdict.PASS, Verdict.PASS], 0),
         ([Verdict.PASS, Verdict.INCONCLUSIVE], 3),
         ([Verdict.INCONCLUSIVE, Verdict.REGRESSION], 1),
-        ([Verdict.PASS, Verdict.FAILED], 1),
+        ([Verdict.PASS, Verdict.FAILED, Verdict.INCONCLUSIVE], 4),
+        ([Verdict.REGRESSION, Verdict.FAILED], 1),
     ],
 )
 def test_the_exit_code_is_that_of_the_worst(verdicts: list[Verdict], code: int) -> None:
@@ -64,11 +65,12 @@ def test_output_for_people_and_for_ci() -> None:
             Outcome("a", Verdict.PASS, "fine", CLEAR),
             Outcome("b", Verdict.REGRESSION, "slow \x1b <&>", SUSPECT, SUSPECT),
             Outcome("c", Verdict.INCONCLUSIVE, "few", FEW),
-            Outcome("d", Verdict.FAILED, "no handshake"),
+            Outcome("d", Verdict.FAILED, "no handshake: E-EXITED\n  why\x1b"),
         ),
         ("e: not measured",),
     )
     assert lines(result)[-1] == "note: e: not measured"
+    assert lines(result)[3:5] == ["d  FAILED        no handshake: E-EXITED", "     why\\x1b"]
     suite = ET.fromstring(as_junit(result))
     assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("4", "2", "1")
     assert [len(case.findall("failure")) for case in suite.findall("testcase")] == [0, 1, 0, 1]

@@ -18,6 +18,10 @@ from transportlab.evidence.record import EvidenceError
 
 FORMAT = 1
 
+WIDEST = math.log(1.05)
+"""Half the interval of an entry, at most. Builds are held to its upper end, and +5 % is to be seen.
+"""
+
 
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The median handshake over a bare spawn, with its 95 % interval, from that many pairs."""
@@ -58,6 +62,13 @@ def differences(band: Band) -> list[str]:
     return [f"{name}: the band has {a}, this is {b}" for name, a, b in pairs if a != b]
 
 
+def too_wide(low: float, high: float) -> str:
+    """Why an interval is no reference: slower builds would lie in it. Empty if it is one."""
+    if math.log(high / low) / 2 <= WIDEST:
+        return ""
+    return f"the interval [{low:.3f}, {high:.3f}] is too wide to judge by"
+
+
 def against(batch: Batch, entry: Entry) -> Batch:
     """The batch with the band as its reference.
 
@@ -84,4 +95,6 @@ def load(path: Path) -> Band:
     for name, entry in found.entries.items():
         if not 0 < entry.low <= entry.ratio <= entry.high:
             raise EvidenceError(f"{path}: entries/{name}: expected 0 < low <= ratio <= high")
+        if why := too_wide(entry.low, entry.high):
+            raise EvidenceError(f"{path}: entries/{name}: {why}; write the band again")
     return found

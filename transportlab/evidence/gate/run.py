@@ -43,7 +43,10 @@ class Options:
 
 
 def run(options: Options) -> Result:
-    """Gate every transport that the reference has. Raises UsageError if there is none."""
+    """Gate every transport that the reference has.
+
+    Raises UsageError if there is none, and if a band lacks one over which the head answers.
+    """
     names, notes, outcomes = _applicable(options)
     first: dict[str, Reading] = {}
     for name in names:
@@ -66,11 +69,7 @@ def run(options: Options) -> Result:
 
 def _broken(name: str, error: LabError) -> Outcome:
     """The outcome of a build that does not answer every time; the error says which of the two."""
-    return Outcome(name, Verdict.FAILED, f"a handshake failed: {_first_line(error)}")
-
-
-def _first_line(error: LabError) -> str:
-    return str(error).partition("\n")[0]
+    return Outcome(name, Verdict.FAILED, f"a handshake failed: {error}")
 
 
 def readings(options: Options) -> dict[str, Reading]:
@@ -121,9 +120,10 @@ def _applicable(options: Options) -> tuple[list[str], list[str], list[Outcome]]:
         elif gap or refusal:
             if options.transports:
                 raise UsageError(f"{name}: {gap or refusal}")
-            notes.append(f"{name}: not measured: {gap or refusal}")
+            why = (gap or refusal).partition("\n")[0]
+            notes.append(f"{name}: not measured: {why}")
         elif band and not expected:
-            outcomes.append(Outcome(name, Verdict.FAILED, "the band has no entry for it"))
+            raise UsageError(f"{name}: the band has no entry for it; --transport names others")
         else:
             names.append(name)
     return names, notes, outcomes
@@ -141,12 +141,12 @@ def _cannot(plugin: str, transport: str) -> str:
 
 
 def _refused(target: measure.Target) -> str:
-    """Why a plugin does not answer over a transport, the first line; empty if it does.
+    """Why a plugin does not answer over a transport; empty if it does.
 
     This handshake is not timed. It also imports the host's side of the transport.
     """
     try:
         target.handshake()
     except LabError as error:
-        return _first_line(error)
+        return str(error)
     return ""

@@ -2,7 +2,7 @@
 
 pass           the upper bound excludes +10 %
 regression     suspicious, and suspicious again in a fresh batch
-failed         the head does not answer where its reference does, or the band has no entry
+failed         the head does not answer where its reference does
 inconclusive   anything else, with its interval. It is not a pass.
 """
 
@@ -15,9 +15,11 @@ from xml.etree import ElementTree as ET
 import msgspec
 
 from transportlab.evidence.gate.decide import MIN_PAIRS, Finding, Reading, findings
+from transportlab.quote import clean
 
 EXIT_REGRESSION = 1
 EXIT_INCONCLUSIVE = 3
+EXIT_FAILED = 4
 
 
 class Verdict(StrEnum):
@@ -49,10 +51,12 @@ class Result:
 
     @property
     def exit_code(self) -> int:
-        """0 if all pass, 1 if any is a regression or failed, otherwise 3."""
+        """0 if all pass, 1 if any is a regression, 4 if any failed, otherwise 3."""
         verdicts = {outcome.verdict for outcome in self.outcomes}
-        if verdicts & {Verdict.REGRESSION, Verdict.FAILED}:
+        if Verdict.REGRESSION in verdicts:
             return EXIT_REGRESSION
+        if Verdict.FAILED in verdicts:
+            return EXIT_FAILED
         return 0 if verdicts == {Verdict.PASS} else EXIT_INCONCLUSIVE
 
 
@@ -85,11 +89,13 @@ def _why(verdict: Verdict, reading: Reading, *, repeated: bool = False) -> str:
 
 
 def lines(result: Result) -> list[str]:
-    """For people: a line for each transport, then the notes."""
+    """For people: a line for each transport, more for an error of several, then the notes."""
     width = max((len(outcome.transport) for outcome in result.outcomes), default=0)
-    shown = [
-        f"{o.transport.ljust(width)}  {o.verdict.upper():12}  {o.why}" for o in result.outcomes
-    ]
+    shown = []
+    for o in result.outcomes:
+        first, *more = clean(o.why, keep_lines=True).split("\n")
+        shown.append(f"{o.transport.ljust(width)}  {o.verdict.upper():12}  {first}")
+        shown += [f"{'':{width}}  {line}" for line in more]
     return [*shown, *(f"note: {note}" for note in result.notes)]
 
 
