@@ -70,21 +70,23 @@ class RpcError(LabError):
     def to_status(self) -> Status:
         """The error as a message. Its texts are valid Unicode, cut after MAX_TEXT (P-ERR-3)."""
         texts = {
-            f.name: _bounded(value)
+            f.name: bounded(value)
             for f in fields(self.details)
             if isinstance(value := getattr(self.details, f.name), str) and value
         }
         details = replace(self.details, **texts) if texts else self.details  # type: ignore[arg-type]  # only str members are in texts
-        return Status(int(self.code), _bounded(self.message), details)
+        return Status(int(self.code), bounded(self.message), details)
 
     @classmethod
     def from_status(cls, status: Status) -> "RpcError":
         """The error that a peer sent. A code outside the table becomes UNKNOWN (P-ERR-4)."""
         code = Code(status.code) if 1 <= status.code <= max(Code) else Code.UNKNOWN
-        return cls(code, status.message, status.details)
+        told = cls(code, status.message, status.details).to_status()
+        return cls(code, told.message, told.details)
 
 
-def _bounded(text: str) -> str:
+def bounded(text: str) -> str:
+    """Return the text as an error carries it: cut at MAX_TEXT, and valid Unicode (P-ERR-3)."""
     if not text.isascii():
         text = text.encode("utf-8", "backslashreplace").decode("utf-8")
     if len(text) <= MAX_TEXT:
@@ -206,7 +208,7 @@ class PluginError(LabError):
         return f'backend "{self.name}"' + (f" ({where})" if where else "")
 
     def __str__(self) -> str:
-        lines = [f"{self.code}: {self.who()}: {marked(self.problem)}"]
+        lines = [f"{self.code}: {marked(self.who())}: {marked(self.problem)}"]
         if self.expected or self.got:
             expected, got = self.expected or "nothing", self.got or "nothing"
             lines.append(f"  expected {marked(expected)}, got {marked(got)}")
@@ -241,9 +243,10 @@ class ManifestError(LabError):
         self.source = source
         self.problems = tuple(problems)
         self.more = more
-        lines = [f"{source}: {problem}" for problem in self.problems]
+        name = marked(source)  # the name of a file may have lines too
+        lines = [f"{name}: {problem}" for problem in self.problems]
         if more:
-            lines.append(f"{source}: and {more} more problems")
+            lines.append(f"{name}: and {more} more problems")
         super().__init__("\n".join(lines))
 
 

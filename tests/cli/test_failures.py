@@ -178,3 +178,17 @@ def test_an_earlier_directory_that_hides_a_plugin_is_noted(
     done = run("read", *options, CRONIX_PLUGIN_DIR=str(tmp_path))
     assert done.code == 0
     assert f"{own} is hidden" in done.err
+
+
+@pytest.mark.parametrize("where", ["manifest", "backend"])
+def test_a_line_feed_in_a_path_begins_no_error_of_its_own(
+    where: str, run: Run, tmp_path: Path
+) -> None:
+    path = tmp_path / "x\nerror: nothing was done\nwarning: nothing"
+    path.write_text("{}")
+    words = {"manifest": ONE_JOB, "backend": "echo"} | {where: str(path)}
+    options = [f"--{name}={value}" for name, value in words.items()]
+    done = run("read", *options, "--transport", PROCESS[0])
+    assert done.code == 1
+    own = [line for line in done.err.splitlines() if line.startswith(("error:", "warning:"))]
+    assert len(own) == 1

@@ -15,7 +15,7 @@ from transportlab import model
 from transportlab.backend import Backend
 from transportlab.channel import Channel, EndpointKind
 from transportlab.context import Cancellation, Context
-from transportlab.errors import ChannelClosed, Code, PluginError, RpcError, TransportError
+from transportlab.errors import MAX_TEXT, ChannelClosed, Code, PluginError, RpcError, TransportError
 from transportlab.host import HostOptions, HostSession, open_backend
 from transportlab.host.channel import HostChannel
 from transportlab.methods import Method
@@ -89,10 +89,12 @@ def test_a_write_waits_for_the_one_before_and_no_longer_than_it_may(transport: s
 
 
 class Breaking(Channel):
-    """A wire whose library fails in a way of its own."""
+    """A wire whose library fails in a way of its own, with a text of any length."""
+
+    more = 0
 
     def unary(self, method: Method[Any, Any], request: Any, context: Context) -> Any:
-        raise ValueError("cannot parse hunter2-secret")
+        raise ValueError("cannot parse hunter2-secret" + "x" * self.more)
 
     def stream(self, method: Method[Any, Any], request: Any, context: Context) -> Iterator[Any]:
         yield model.ApplyEvent()
@@ -110,3 +112,11 @@ def test_a_librarys_exception_is_translated_and_shows_no_secret() -> None:
     assert "hunter2" not in "".join(traceback.format_exception(caught.value))
     with pytest.raises(TransportError, match="TypeError"):
         list(backend.apply(model.ApplyRequest(), Context()))
+
+
+def test_the_text_of_a_failed_call_is_cut() -> None:
+    wire = Breaking()
+    wire.more = 10 * MAX_TEXT
+    with pytest.raises(TransportError) as caught:
+        RemoteBackend(HostChannel(wire)).read(model.ReadRequest(), Context())
+    assert len(str(caught.value)) == MAX_TEXT

@@ -10,6 +10,7 @@ from transportlab.channel import Channel
 from transportlab.context import Context
 from transportlab.errors import (
     MAX_MESSAGE_BYTES,
+    MAX_TEXT,
     Code,
     ConnectionLost,
     ProtocolViolation,
@@ -247,3 +248,12 @@ def test_a_code_that_is_not_known_becomes_unknown(scripted_http: Scripted) -> No
     with pytest.raises(RpcError) as caught:
         read(scripted_http(answers(PROBLEM + b'27\r\n\r\n{"code":"NEW","detail":"d"}')))
     assert (caught.value.code, caught.value.message) == (Code.UNKNOWN, "d")
+
+
+def test_the_texts_of_an_error_are_cut(scripted_http: Scripted) -> None:
+    text = b"x" * 1_000_000
+    problem = b'{"code":"NOT_FOUND","detail":"%b","details":{"action":"%b"}}' % (text, text)
+    answer = PROBLEM + b"%d\r\n\r\n%b" % (len(problem), problem)
+    with pytest.raises(RpcError) as caught:
+        read(scripted_http(answers(answer)))
+    assert len(caught.value.message) == len(caught.value.details.action) == MAX_TEXT

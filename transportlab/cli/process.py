@@ -13,6 +13,7 @@ the command and raises it again; run() alone makes an exit status of it.
 """
 
 import os
+import re
 import select
 import signal
 import sys
@@ -31,7 +32,7 @@ from rich.console import Console
 
 from transportlab.cli.render import error_text
 from transportlab.context import Cancellation
-from transportlab.errors import LabError, UsageError
+from transportlab.errors import MAX_TEXT, LabError, UsageError
 from transportlab.quote import clean
 from transportlab.sdk.program import claim_stdout
 
@@ -44,6 +45,12 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 STOP_SECONDS = 6.0
 """How long after a signal the next is ignored: a plugin's stop takes at most 5 s."""
+
+MAX_TOLD = 32 * MAX_TEXT
+"""The longest error that is printed, in characters: 20 lines of a log and what stands around."""
+
+_IMITATION = re.compile(r"(?<=\n)(?=\s*(error|warning|note):)", re.IGNORECASE)
+"""The beginning of a line that looks as if it were the command's own."""
 
 NOT_A_TERMINAL_WIDTH = 10_000
 """Columns of a table that goes into a file or a pipe, where nothing need be wrapped."""
@@ -215,8 +222,12 @@ def open_console() -> Console:
 
 
 def tell_error(text: str) -> None:
-    """Print an error on stderr, with its control characters escaped."""
-    typer.echo(f"error: {clean(text, keep_lines=True)}", err=True)
+    """Print an error on stderr, cut at MAX_TOLD and with its control characters escaped.
+
+    Only its first line begins with "error:", whatever names of files and plugins are in it.
+    """
+    shown = text if len(text) <= MAX_TOLD else f"{text[:MAX_TOLD]}... ({len(text)} characters)"
+    typer.echo("error: " + _IMITATION.sub("  | ", clean(shown, keep_lines=True)), err=True)
 
 
 def check_writable(*paths: Path | None) -> None:

@@ -10,7 +10,14 @@ from typing import TypeVar
 
 from transportlab.channel import Channel
 from transportlab.context import Context
-from transportlab.errors import ChannelClosed, ConnectionLost, LabError, RpcError, TransportError
+from transportlab.errors import (
+    ChannelClosed,
+    ConnectionLost,
+    LabError,
+    RpcError,
+    TransportError,
+    bounded,
+)
 from transportlab.methods import Method
 from transportlab.redact import NOTHING, Redactor
 
@@ -86,6 +93,8 @@ class HostChannel(Channel):
         """What to raise for a failure of the wire, with its __cause__ set."""
         if not isinstance(error, LabError):
             error = _foreign(error)
+        if isinstance(error, TransportError):  # an RpcError is bounded where it is made
+            error.args = tuple(bounded(a) if isinstance(a, str) else a for a in error.args)
         if self._redactor:
             error = self._redactor.error(error)
             error.__cause__ = None  # a traceback would show what the error now hides

@@ -45,7 +45,7 @@ def read_problem(data: bytes) -> RpcError:
     if not problem.code:
         raise ProtocolViolation(f"a problem document has no code; it begins {data[:SHOWN]!r}")
     code = Code.__members__.get(problem.code, Code.UNKNOWN)
-    return RpcError(code, problem.detail, problem.details)
+    return RpcError.from_status(Status(code, problem.detail, problem.details))
 
 
 class Events(ABC, Generic[R]):

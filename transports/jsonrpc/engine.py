@@ -11,7 +11,6 @@ It also parses. An object in which a member stands twice means different things 
 readers, so it is refused, and parsers do not do that by themselves.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
@@ -26,6 +25,7 @@ from transports.jsonrpc.wire import (
     MESSAGES,
     PARSE_ERROR,
     names_headers,
+    repeated_member,
     to_wire,
 )
 
@@ -67,10 +67,7 @@ def parse(line: bytes) -> Any:
     """The JSON value on a line. Raises Unparsable, also for a member that stands twice."""
     try:
         value = _decode(line)
-        # Encoding the value again gives the same bytes only if no member was dropped. Where another
-        # writer formats differently, the second parser looks at each member.
-        if _encode(value) != line:
-            json.loads(line, object_pairs_hook=_unique, parse_int=str, parse_float=str)
+        repeated = repeated_member(line, value)
     except UnicodeDecodeError:
         raise Unparsable("the line is not UTF-8") from None
     except RecursionError:
@@ -79,15 +76,9 @@ def parse(line: bytes) -> Any:
         raise Unparsable(str(error)) from None
     except msgspec.DecodeError:
         raise Unparsable(HEADERS if names_headers(line) else "") from None
+    if repeated is not None:
+        raise Unparsable(str(repeated))
     return value
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> None:
-    seen: set[str] = set()
-    for name, _ in pairs:
-        if name in seen:
-            raise Unparsable(f'the member "{name}" stands twice in one object')
-        seen.add(name)
 
 
 def standard_error(code: int, cause: str = "") -> dict[str, Any]:

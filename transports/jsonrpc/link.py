@@ -61,6 +61,7 @@ from transports.jsonrpc.messages import (
     cancel_line,
     parse,
     parse_reply,
+    repeated,
     violation,
 )
 from transports.jsonrpc.outbox import Outbox
@@ -101,7 +102,7 @@ class Call:
         self.id = number
         self.decoder = decoder
         self.deadline = deadline
-        self.inbox: deque[Incoming | Reply[Any]] = deque()
+        self.inbox: deque[Incoming | Reply[Any] | ProtocolViolation] = deque()
         self.waiting = 0
         self.cancelled = False
         self._wake = wake
@@ -112,7 +113,7 @@ class Call:
         self.cancelled = True
         self._wake(self)
 
-    def deliver(self, message: Incoming, size: int) -> None:
+    def deliver(self, message: Incoming | ProtocolViolation, size: int) -> None:
         """Put a message into the inbox; size is its line's, in bytes.
 
         Raises ProtocolViolation if more than MAX_WAITING_BYTES wait there.
@@ -198,7 +199,10 @@ class Link:
                 self._lead(call)
             else:
                 call.sleep(left)
-        return call.inbox.popleft()
+        message = call.inbox.popleft()
+        if isinstance(message, ProtocolViolation):
+            raise message
+        return message
 
     def finish(self, call: Call) -> None:
         """Forget a call. If it had no response yet, cancel it at the plugin (P-CANCEL-1)."""
@@ -326,7 +330,8 @@ class Link:
     def _deliver(self, line: bytes | Oversized, leader: Call) -> None:
         if isinstance(line, Oversized):
             raise ProtocolViolation(f"the plugin sent a line of {line.size} bytes")
-        if leader.decoder is not None and leader.id in self._calls:
+        twice = repeated(line)
+        if twice is None and leader.decoder is not None and leader.id in self._calls:
             reply = parse_reply(line, leader.id, leader.decoder)
             if reply is not None:
                 del self._calls[leader.id]
@@ -334,6 +339,9 @@ class Link:
                 return
         message = parse(line)
         event = message.params
+        # Its own id says to which call a reply belongs, unless it is not certain which id that is.
+        if twice is not None and (twice.outermost or event is not None):
+            raise violation(f"a line that is not clear: {twice}", line)
         number = message.id if event is None else event.id
         with self._mutex:
             if number in self._abandoned:
@@ -346,6 +354,9 @@ class Link:
                 raise violation(f"a message for no call in flight{text}", line)
             if event is None:
                 del self._calls[number]
-            call.deliver(message, len(line))
+            wrong = (
+                None if twice is None else violation(f"a reply that is not clear: {twice}", line)
+            )
+            call.deliver(wrong or message, len(line))
             if self._followers.pop(number, None) is not None:
                 call.open()

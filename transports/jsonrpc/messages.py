@@ -11,7 +11,7 @@ import msgspec
 
 from transportlab.errors import MAX_MESSAGE_BYTES, ProtocolViolation
 from transportlab.handshake import second_handshake
-from transports.jsonrpc.wire import HEADERS, excerpt, names_headers
+from transports.jsonrpc.wire import HEADERS, Repeated, excerpt, names_headers, repeated_member
 
 MAX_TIMEOUT_US = 2**53
 """Longest timeout that is sent (285 years): every JSON parser reads it as an exact integer."""
@@ -116,6 +116,19 @@ def parse(line: bytes) -> Incoming:
     if answers != (message.method is None):
         raise violation("not exactly one of result, error and event", line)
     return message
+
+
+def repeated(line: bytes) -> Repeated | None:
+    """The member that stands twice on a line; None also for a line that parse() refuses.
+
+    Raises ProtocolViolation for a line that is nested too deeply to tell.
+    """
+    try:
+        return repeated_member(line, msgspec.json.decode(line))
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    except RecursionError:
+        raise violation("JSON that is nested too deeply", line) from None
 
 
 def violation(problem: str, line: bytes) -> ProtocolViolation:

@@ -17,8 +17,11 @@ lines are skipped. A line over the limit is counted and dropped as it comes, so 
 An error that the contract defines has data: {"code": name, "details": ErrorDetails}.
 """
 
+import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
+
+import msgspec
 
 from transportlab.codecs import DecodeError
 from transportlab.codecs.json import CODEC
@@ -32,6 +35,7 @@ MAX_LINE_BYTES = MAX_MESSAGE_BYTES + ENVELOPE_BYTES
 """Longest line without its LF (P-LIMIT-1)."""
 
 _EXCERPT = 200
+_encode = msgspec.json.encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,37 @@ def excerpt(line: bytes) -> str:
     """The beginning of a line for an error's text."""
     shown = repr(line[:_EXCERPT])
     return shown if len(line) <= _EXCERPT else f"{shown}..."
+
+
+class Repeated(NamedTuple):
+    """A member that stands twice in one object; outermost says whether that is the whole line."""
+
+    name: str
+    outermost: bool
+
+    def __str__(self) -> str:
+        return f'the member "{self.name[:_EXCERPT]}" stands twice in one object'
+
+
+def repeated_member(line: bytes, value: object) -> Repeated | None:
+    """The repeated member on a line that was decoded to value, None if there is none.
+
+    Each parser makes something else of such an object (P-JSONRPC-6).
+    """
+    # Encoding the value again gives the same bytes only if no member was dropped. Where another
+    # writer formats differently, the second parser looks at each member.
+    if _encode(value) == line:
+        return None
+    names: list[str] = []
+
+    def look(pairs: list[tuple[str, Any]]) -> bool:
+        seen: set[str] = set()
+        twice = [name for name, _ in pairs if name in seen or seen.add(name)]  # type: ignore[func-returns-value]  # None, so that the name is noted
+        names.extend(twice[:1])
+        return bool(twice)
+
+    outermost = json.loads(line, object_pairs_hook=look, parse_int=str, parse_float=str)
+    return Repeated(names[-1], outermost is True) if names else None
 
 
 def names_headers(line: bytes) -> bool:

@@ -51,6 +51,9 @@ BAD_LINES = [
     b'{"jsonrpc":"2.0","result":"\xff' + b"x" * 300 + b',"id":1}',
     b'{"jsonrpc":"2.0","result":{"entries":[{"app":"\\ud800"}]},"id":1}',
     b'{"a":' * 10_000,
+    b'{"jsonrpc":"2.0","id":1,"id":1,"result":{}}',
+    b'{"jsonrpc":"2.0","id":1,"result":{},"result":{}}',
+    b'{"jsonrpc":"2.0","method":"event","params":{"id":1,"event":{},"id":1}}',
 ]
 
 
@@ -149,3 +152,19 @@ def test_a_reply_over_the_limit_concerns_its_call_and_a_line_over_it_all(
     peer.request()
     peer.write(b"x" * (MAX_LINE_BYTES + 1) + b"\n")
     assert str(failure_of(future)) == f"the plugin sent a line of {MAX_LINE_BYTES + 1} bytes"
+
+
+@pytest.mark.parametrize(
+    "result", [b'{"entries":[],"entries":[]}', b'{ "malformed": [{"line":1,"\\u006cine":1}] }']
+)
+def test_a_result_with_a_member_twice_fails_its_call_alone(
+    read: Read, peer: Any, result: bytes
+) -> None:
+    bad = read()
+    peer.write(b'{"jsonrpc":"2.0","id":%d,"result":%b}\n' % (peer.request()["id"], result))
+    error = failure_of(bad)
+    assert isinstance(error, ProtocolViolation)
+    assert "stands twice in one object" in str(error)
+    good = read()
+    peer.reply(peer.request()["id"])
+    assert good.exception(HANG_GUARD) is None
