@@ -1,8 +1,18 @@
 """The fresh directory of a vector, and what counts as not the plugin's."""
 
+import os
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
-from transportlab.conformance.fixture import FOREIGN, Fixture, foreign_digest
+from transportlab.conformance.fixture import (
+    FOREIGN,
+    MOST,
+    FileProblem,
+    Fixture,
+    foreign_digest,
+)
 from transportlab.conformance.vectors import Content, Vector, load_vectors
 
 OWNED = (
@@ -62,9 +72,52 @@ def test_harm_is_seen_unless_an_operator_did_it() -> None:
     assert not fixture.harmed()
     fixture.file.write_bytes(b"a\n")
     assert fixture.harmed()
-    fixture.accept()
+    fixture.write(b"b\n")
+    assert fixture.read() == b"b\n"
     assert not fixture.harmed()
     fixture.remove()
+
+
+def _link_to(target: str) -> Callable[[Path], None]:
+    return lambda path: path.symlink_to(target)
+
+
+@pytest.mark.parametrize(
+    ("put", "said"),
+    [
+        (_link_to("/dev/zero"), "got a device"),
+        (os.mkfifo, "got a named pipe"),
+        (Path.mkdir, "got a directory"),
+        (_link_to("crontab"), "cannot be"),
+        (lambda path: path.write_bytes(b"\n" * (MOST + 1)), f"over {MOST} bytes"),
+    ],
+)
+def test_what_is_no_file_to_be_read_is_said_at_once(put: Callable[[Path], None], said: str) -> None:
+    fixture = Fixture(vector())
+    fixture.file.unlink()
+    put(fixture.file)
+    with pytest.raises(FileProblem, match=said):
+        fixture.harmed()
+    if "over" not in said:
+        with pytest.raises(FileProblem, match=said):
+            fixture.write(b"a\n")
+    fixture.remove()
+    assert not os.path.lexists(fixture.folder)
+
+
+def test_a_fixture_is_removed_whatever_rights_are_left_in_it(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir(mode=0o500)
+    fixture = Fixture(vector())
+    deep = fixture.folder / "a" / "b"
+    deep.mkdir(parents=True)
+    (deep / "file").touch()
+    (fixture.folder / "link").symlink_to(outside)
+    deep.chmod(0)
+    deep.parent.chmod(0)
+    fixture.remove()
+    assert not fixture.folder.exists()
+    assert outside.stat().st_mode & 0o777 == 0o500
 
 
 def test_a_file_may_be_absent() -> None:

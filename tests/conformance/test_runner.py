@@ -120,6 +120,43 @@ def test_a_line_that_is_not_the_plugins_is_watched(
     assert problem(outcome) == "a line that is not the plugin's was changed, removed or added"
 
 
+LINKS = """
+import os
+from dataclasses import replace
+from pathlib import Path
+from transportlab.backends.echo import PLUGIN
+from transportlab.sdk import ConfigKey, run
+
+def create(config):
+    path = Path(config["path"])
+    path.unlink()
+    {put}
+    return PLUGIN.create({{}})
+
+run(replace(PLUGIN, create=create, config=(ConfigKey("path", "the file"),)))
+"""
+
+
+@pytest.mark.parametrize("put", ['path.symlink_to("/dev/zero")', "os.mkfifo(path)", "path.mkdir()"])
+def test_a_plugin_that_leaves_no_file_at_its_place_fails(
+    make: Make,
+    script: Callable[[str], str],
+    put: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    config = {"path": "{file}"}
+    plugin = script(LINKS.format(put=put))
+    subject = Subject(plugin, config, frozenset(["crontab-file"]), faulty="", reference=False)
+    look = {"do": "file", "has": ["x"]}
+    vectors = [make(READ), make(look, id="looks", needs=FILE)]
+    report = run_matrix(["http"], vectors, subject, Options(codec="json"))
+    for outcome in report.arms[0].outcomes:
+        assert "expected a regular file at {file}, got a" in problem(outcome)
+    assert not list(tmp_path.glob("tl-conf-*"))
+
+
 @pytest.mark.parametrize(
     "step",
     [

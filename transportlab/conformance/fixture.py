@@ -5,14 +5,21 @@ bytes in the same order. Which lines are foreign is decided here from the format
 mistake in the backend's own parser does not hide itself.
 """
 
+import contextlib
 import hashlib
+import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from transportlab.conformance.vectors import Vector
+from transportlab.errors import LabError
+
+MOST = 4 * 1024 * 1024
+"""Bytes of {file} that are read: a thousand times what a vector makes, and soon looked through."""
 
 FOREIGN = b"""\
 # m h dom mon dow command
@@ -32,8 +39,15 @@ _NOTE = b"# cronix:line-end "
 _RUNS = re.compile(rb"\strigger [a-z][a-z0-9-]*\.[a-z][a-z0-9-]*(?=\s|$)")
 
 
+class FileProblem(LabError):
+    """The plugin left something at {file} that is no file to be read: a failure of the plugin."""
+
+
 class Fixture:
-    """The directory of one vector: `folder`, with the crontab `file`. remove() deletes it."""
+    """The directory of one vector: `folder`, with the crontab `file`. remove() deletes it.
+
+    A plugin can put anything at `file`. read() and write() never wait for it, and are bounded.
+    """
 
     def __init__(self, vector: Vector) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="tl-conf-"))
@@ -53,17 +67,70 @@ class Fixture:
         return text.replace(str(self.folder), "{dir}")
 
     def harmed(self) -> bool:
-        """Whether a foreign line was changed, removed or added."""
-        data = self.file.read_bytes() if self.file.exists() else b""
-        return foreign_digest(data) != self._foreign
+        """Whether a foreign line was changed, removed or added. Raises FileProblem."""
+        return foreign_digest(self.read()) != self._foreign
 
-    def accept(self) -> None:
-        """Take the foreign lines as they are now, after an operator's edit."""
-        self._foreign = foreign_digest(self.file.read_bytes())
+    def read(self) -> bytes:
+        """The bytes of the file; none if there is no file. Raises FileProblem."""
+        try:
+            descriptor = self._open(os.O_RDONLY)
+        except FileNotFoundError:
+            return b""
+        except OSError as error:
+            raise FileProblem(f"the file at {{file}} cannot be read: {error.strerror}") from error
+        with open(descriptor, "rb") as file:
+            data = file.read(MOST + 1)
+        if len(data) > MOST:
+            raise FileProblem(f"the file at {{file}} is over {MOST} bytes long")
+        return data
+
+    def write(self, data: bytes) -> None:
+        """Replace what is in the file, as an operator's editor does. Raises FileProblem."""
+        try:
+            descriptor = self._open(os.O_WRONLY)
+        except OSError as error:
+            raise FileProblem(
+                f"the file at {{file}} cannot be written: {error.strerror}"
+            ) from error
+        with open(descriptor, "wb") as file:
+            file.truncate(0)
+            file.write(data)
+        self._foreign = foreign_digest(data)
+
+    def _open(self, flags: int) -> int:
+        """The file's descriptor. Does not wait for the other end of a pipe, and opens no device."""
+        _check_regular(self.file.stat().st_mode)
+        descriptor = os.open(self.file, flags | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            _check_regular(os.fstat(descriptor).st_mode)
+        except FileProblem:
+            os.close(descriptor)
+            raise
+        return descriptor
 
     def remove(self) -> None:
-        """Delete the directory."""
+        """Delete the directory, whatever rights the plugin has left in it."""
+        for parent, folders, _ in os.walk(self.folder):
+            for path in (Path(parent, name) for name in folders):
+                if not path.is_symlink():
+                    with contextlib.suppress(OSError):
+                        path.chmod(stat.S_IRWXU)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+KINDS = {
+    stat.S_IFDIR: "a directory",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFSOCK: "a socket",
+}
+
+
+def _check_regular(mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        kind = KINDS.get(stat.S_IFMT(mode), "something else")
+        raise FileProblem(f"expected a regular file at {{file}}, got {kind}")
 
 
 def _filled(text: str, places: Mapping[str, str]) -> str:

@@ -1,7 +1,8 @@
 """Carries out the steps of one vector in one session, and judges how each of them ends.
 
-What is wrong with the plugin is returned as text. What is raised is an error of the suite itself:
-ValueProblem for a vector that cannot be carried out, anything else for a bug.
+What is wrong with the plugin is returned as text, or raised as a LabError (FileProblem). Anything
+else that is raised is an error of the suite itself: ValueProblem for a vector that cannot be
+carried out, another exception for a bug.
 """
 
 import threading
@@ -55,7 +56,7 @@ class Player:
         self._fixture = fixture
         self._program = program
         self.scope: dict[str, Any] = {CONFIG: program.config}
-        self._files = {"start": self._bytes()}
+        self._files = {"start": fixture.read()}
         self.endings: list[Any] = []
 
     def play(self, step: Step) -> str:
@@ -160,23 +161,18 @@ class Player:
 
     # ---- the file
 
-    def _bytes(self) -> bytes:
-        file = self._fixture.file
-        return file.read_bytes() if file.exists() else b""
-
     def edit(self, step: Edit) -> str:
         """Edit the file as an operator would."""
-        data = self._bytes()
+        data = self._fixture.read()
         old, new = (evaluate(text, self.scope).encode() for text in (step.old, step.new))
         if data.count(old) != 1:
             return f"the file: expected {old!r} once, got {shown(data)}"
-        self._fixture.file.write_bytes(data.replace(old, new))
-        self._fixture.accept()
+        self._fixture.write(data.replace(old, new))
         return ""
 
     def file(self, step: File) -> str:
         """Compare the file with what the step says of it."""
-        data = self._bytes()
+        data = self._fixture.read()
         if step.save:
             self._files[step.save] = data
         wanted = self._files[step.same] if step.same else data
