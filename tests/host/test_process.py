@@ -145,6 +145,36 @@ def test_a_host_without_descriptors_to_spare_leaves_no_plugin_running(
     assert set(os.listdir("/proc/self/fd")) <= there
 
 
+@pytest.mark.parametrize("refusal", [errno.EPERM, errno.ENOSYS])
+def test_a_sandbox_that_refuses_pidfd_open_is_no_obstacle(
+    refusal: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def refused(*_: object) -> int:
+        raise OSError(refusal, os.strerror(refusal))
+
+    monkeypatch.setattr(os, "pidfd_open", refused)
+    there = set(os.listdir("/proc/self/fd"))
+    process = stopped("echo ready; read line; exit 3", tmp_path)
+    assert process.exit == "exit status 3"
+    lost = threading.Event()
+    process = PluginProcess("killed", ["/bin/sh", "-c", "sleep 60"], os.environ)
+    process.on_lost = lost.set
+    os.kill(process.pid, signal.SIGKILL)
+    assert lost.wait(HANG_GUARD)
+    assert process.exit == "signal SIGKILL"
+    process.stop(1.0)
+    assert set(os.listdir("/proc/self/fd")) <= there
+
+
+def test_no_core_of_a_plugin_is_written() -> None:
+    process = PluginProcess("core", ["/bin/sh", "-c", "read line"], os.environ)
+    try:
+        soft, hard = resource.prlimit(process.pid, resource.RLIMIT_CORE)
+    finally:
+        process.stop(1.0)
+    assert (soft, hard) == ((1 if hard else 0), resource.getrlimit(resource.RLIMIT_CORE)[1])
+
+
 @pytest.mark.parametrize("spare", [0, 1, 2])
 def test_a_host_without_threads_to_spare_leaves_no_plugin_running(
     spare: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

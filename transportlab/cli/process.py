@@ -88,7 +88,9 @@ def _open_streams() -> None:
         try:
             os.fstat(descriptor)
         except OSError:
-            opened = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+            # Printing must fail, or a plan that nobody could see would be a success.
+            mode = os.O_RDONLY if name == "stdout" else os.O_RDWR
+            opened = os.open(os.devnull, mode)  # the lowest number that is free
             setattr(sys, name, open(opened, "w" if descriptor else "r", encoding="utf-8"))  # noqa: SIM115  # lives as long as the process
 
 

@@ -33,7 +33,7 @@ from io import FileIO
 
 from transportlab.errors import PluginError, SecondHandshake
 from transportlab.host.pipes import Drain, OnLog, Readers, Tail, Watch
-from transportlab.host.spawn import NO_STATUS, reap, spawn
+from transportlab.host.spawn import NO_STATUS, end_descriptor, reap, spawn
 from transportlab.redact import NOTHING, Redactor
 
 EXIT_GRACE = 0.5
@@ -111,7 +111,7 @@ class PluginProcess:
 
     def _start_threads(self) -> None:
         with contextlib.ExitStack() as undo:
-            self._pidfd = os.pidfd_open(self._child.pid)
+            self._pidfd = end_descriptor(self._child.pid)
             undo.callback(os.close, self._pidfd)
             self._poll.register(self._pidfd, select.POLLIN)
             self._readers = Readers(self.name)

@@ -4,10 +4,13 @@ These are the calls to the operating system. process.py has what a running plugi
 and the one ladder that stops it.
 """
 
+import contextlib
 import errno
 import os
+import resource
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Collection, Mapping, Sequence
 
@@ -48,7 +51,7 @@ def spawn(
     end = time.monotonic() + BUSY_SECONDS
     while True:
         try:
-            return subprocess.Popen(
+            child = subprocess.Popen(
                 command,
                 executable=file or None,
                 stdin=subprocess.PIPE,
@@ -62,7 +65,51 @@ def spawn(
         except OSError as error:
             if error.errno != errno.ETXTBSY or time.monotonic() > end:
                 raise
+        else:
+            _forbid_core(child.pid)
+            return child
         time.sleep(0.001)
+
+
+def _forbid_core(pid: int) -> None:
+    """Have the kernel write no core of the child: the session's secrets would be in it (P-START-5).
+
+    This comes before the host sends any secret. An author who wants a core raises the soft limit in
+    the plugin.
+    """
+    # A pattern that pipes cores to a program ignores every limit but 1, at which the kernel drops
+    # the core; a file needs more than 1 byte.
+    with contextlib.suppress(OSError, ValueError):  # it has gone, or runs as another user
+        hard = resource.prlimit(pid, resource.RLIMIT_CORE)[1]
+        resource.prlimit(pid, resource.RLIMIT_CORE, (1 if hard else 0, hard))
+
+
+def end_descriptor(pid: int) -> int:
+    """Return a descriptor that polls as ready once the child has ended. Raises OSError.
+
+    It is a pidfd. Some sandboxes refuse pidfd_open (old seccomp filters of containers) and some
+    kernels lack it; then a thread waits for the child, and the descriptor is a pipe's that the
+    thread closes.
+    """
+    try:
+        return os.pidfd_open(pid)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.EACCES, errno.ENOSYS):
+            raise
+    ready, end = os.pipe()
+
+    def wait() -> None:
+        with contextlib.suppress(ChildProcessError):  # SIGCHLD is ignored: it has gone
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        os.close(end)
+
+    try:
+        threading.Thread(target=wait, name="end", daemon=True).start()
+    except RuntimeError as error:
+        os.close(ready)
+        os.close(end)
+        raise OSError(errno.EAGAIN, str(error)) from error
+    return ready
 
 
 def reap(child: "subprocess.Popen[bytes]") -> str:

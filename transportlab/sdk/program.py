@@ -24,6 +24,7 @@ import os
 import select
 import signal
 import sys
+import time
 from collections.abc import Callable
 from io import FileIO
 from types import FrameType
@@ -197,6 +198,9 @@ def _has_gone(host: int) -> bool:
         watched = os.pidfd_open(host)
     except ProcessLookupError:
         return True
+    except OSError:  # a sandbox refuses it, or no descriptor is left
+        time.sleep(DYING_SECONDS)
+        return os.getppid() != host
     poll = select.poll()
     poll.register(watched, select.POLLIN)
     return bool(poll.poll(DYING_SECONDS * 1000))

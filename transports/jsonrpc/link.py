@@ -74,10 +74,13 @@ MAX_POLL_SECONDS = 3600.0
 """Longest single poll or wait. The operating system refuses numbers beyond some weeks."""
 
 MAX_WAITING_BYTES = 4 * MAX_MESSAGE_BYTES
-"""Most bytes of events in one inbox: those that nobody takes while others read the pipe.
+"""Most memory of the events in one inbox: those that nobody takes while others read the pipe.
 
-The largest plan has fewer.
+The largest plan needs less.
 """
+
+EVENT_BYTES = 256
+"""Memory of a waiting event beside its line: what its objects take, measured with tracemalloc."""
 
 Failure = tuple[type[TransportError], str]
 """What a link has failed with: the class and the text of what to raise."""
@@ -90,7 +93,17 @@ class Call:
     stream has none. wake makes the call's thread look again.
     """
 
-    __slots__ = ("_gate", "_wake", "cancelled", "deadline", "decoder", "id", "inbox", "waiting")
+    __slots__ = (
+        "_gate",
+        "_wake",
+        "cancelled",
+        "deadline",
+        "decoder",
+        "held",
+        "id",
+        "inbox",
+        "taken",
+    )
 
     def __init__(
         self,
@@ -102,8 +115,10 @@ class Call:
         self.id = number
         self.decoder = decoder
         self.deadline = deadline
-        self.inbox: deque[Incoming | Reply[Any] | ProtocolViolation] = deque()
-        self.waiting = 0
+        self.inbox: deque[tuple[Incoming | Reply[Any] | ProtocolViolation, int]] = deque()
+        # All bytes that came and that were taken. Each is one thread's to write: the leader's, and
+        # the call's own.
+        self.held = self.taken = 0
         self.cancelled = False
         self._wake = wake
         self._gate = threading.Lock()
@@ -118,11 +133,21 @@ class Call:
 
         Raises ProtocolViolation if more than MAX_WAITING_BYTES wait there.
         """
-        self.waiting = size + (self.waiting if self.inbox else 0)
-        if self.waiting > MAX_WAITING_BYTES:
+        size += EVENT_BYTES
+        waiting = self.held - self.taken + size
+        if waiting > MAX_WAITING_BYTES:
             problem = "more events wait to be taken than any plan has"
-            raise ProtocolViolation(f"{problem}: {self.waiting} bytes")
-        self.inbox.append(message)
+            raise ProtocolViolation(f"{problem}: {waiting} bytes")
+        self.held += size
+        self.inbox.append((message, size))
+
+    def take(self) -> Incoming | Reply[Any]:
+        """Take the first message out of the inbox. Raises the ProtocolViolation that it may be."""
+        message, size = self.inbox.popleft()
+        self.taken += size
+        if isinstance(message, ProtocolViolation):
+            raise message
+        return message
 
     def left(self) -> float | None:
         """Seconds until the deadline, None without one."""
@@ -199,10 +224,7 @@ class Link:
                 self._lead(call)
             else:
                 call.sleep(left)
-        message = call.inbox.popleft()
-        if isinstance(message, ProtocolViolation):
-            raise message
-        return message
+        return call.take()
 
     def finish(self, call: Call) -> None:
         """Forget a call. If it had no response yet, cancel it at the plugin (P-CANCEL-1)."""
@@ -335,7 +357,7 @@ class Link:
             reply = parse_reply(line, leader.id, leader.decoder)
             if reply is not None:
                 del self._calls[leader.id]
-                leader.inbox.append(reply)
+                leader.inbox.append((reply, 0))
                 return
         message = parse(line)
         event = message.params

@@ -26,6 +26,7 @@ from transportlab.model import (
     ReadReply,
     ReadRequest,
 )
+from transports.jsonrpc.link import EVENT_BYTES
 
 HANG_GUARD = 30.0
 
@@ -119,7 +120,7 @@ def test_a_stream_without_end_that_nobody_takes_does_not_fill_the_memory(
     pool: ThreadPoolExecutor,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("transports.jsonrpc.link.MAX_WAITING_BYTES", 10_000)
+    monkeypatch.setattr("transports.jsonrpc.link.MAX_WAITING_BYTES", 100 * EVENT_BYTES)
     stream = channel.stream(APPLY, ApplyRequest(), Context())
     first = pool.submit(next, stream)
     number = peer.request()["id"]
@@ -133,6 +134,29 @@ def test_a_stream_without_end_that_nobody_takes_does_not_fill_the_memory(
     assert "more events wait to be taken" in str(error)
     with pytest.raises(ProtocolViolation):
         list(stream)
+
+
+def test_a_slow_reader_of_many_events_is_no_flood(
+    channel: Channel,
+    peer: Any,
+    read: Read,
+    pool: ThreadPoolExecutor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("transports.jsonrpc.link.MAX_WAITING_BYTES", 10 * EVENT_BYTES)
+    stream = channel.stream(APPLY, ApplyRequest(), Context())
+    first = pool.submit(next, stream)
+    number = peer.request()["id"]
+    peer.send(peer.event_of(number, 0))
+    first.result(HANG_GUARD)
+    for n in range(100):  # two wait at each time, and so the inbox is never empty
+        future = read()
+        call = peer.request()["id"]
+        peer.send(peer.event_of(number, n + 1))
+        peer.reply(call)
+        future.result(HANG_GUARD)
+        if n:
+            assert next(stream).op_index == n
 
 
 def test_an_abandoned_stream_is_cancelled_and_its_events_are_dropped(
