@@ -69,6 +69,22 @@ def test_reproduce_shows_both_verdicts_and_fails_on_an_opposite(
     assert "opposite" in line
 
 
+def test_a_run_on_a_busy_machine_contradicts_nothing(
+    write_evidence: Write, synthesize: Synthesize
+) -> None:
+    own = synthesize(3, true={"grpc-protobuf": 1.0, "jsonrpc-json": 3.0})
+    own["facts"]["topology"] = {"available": [0, 1]}
+    for block in own["blocks"]:
+        block["before"] = {"load1": 17.0}
+    committed = write_evidence(synthesize(1), "a.json")
+    result = reproduce(write_evidence(own, "b.json"), committed)
+    assert result.exit_code == 3, result.output
+    assert "measured under a load of 17.0 on 2 CPUs" in result.output
+    for block in own["blocks"]:
+        block["before"] = {"load1": 1.5}
+    assert reproduce(write_evidence(own, "b.json"), committed).exit_code == 1
+
+
 def test_reproduce_says_what_is_missing(tmp_path: Path, write_evidence: Write) -> None:
     result = reproduce(tmp_path / "none.json", write_evidence())
     assert result.exit_code == 2

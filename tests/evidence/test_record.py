@@ -226,6 +226,20 @@ def test_runs_that_agree_are_merged_and_count_together(
     assert len(merged.not_run) == 1
 
 
+def test_a_block_that_is_in_several_files_counts_once(
+    write_evidence: Write, synthesize: Synthesize
+) -> None:
+    whole = synthesize(1, blocks=3)
+    part = {**whole, "complete": False, "blocks": whole["blocks"][:5]}
+    paths = [write_evidence(whole), write_evidence(whole, "copy.json")]
+    assert merge([paths[0], paths[0]]).blocks == merge(paths).blocks == load(paths[0]).blocks
+    again = merge([write_evidence(part, "part.json"), paths[0]])
+    assert len(again.blocks) == len(whole["blocks"])
+    doubled = {**whole, "blocks": whole["blocks"] + whole["blocks"][-1:]}
+    with pytest.raises(EvidenceError, match=r"blocks/\d+: .* is there twice"):
+        load(write_evidence(doubled, "doubled.json"))
+
+
 def test_runs_of_different_machines_or_builds_are_not_merged(
     write_evidence: Write, synthesize: Synthesize
 ) -> None:

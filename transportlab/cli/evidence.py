@@ -8,12 +8,15 @@ import typer
 
 from transportlab.cli import render
 from transportlab.cli.operations import app
-from transportlab.cli.process import EXIT_ERROR, guarded, open_console
+from transportlab.cli.process import EXIT_ERROR, guarded, open_console, tell_error
 from transportlab.data import RUNS
 from transportlab.errors import UsageError
 
 # The modules of transportlab.evidence are imported where they are used: numpy and matplotlib take a
 # while, which no other command should wait for.
+
+EXIT_BUSY = 3
+"""As the gate's: this machine cannot tell."""
 
 OWN = Path("out/evidence.json")
 
@@ -81,11 +84,12 @@ def reproduce(
 ) -> None:
     """Judge every claim by your own run, beside the committed evidence.
 
-    Exits with 1 if a claim holds in one and is contradicted in the other.
+    Exits with 1 if a claim holds in one and is contradicted in the other, but with 3 if your
+    machine was too busy to tell.
     """
     with guarded():
         from transportlab.evidence.analysis.claims import Outcome, judge, load_claims, outcome
-        from transportlab.evidence.analysis.compare import Measured
+        from transportlab.evidence.analysis.compare import Measured, busy
         from transportlab.evidence.record import merge
         from transportlab.evidence.report.formatting import digits, ratio
 
@@ -95,7 +99,8 @@ def reproduce(
         if not file.exists():
             raise UsageError(f"{file}: no such file; `transportlab evidence --out {file}` makes it")
         claims = load_claims()
-        own, committed = (judge(claims, Measured(merge(paths))) for paths in ([file], theirs))
+        runs = [merge([file]), merge(theirs)]
+        own, committed = (judge(claims, Measured(run)) for run in runs)
         outcomes = [outcome(one, other) for one, other in zip(own, committed, strict=True)]
         _show(
             [
@@ -111,7 +116,13 @@ def reproduce(
             ],
             {name: outcomes.count(name) for name in Outcome if name in outcomes},
         )
-    raise typer.Exit(EXIT_ERROR if Outcome.OPPOSITE in outcomes else 0)
+    if Outcome.OPPOSITE not in outcomes:
+        raise typer.Exit(0)
+    why = busy(runs[0])
+    if not why:
+        raise typer.Exit(EXIT_ERROR)
+    tell_error(f"{file}: {why}: it contradicts nothing; measure again on a quiet machine")
+    raise typer.Exit(EXIT_BUSY)
 
 
 def _show(rows: list[tuple[str, ...]], counts: dict[str, int]) -> None:

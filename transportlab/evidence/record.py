@@ -249,7 +249,12 @@ def _problem(found: Evidence) -> str:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         return f"arms: {twice[0]} is there twice"
+    seen: set[tuple[str, str, int]] = set()
     for number, block in enumerate(found.blocks):
+        key = (block.suite, block.placement, block.number)
+        if key in seen:
+            return f"blocks/{number}: {block.suite} {block.placement} {block.number} is there twice"
+        seen.add(key)
         if block.suite not in found.suites:
             return f"blocks/{number}: suite {block.suite} is not in suites"
         for place, sample in enumerate(block.samples):
@@ -320,11 +325,18 @@ def differences(one: Evidence, other: Evidence, members: Sequence[str]) -> list[
 
 
 def _joined(runs: list[Evidence]) -> Evidence:
-    """The runs as one. Each run's blocks get numbers of their own: blocks are what is resampled."""
+    """The runs as one. Each run's blocks get numbers of their own: blocks are what is resampled.
+
+    A block that is in several files, such as a run and a copy of it, counts once.
+    """
     blocks: list[Block] = []
+    known: set[bytes] = set()
     for run in runs:
         offset = 1 + max((block.number for block in blocks), default=-1)
-        blocks += [msgspec.structs.replace(b, number=b.number + offset) for b in run.blocks]
+        own = {msgspec.json.encode(block): block for block in run.blocks}
+        fresh = [block for data, block in own.items() if data not in known]
+        known |= own.keys()
+        blocks += [msgspec.structs.replace(b, number=b.number + offset) for b in fresh]
     return msgspec.structs.replace(
         runs[0],
         ended=max(run.ended for run in runs),

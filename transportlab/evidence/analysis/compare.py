@@ -45,6 +45,23 @@ class Comparison:
         return self.noise is not None and 1 / self.noise <= self.interval.ratio <= self.noise
 
 
+BUSY = 2.0
+"""Load for each CPU above which a run shows the machine's other work. A quiet run has below 1."""
+
+
+def busy(evidence: Evidence) -> str:
+    """Why the figures are rather those of the machine's other work; empty if they are not.
+
+    It is the load before the blocks, at their median, as a run knows it.
+    """
+    loads = [block.before["load1"] for block in evidence.blocks if "load1" in block.before]
+    topology = evidence.facts.get("topology")
+    cpus = topology.get("available", ()) if isinstance(topology, dict) else ()
+    if not loads or not cpus or median(loads) <= BUSY * len(cpus):
+        return ""
+    return f"measured under a load of {median(loads):.1f} on {len(cpus)} CPUs"
+
+
 class Measured:
     """Evidence that can be asked for values and ratios. Everything is by suite and placement."""
 
