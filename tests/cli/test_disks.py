@@ -1,5 +1,6 @@
 """A disk that is full and one that is read-only, real ones, through the whole command."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -9,12 +10,15 @@ import pytest
 
 COMMAND = str(Path(sys.executable).with_name("transportlab"))
 MANIFEST = Path(__file__).resolve().parents[2] / "spec" / "manifests" / "jobs-256.json"
+JOBS = 64
+"""More than the disk has room for."""
+
 OLD = "0 6 * * * /usr/local/bin/backup\n"
 
-# A file system of 16 KiB in a mount namespace of its own, which goes with the process.
+# A file system of 8 KiB in a mount namespace of its own, which goes with the process.
 SCRIPT = """
 set -e
-mount -t tmpfs -o size=16k tmpfs "$1"
+mount -t tmpfs -o size=8k tmpfs "$1"
 printf '{old}' > "$1/crontab"
 {then}
 status=0
@@ -39,8 +43,12 @@ def namespace() -> list[str]:
 
 
 def apply(folder: Path, transport: str, then: str = "") -> "subprocess.CompletedProcess[str]":
+    (disk := folder / "disk").mkdir()
+    document = json.loads(MANIFEST.read_text())
+    manifest = folder / "manifest.json"
+    manifest.write_text(json.dumps({**document, "jobs": document["jobs"][:JOBS]}))
     script = SCRIPT.format(old=OLD.replace("\n", "\\n"), then=then)
-    arguments = ["sh", str(folder), COMMAND, str(MANIFEST), transport]
+    arguments = ["sh", str(disk), COMMAND, str(manifest), transport]
     return subprocess.run(
         [*namespace(), "sh", "-c", script, *arguments],
         capture_output=True,

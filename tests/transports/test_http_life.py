@@ -188,6 +188,7 @@ def test_a_channel_finds_a_server_that_has_come_back(serve_http: Serve, socket_p
         assert channel.unary(READ, ReadRequest(), Context()) == ReadReply()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codec", HTTP.traits.codecs)
 def test_messages_may_have_64_mebibytes_and_no_more(
     serve_http: Serve, socket_path: str, codec: str

@@ -162,6 +162,7 @@ def test_large_messages_of_several_threads_pass_both_ways_at_once(backend: Backe
         list(pool.map(work, range(4)))
 
 
+@pytest.mark.slow
 def test_the_largest_messages_pass_and_larger_ones_do_not(backend: Backend) -> None:
     around = len(b'{"app":""}')
     assert read(backend, "x" * (MAX_MESSAGE_BYTES - around)) == ReadReply()

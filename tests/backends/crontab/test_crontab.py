@@ -161,6 +161,7 @@ def test_adopt_that_diverges_touches_nothing(subject: Subject) -> None:
     assert subject.file.read_bytes() == data
 
 
+@pytest.mark.slow
 def test_as_many_jobs_and_schedules_as_a_manifest_has_are_applied(
     subject: Subject, job: MakeJob
 ) -> None:

@@ -12,9 +12,13 @@ from transportlab.conformance.result import ArmResult
 from transportlab.conformance.runner import Options, run_matrix
 from transportlab.conformance.vectors import GROUPS, load_vectors, select
 
-OPERATIONS = ("read", "plan", "apply", "drift", "prune", "adopt", "verify-ownership")
-"""Groups about what a backend does: a wire matters less to them, and is slow for each vector's
-plugin starts anew."""
+BACKENDS = {
+    "session and config", "read", "plan", "apply", "drift", "prune", "adopt", "verify-ownership",
+}  # fmt: skip
+"""Groups about what a backend does, whatever carries its calls.
+
+Over a wire they are slow, as a plugin starts for each vector.
+"""
 
 
 def run(transport: str, codec: str, group: str) -> ArmResult:
@@ -35,11 +39,14 @@ def test_every_vector_passes_without_a_wire(group: str) -> None:
     assert arm.totals()["pass"]
 
 
+@pytest.mark.traits(wire=True)
 @pytest.mark.parametrize(
     "group",
-    [pytest.param(g, marks=[pytest.mark.slow] if g in OPERATIONS else []) for g in GROUPS],
+    [pytest.param(g, marks=[pytest.mark.slow] if g in BACKENDS else []) for g in GROUPS],
 )
-def test_every_vector_passes(transport: str, codec: str, group: str) -> None:
+def test_every_vector_passes_and_is_answered_as_without_a_wire(
+    transport: str, codec: str, group: str
+) -> None:
     arm = run(transport, codec, group)
     assert [(bad.vector.id, bad.failure, bad.reason) for bad in arm.bad()] == []
     assert arm.totals()["pass"]

@@ -55,6 +55,7 @@ def padded(size: int, number: int) -> bytes:
     return line % (b"x" * (size - len(b'{"app":""}')), number)
 
 
+@pytest.mark.slow
 def test_a_request_of_the_limit_passes_and_one_over_is_refused(host: Any) -> None:
     host.write(padded(MAX_MESSAGE_BYTES, 1))
     assert host.receive() == {
