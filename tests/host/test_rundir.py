@@ -147,6 +147,14 @@ def test_a_place_that_is_gone_or_full_is_one_clear_error(place: str) -> None:
     assert "TMPDIR" in caught.value.action
 
 
+def test_a_place_where_others_could_put_their_own_is_refused(place: str) -> None:
+    os.chmod(place, 0o777)
+    with pytest.raises(PluginError, match=r"E-FOLDER.*is private.*writable by everybody") as caught:
+        make_rundir(ExitStack(), "x", place)
+    assert "chmod go-w" in caught.value.action
+    assert os.listdir(place) == []
+
+
 def test_a_directory_that_is_always_taken_away_is_an_error_in_the_end(
     place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

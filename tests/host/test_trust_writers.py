@@ -14,7 +14,8 @@ import pytest
 from transportlab.channel import EndpointKind
 from transportlab.errors import PluginError
 from transportlab.host import HostOptions, open_backend
-from transportlab.host.trust import ACL, file_sum, find_other_writer
+from transportlab.host.trust import file_sum
+from transportlab.host.writers import ACL, find_directory_writer, find_other_writer
 from transportlab.manifest.pin import PluginPin
 from transportlab.registry import transport_names
 
@@ -203,3 +204,17 @@ def test_links_that_lead_in_a_circle_end(tmp_path: Path) -> None:
         (tmp_path / name).symlink_to(tmp_path / target)
     with pytest.raises(OSError, match="symbolic links"):
         find_other_writer(str(tmp_path / "a"))
+
+
+@pytest.mark.parametrize(("mode", "safe"), [(0o777, False), (0o1777, True), (0o700, True)])
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_directory_that_others_can_write_is_found(
+    tmp_path: Path, mode: int, safe: bool, linked: bool
+) -> None:
+    directory = tmp_path / "d"
+    directory.mkdir()
+    directory.chmod(mode)
+    if linked:
+        (tmp_path / "link").symlink_to(directory)
+        directory = tmp_path / "link"
+    assert (find_directory_writer(str(directory)) is None) == safe

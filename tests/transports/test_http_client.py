@@ -1,5 +1,6 @@
 """The HTTP transport's host side against servers that are not the lab's: bytes on a socket."""
 
+import os
 import socket
 import threading
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from transportlab.errors import (
     ConnectionLost,
     ProtocolViolation,
     RpcError,
+    TransportError,
 )
 from transportlab.methods import APPLY, READ
 from transportlab.model import ApplyEvent, ApplyRequest, ReadReply, ReadRequest
@@ -257,3 +259,16 @@ def test_the_texts_of_an_error_are_cut(scripted_http: Scripted) -> None:
     with pytest.raises(RpcError) as caught:
         read(scripted_http(answers(answer)))
     assert len(caught.value.message) == len(caught.value.details.action) == MAX_TEXT
+
+
+def test_each_connections_listener_is_asked_for(
+    scripted_http: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel = scripted_http(answers(OK, OK))
+    assert read(channel) == ReadReply()
+    user = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: user + 1)
+    with pytest.raises(TransportError, match="another user's process"):
+        events(channel)  # a stream has a connection of its own
+    monkeypatch.undo()
+    assert read(channel) == ReadReply()

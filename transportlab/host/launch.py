@@ -10,7 +10,6 @@ import contextlib
 import os
 import re
 import socket
-import struct
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -31,6 +30,7 @@ from transportlab.host.process import EXIT_GRACE, PluginProcess
 from transportlab.host.rundir import PREFIX, make_rundir, remove_abandoned, temporary_directory
 from transportlab.host.spawn import plugin_environment
 from transportlab.host.trust import Admitted
+from transportlab.peer import listener_of
 from transportlab.redact import NOTHING, Redactor
 from transportlab.sdk.program import ENV_CODEC, ENV_SOCKET, ENV_TRANSPORT
 
@@ -43,9 +43,6 @@ SHORT_DIRECTORY = "/tmp"  # noqa: S108  # the directory that is made in it is pr
 _SAFE_PATH = re.compile(r"[A-Za-z0-9/._+-]+")
 """The socket paths that are safe. In the handshake line a space ends the path; gRPC writes it as a
 URI, in which "#", "?", "%" and "," lead to another path."""
-
-_CREDENTIALS = struct.Struct("3i")
-"""struct ucred of Linux: process, user, group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +129,10 @@ def check_peer(process: PluginProcess, path: str) -> None:
     The kernel tells who it was when the socket began to listen (SO_PEERCRED). Where a platform
     cannot tell, the private directory is the only protection. Raises PluginError E-CONNECT, E-PEER.
     """
-    if not hasattr(socket, "SO_PEERCRED"):
+    listener = _listener(process, path)
+    if listener is None:
         return
-    pid, user = _listener(process, path)
+    pid, user = listener
     if user != os.geteuid():
         raise process.error(
             "E-PEER",
@@ -145,8 +143,8 @@ def check_peer(process: PluginProcess, path: str) -> None:
         )
 
 
-def _listener(process: PluginProcess, path: str) -> tuple[int, int]:
-    """Return the number and the user of the process that listens at `path`."""
+def _listener(process: PluginProcess, path: str) -> tuple[int, int] | None:
+    """Return the number and the user of the process that listens at `path`, None if unknown."""
     try:
         probe = socket.socket(socket.AF_UNIX)
     except OSError as error:
@@ -166,6 +164,4 @@ def _listener(process: PluginProcess, path: str) -> tuple[int, int]:
                 f"cannot connect to {path}: {error.strerror}",
                 action="a plugin writes its handshake line once it listens, not before",
             ) from error
-        told = probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    pid, user, _ = _CREDENTIALS.unpack(told)
-    return pid, user
+        return listener_of(probe)

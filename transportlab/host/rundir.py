@@ -18,6 +18,7 @@ import tempfile
 from itertools import islice
 
 from transportlab.errors import PluginError
+from transportlab.host.writers import find_directory_writer
 
 PREFIX = "cronix-run-"
 
@@ -48,9 +49,11 @@ def make_rundir(undo: contextlib.ExitStack, name: str, parent: str | None = None
     """Make a directory with mode 0700 for the backend of that name; `undo` removes it.
 
     parent: where to make it; None for the directory for temporary files. Raises PluginError
-    E-FOLDER.
+    E-FOLDER, also if somebody else could put a directory of their own in its place: who calls a
+    plugin there would give them the secret.
     """
     parent = parent or temporary_directory(name)
+    _refuse_other_writers(name, parent)
     for _ in range(TRIES):
         try:
             path = tempfile.mkdtemp(prefix=PREFIX, dir=parent)
@@ -62,6 +65,22 @@ def make_rundir(undo: contextlib.ExitStack, name: str, parent: str | None = None
             undo.callback(shutil.rmtree, path, ignore_errors=True)
             return path
     raise _cannot(name, parent, f"other hosts took {TRIES} of them away")
+
+
+def _refuse_other_writers(name: str, parent: str) -> None:
+    try:
+        other = find_directory_writer(parent)
+    except OSError as error:
+        raise _cannot(name, parent, error.strerror or str(error)) from error
+    if other is not None:
+        raise PluginError(
+            "E-FOLDER",
+            f"no directory in {parent} is private: {other.place} {other.reason}",
+            name=name,
+            expected="a directory that only this user and root can write, or with the sticky bit",
+            got=f"one that {other.reason}",
+            action=f"{other.action}, or set TMPDIR to another directory",
+        )
 
 
 def _cannot(name: str, parent: str, problem: str) -> PluginError:

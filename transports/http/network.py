@@ -7,6 +7,7 @@ call is cancelled.
 """
 
 import contextlib
+import os
 import re
 import select
 import socket
@@ -25,6 +26,7 @@ from transportlab.errors import (
     cancelled,
     deadline_exceeded,
 )
+from transportlab.peer import listener_of
 
 LONGEST_WAIT = 86400.0
 """Longest timeout of a socket, in seconds. A call's may be longer; then the wait is repeated."""
@@ -257,4 +259,8 @@ def connect(path: str) -> socket.socket:
     except OSError as error:
         sock.close()
         raise TransportError(f"cannot connect to {path}: {error.strerror or error}") from error
+    listener = listener_of(sock)
+    if listener is not None and listener[1] != os.geteuid():
+        sock.close()
+        raise TransportError(f"another user's process ({listener[0]}) listens at {path}")
     return sock
