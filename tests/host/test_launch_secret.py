@@ -1,6 +1,7 @@
 """Who may call a plugin on a socket: the host that started it, and nobody else (P-AUTH)."""
 
 import base64
+import contextlib
 import http.client
 import json
 import os
@@ -9,8 +10,9 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,10 +30,12 @@ from transportlab.host.launch import check_peer
 from transportlab.host.process import PluginProcess
 from transportlab.methods import APPLY, METHODS, OPEN_SESSION, READ, SERVICE, Method
 from transportlab.registry import load_transport, transport_names
+from transports.http.handler import MAX_STRANGERS
 
 TRANSPORTS = {name: load_transport(name) for name in transport_names()}
 SOCKETS = [n for n, t in TRANSPORTS.items() if t.traits.endpoint is EndpointKind.SOCKET]
 CODECS = [(name, codec) for name in SOCKETS for codec in TRANSPORTS[name].traits.codecs]
+HANG_GUARD = 30.0
 PLUGIN = str(Path(sys.executable).with_name("cronix-backend-echo"))
 
 Make = Callable[[str], str]
@@ -284,3 +288,47 @@ def test_where_the_platform_cannot_tell_the_directory_has_to_do(
     monkeypatch.delattr("socket.SO_PEERCRED")
     with open_backend("echo", SOCKETS[0]) as session:
         assert session.info.plugin_name == "echo"
+
+
+def test_over_http_strangers_are_few_and_the_host_finds_room() -> None:
+    with open_backend("echo", "http") as session, contextlib.ExitStack() as strangers:
+        path = endpoint_of(session).path
+        sockets: list[socket.socket] = []
+        for _ in range(MAX_STRANGERS + 10):
+            sock = strangers.enter_context(socket.socket(socket.AF_UNIX))
+            sock.settimeout(HANG_GUARD)
+            sock.connect(path)
+            sock.sendall(b"POST / HTTP/1.1\r\nX: ")
+            sockets.append(sock)
+        assert [sock.recv(1) for sock in sockets[:10]] == [b""] * 10
+        endpoint = endpoint_of(session)
+        with TRANSPORTS["http"].connect(endpoint, codec="json") as another:
+            assert another.unary(READ, model.ReadRequest(), Context()) == model.ReadReply()
+
+
+def test_over_http_a_stranger_cannot_send_headers_without_end() -> None:
+    with open_backend("echo", "http") as session, socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(HANG_GUARD)
+        sock.connect(endpoint_of(session).path)
+        sock.sendall(b"POST / HTTP/1.1\r\n")
+        line = b"X: " + b"x" * 40_000 + b"\r\n"
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            for _ in range(20):
+                sock.sendall(line)
+        assert b" 431 " in sock.recv(65536)
+
+
+def test_over_grpc_a_stranger_is_refused_before_its_message_is_taken() -> None:
+    with open_backend("echo", "grpc") as session:
+        ended = threading.Event()
+
+        def never() -> Iterator[bytes]:
+            ended.wait(HANG_GUARD)
+            yield from ()
+
+        with grpc.insecure_channel(f"unix:{endpoint_of(session).path}") as connection:
+            call: Any = connection.stream_unary(f"/{SERVICE}/Read")
+            with pytest.raises(grpc.RpcError) as caught:
+                call(never(), timeout=HANG_GUARD)
+            ended.set()
+            assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED

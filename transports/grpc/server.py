@@ -23,7 +23,7 @@ from transportlab.errors import (
     unknown_method,
 )
 from transportlab.methods import METHODS, AnyMethod
-from transports.grpc.wire import CODEC_KEY, OPTIONS, SECRET_KEY, STATUS_KEY
+from transports.grpc.wire import CODEC_KEY, SECRET_KEY, SERVER_OPTIONS, STATUS_KEY
 
 _STATUS = {code.value[0]: code for code in grpc.StatusCode}
 
@@ -47,7 +47,9 @@ class _Handlers(grpc.GenericRpcHandler):
         try:
             check_secret([str(v) for k, v in metadata if k == SECRET_KEY], self._secret)
         except RpcError:
-            return grpc.unary_unary_rpc_method_handler(handler.refuse)
+            # As a stream of requests, of which grpcio reads none before it is asked for one: a
+            # message of 64 MiB without the secret would be held in memory first.
+            return grpc.stream_unary_rpc_method_handler(handler.refuse)
         if name != spoken:
             return None  # type: ignore[return-value]  # what grpcio answers with UNIMPLEMENTED
         if handler.method is not None and handler.method.streams:
@@ -78,7 +80,7 @@ class _Call:
         except Exception as error:  # grpcio would send the text to the client as it is
             self._fail(as_rpc_error(error, context), call)
 
-    def refuse(self, _data: bytes, call: grpc.ServicerContext) -> bytes:
+    def refuse(self, _requests: Iterator[bytes], call: grpc.ServicerContext) -> bytes:
         """Refuse a call without the secret. Its request is not looked at (P-AUTH-2)."""
         self._fail(unauthenticated(), call)
 
@@ -115,7 +117,7 @@ class _Call:
 def serve(backend: Backend, endpoint: SocketEndpoint, codec: str, life: Lifecycle) -> None:
     """Serve on the Unix socket until life.wait() returns."""
     # More workers than MAX_CALLS, so that refusing one call too many has a thread to run on.
-    server = grpc.server(ThreadPoolExecutor(MAX_CALLS + 8), options=OPTIONS)
+    server = grpc.server(ThreadPoolExecutor(MAX_CALLS + 8), options=SERVER_OPTIONS)
     server.add_generic_rpc_handlers((_Handlers(Dispatcher(backend), codec, endpoint.secret),))
     _bind(server.add_insecure_port, endpoint.path)
     server.start()

@@ -37,3 +37,14 @@ OPTIONS = [
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.enable_http_proxy", 0),
 ]
+
+_STRANGER = {
+    # A host's metadata is some hundred bytes; it is held before the secret in it can be seen.
+    "grpc.max_metadata_size": 65536,
+    "grpc.absolute_max_metadata_size": 65536,
+    # A connection that does not begin with HTTP/2 ends after this.
+    "grpc.server_handshake_timeout_ms": 10_000,
+}
+
+SERVER_OPTIONS = [*(pair for pair in OPTIONS if pair[0] not in _STRANGER), *_STRANGER.items()]
+"""The plugin's side, which also bounds those that have not shown the secret (P-AUTH-4)."""

@@ -7,8 +7,10 @@ body and its deadline is requests.py's.
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
+from http.client import HTTPException
 from http.server import BaseHTTPRequestHandler
+from io import BufferedIOBase
 from typing import Any
 
 from transportlab.auth import check_secret
@@ -40,6 +42,15 @@ SMALL = 65536
 
 CODECS = {"application/json": "json", "application/x-protobuf": "protobuf"}
 """The codec of a request by its Content-Type (P-HTTP-1)."""
+
+MAX_STRANGERS = 64
+"""Connections at once that have not shown the secret: each is a thread (P-AUTH-4)."""
+
+MAX_HEAD_BYTES = 65536
+"""Longest head of a request, give or take a line of that length (P-AUTH-4)."""
+
+STRANGER_SECONDS = 10.0
+"""How long a connection that has not shown the secret may keep still (P-AUTH-4)."""
 
 _METHODS = {method.path: method for method in METHODS.values()}
 
@@ -77,6 +88,53 @@ class Running:
             self._changed.wait_for(lambda: not self._switches, seconds)
 
 
+class Strangers:
+    """The connections that have not shown the secret yet (P-AUTH-4). Safe to use from threads.
+
+    They are few, and the newest stay: so one more always finds room, and that may be the host's.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._connections: dict[socket.socket, None] = {}  # the oldest first
+
+    def enter(self, connection: socket.socket) -> None:
+        """A new connection. The oldest one ends if there are too many."""
+        connection.settimeout(STRANGER_SECONDS)
+        with self._lock:
+            self._connections[connection] = None
+            oldest = None
+            if len(self._connections) > MAX_STRANGERS:
+                oldest = next(iter(self._connections))
+                del self._connections[oldest]
+        if oldest is not None:
+            with suppress(OSError):  # it has gone by itself
+                oldest.shutdown(socket.SHUT_RDWR)
+
+    def leave(self, connection: socket.socket) -> None:
+        """The connection has shown the secret, or has ended."""
+        with self._lock:
+            self._connections.pop(connection, None)
+
+
+class _Head:
+    """Reads a request, of whose head it takes MAX_HEAD_BYTES at most."""
+
+    def __init__(self, file: BufferedIOBase) -> None:
+        self._file = file
+        self.taken = 0
+        self.read = file.read
+        self.close = file.close
+
+    def readline(self, limit: int) -> bytes:
+        """The next line of the head."""
+        if self.taken > MAX_HEAD_BYTES:
+            raise HTTPException(f"a head of more than {MAX_HEAD_BYTES} bytes")  # answered by 431
+        line = self._file.readline(limit)
+        self.taken += len(line)
+        return line
+
+
 class Service:
     """What the connections share: the backend, the secret, the codecs and the running calls."""
 
@@ -84,6 +142,7 @@ class Service:
         self.dispatcher = Dispatcher(backend)
         self.secret = secret
         self.running = Running()
+        self.strangers = Strangers()
         self._codecs = {codec: load_codec(codec)}
 
     def codec(self, name: str) -> Codec:
@@ -102,6 +161,21 @@ class Handler(BaseHTTPRequestHandler):
     def __init__(self, service: Service, *connection: Any) -> None:
         self._service = service
         super().__init__(*connection)  # returns when the connection ends
+
+    def setup(self) -> None:
+        """Called by the base class before the first request."""
+        super().setup()
+        self._known = False
+        self._body_file, self._reader = self.rfile, _Head(self.rfile)
+        self.rfile = self._reader  # type: ignore[assignment]  # all that the base class needs
+
+    def handle_one_request(self) -> None:
+        """Called by the base class for each request."""
+        self._reader.taken = 0
+        super().handle_one_request()
+
+    def log_message(self, *_: Any) -> None:
+        """Called by the base class for a connection that kept still: stderr is the plugin's log."""
 
     def do_POST(self) -> None:
         """Carry out one call."""
@@ -126,6 +200,10 @@ class Handler(BaseHTTPRequestHandler):
         except RpcError as error:
             challenge = f"WWW-Authenticate: {SECRET_HEADER}\r\n"
             raise Refused(http_status(error), error, challenge) from error
+        if not self._known:
+            self._known = True
+            self._service.strangers.leave(self.connection)
+            self.connection.settimeout(None)
 
     def _codec(self) -> Codec:
         given = self.headers.get("Content-Type", "")
@@ -147,7 +225,7 @@ class Handler(BaseHTTPRequestHandler):
         length = body_length(self.headers)
         if self.headers.get("Expect", "").lower() == "100-continue":
             self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        return read_body(self.rfile, length)
+        return read_body(self._body_file, length)
 
     def handle_expect_100(self) -> bool:
         """Do nothing yet: _body() tells the client to go on once its headers are accepted."""

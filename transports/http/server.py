@@ -49,12 +49,14 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         """Start a thread for the connection, and remember the connection for stop()."""
         with self._lock:
             self._connections.add(request)
+        self._service.strangers.enter(request)
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
         """End the connection, and forget it."""
         with self._lock:
             self._connections.discard(request)
+        self._service.strangers.leave(request)
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
