@@ -1,34 +1,45 @@
-"""A transport's plugin side in a thread of the test's process; libraries made by the C compiler."""
+"""A transport's plugin side in a thread of the test's process, and where to reach it."""
 
 import os
 import shutil
-import socket
-import subprocess
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from transportlab.backend import Backend
-from transportlab.channel import Channel, SocketEndpoint, StdioEndpoint
+from transportlab.channel import Endpoint, StdioEndpoint
 from transportlab.registry import load_transport
 
 HANG_GUARD = 30.0
 """Seconds after which a wait is taken for a hang."""
 
 
-class ThreadLife:
-    """The life of a plugin that a test ends."""
+class Served:
+    """A transport's serve() in a thread, and the plugin's life: a test ends it by stop()."""
 
-    def __init__(self) -> None:
-        self.up = threading.Event()
-        self._down = threading.Event()
+    def __init__(self, transport: str, backend: Backend, endpoint: Endpoint, codec: str) -> None:
+        self._of = (transport, backend, endpoint, codec)
+        self._up, self._down = threading.Event(), threading.Event()
+        self._failure: Exception | None = None
+        self.thread = threading.Thread(target=self._run)
+        self.thread.start()
+        assert self._up.wait(HANG_GUARD)
+        assert self._failure is None, self._failure
+
+    def _run(self) -> None:
+        transport, backend, endpoint, codec = self._of
+        try:
+            load_transport(transport).serve(backend, endpoint, codec=codec, life=self)
+        except Exception as error:
+            self._failure = error
+            self._up.set()
 
     def ready(self) -> None:
-        self.up.set()
+        self._up.set()
 
     def wait(self) -> None:
         self._down.wait()
@@ -36,8 +47,27 @@ class ThreadLife:
     def stop(self) -> None:
         self._down.set()
 
+    def end(self) -> None:
+        """Stop, and wait for the end of serve()."""
+        self.stop()
+        self.thread.join(HANG_GUARD)
+        assert not self.thread.is_alive()
 
-Serving = Callable[[str, Backend, str], Callable[[], None]]
+
+Serve = Callable[[str, Backend, Endpoint, str], Served]
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """serve(transport, backend, endpoint, codec) serves until end(), or the end of the test."""
+    with ExitStack() as stack:
+
+        def begin(transport: str, backend: Backend, endpoint: Endpoint, codec: str) -> Served:
+            served = Served(transport, backend, endpoint, codec)
+            stack.callback(served.end)
+            return served
+
+        yield begin
 
 
 @pytest.fixture
@@ -47,45 +77,6 @@ def socket_path() -> Iterator[str]:
     yield str(folder / "s")
     # A plugin process removes it itself, together with its socket.
     shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture
-def serve_http(socket_path: str) -> Iterator[Serving]:
-    """serve_http(path, backend, codec) serves until the test ends or the result is called."""
-    with ExitStack() as stack:
-
-        def begin(path: str, backend: Backend, codec: str) -> Callable[[], None]:
-            one = ExitStack()
-            one.enter_context(_serving(path, backend, codec))
-            stack.callback(one.close)
-            return one.close
-
-        yield begin
-
-
-@contextmanager
-def _serving(path: str, backend: Backend, codec: str) -> Iterator[None]:
-    life, failures = ThreadLife(), list[Exception]()
-
-    def run() -> None:
-        try:
-            endpoint = SocketEndpoint(path)
-            load_transport("http").serve(backend, endpoint, codec=codec, life=life)
-        except Exception as error:
-            failures.append(error)
-            life.up.set()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        assert life.up.wait(HANG_GUARD)
-        assert not failures, failures
-        yield
-    finally:
-        life.stop()
-        thread.join(HANG_GUARD)
-        assert not thread.is_alive()
-        Path(path).unlink(missing_ok=True)
 
 
 @pytest.fixture
@@ -100,123 +91,3 @@ def pipes() -> Iterator[tuple[StdioEndpoint, StdioEndpoint]]:
         open(to_host, "wb", buffering=0) as plugin_writer,
     ):
         yield StdioEndpoint(host_reader, host_writer), StdioEndpoint(plugin_reader, plugin_writer)
-
-
-StdioServing = Callable[[Backend], tuple[StdioEndpoint, ThreadLife, threading.Thread]]
-
-
-@pytest.fixture
-def serve_stdio(pipes: tuple[StdioEndpoint, StdioEndpoint]) -> Iterator[StdioServing]:
-    """serve_stdio(backend) serves JSON-RPC: the host's endpoint, the life, and its thread."""
-    host, plugin = pipes
-    with ExitStack() as stack:
-
-        def begin(backend: Backend) -> tuple[StdioEndpoint, ThreadLife, threading.Thread]:
-            life, transport = ThreadLife(), load_transport("jsonrpc")
-            thread = threading.Thread(
-                target=lambda: transport.serve(backend, plugin, codec="json", life=life)
-            )
-            thread.start()
-            stack.callback(thread.join, HANG_GUARD)
-            stack.callback(life.stop)
-            assert life.up.wait(HANG_GUARD)
-            return host, life, thread
-
-        yield begin
-
-
-FFI_SOURCES = Path(__file__).parents[1] / "data" / "ffi"
-HEADER_FOLDER = Path(__file__).parents[2] / "spec" / "plugin"
-STRICT = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", f"-I{HEADER_FOLDER}")
-LIBRARIES = ("-ldl", "-pthread")
-
-FfiCompile = Callable[..., Path]
-
-
-@pytest.fixture(scope="session")
-def ffi_compiler() -> str:
-    """The C compiler; the one reason for which tests of FFI may not run."""
-    found = shutil.which("cc")
-    if found is None:
-        pytest.skip("no C compiler")
-    return found
-
-
-@pytest.fixture(scope="session")
-def ffi_compile(ffi_compiler: str, tmp_path_factory: pytest.TempPathFactory) -> FfiCompile:
-    """ffi_compile(source, *flags) -> the program, or the library where -shared is among them."""
-
-    def compiled(source: str, *flags: str) -> Path:
-        out = tmp_path_factory.mktemp("c") / Path(source).with_suffix(".so").name
-        command = [
-            ffi_compiler,
-            *STRICT,
-            "-o",
-            str(out),
-            str(FFI_SOURCES / source),
-            *flags,
-            *LIBRARIES,
-        ]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return out
-
-    return compiled
-
-
-@pytest.fixture(scope="session")
-def ffi_echo(ffi_compiler: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The echo plugin as a library, made once."""
-    from transports.ffi.build import build
-
-    out = tmp_path_factory.mktemp("ffi") / "cronix-backend-echo.so"
-    assert build("transportlab.backends.echo:PLUGIN", out)
-    return out
-
-
-@pytest.fixture(scope="session")
-def ffi_odd(ffi_compile: FfiCompile) -> Path:
-    """The library that does what a method's name says: see its source."""
-    return ffi_compile("odd_plugin.c", "-shared", "-fPIC")
-
-
-@pytest.fixture(scope="session")
-def ffi_stubborn(ffi_compiler: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A library made of a module that is nobody's but the test's: tests/data/ffi."""
-    from transports.ffi.build import build
-
-    out = tmp_path_factory.mktemp("ffi") / "cronix-backend-stubborn-one.so"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(FFI_SOURCES))
-        assert build("stubborn_plugin:PLUGIN", out)
-        yield out
-
-
-Script = Callable[[socket.socket], None]
-
-
-@pytest.fixture
-def scripted_http(socket_path: str) -> Iterator[Callable[..., Channel]]:
-    """scripted_http(script, ...) gives a channel to a server that does one script a connection."""
-    with socket.socket(socket.AF_UNIX) as listener, ExitStack() as stack:
-        listener.bind(socket_path)
-        listener.listen()
-        listener.settimeout(HANG_GUARD)
-
-        def begin(*scripts: Script) -> Channel:
-            thread = threading.Thread(target=_play, args=(listener, scripts))
-            thread.start()
-            stack.callback(thread.join, HANG_GUARD)
-            endpoint = SocketEndpoint(socket_path)
-            return stack.enter_context(load_transport("http").connect(endpoint, codec="json"))
-
-        yield begin
-
-
-def _play(listener: socket.socket, scripts: tuple[Script, ...]) -> None:
-    listener.accept()[0].close()  # connect() only looks whether somebody answers
-    for script in scripts:
-        sock, _ = listener.accept()
-        sock.settimeout(HANG_GUARD)
-        with sock, suppress(BrokenPipeError, ConnectionResetError):
-            script(sock)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, BinaryIO
@@ -98,16 +97,23 @@ def read(channel: Channel, pool: ThreadPoolExecutor) -> Read:
     return lambda **options: pool.submit(call, **options)
 
 
-Serving = Callable[[Backend], tuple[StdioEndpoint, Any, threading.Thread]]
+ServeStdio = Callable[[Backend], tuple[StdioEndpoint, Any]]
+
+
+@pytest.fixture
+def serve_stdio(
+    pipes: tuple[StdioEndpoint, StdioEndpoint], serve: Callable[..., Any]
+) -> ServeStdio:
+    """serve_stdio(backend) serves on the pipes: the host's endpoint, and what is served."""
+    return lambda backend: (pipes[0], serve("jsonrpc", backend, pipes[1], "json"))
 
 
 class Host:
     """Writes and reads lines, and knows nothing of the transport's code."""
 
-    def __init__(self, endpoint: StdioEndpoint, life: Any, thread: threading.Thread) -> None:
+    def __init__(self, endpoint: StdioEndpoint, served: Any) -> None:
         self.endpoint = endpoint
-        self.life = life
-        self.thread = thread
+        self.served = served
         self.lines: BinaryIO = os.fdopen(os.dup(endpoint.reader.fileno()), "rb")
 
     def send(self, *messages: Any) -> None:
@@ -132,8 +138,8 @@ class Host:
         return error["code"], error["message"], error.get("data")
 
     def wait_for_the_end(self) -> None:
-        self.thread.join(HANG_GUARD)
-        assert not self.thread.is_alive()
+        self.served.thread.join(HANG_GUARD)
+        assert not self.served.thread.is_alive()
 
     @staticmethod
     def request_of(method: str, request: Any, number: Any, **params: Any) -> dict[str, Any]:
@@ -150,7 +156,7 @@ class Host:
 
 
 @pytest.fixture
-def host(serve_stdio: Serving) -> Iterator[Host]:
+def host(serve_stdio: ServeStdio) -> Iterator[Host]:
     plugin = load_backend("echo")
     assert plugin is not None
     host = Host(*serve_stdio(PluginSession(plugin)))

@@ -22,7 +22,7 @@ from transports.jsonrpc.wire import MAX_LINE_BYTES
 
 HANG_GUARD = 30.0
 
-Serving = Callable[[Backend], tuple[StdioEndpoint, Any, threading.Thread]]
+Serving = Callable[[Backend], tuple[StdioEndpoint, Any]]
 
 
 def test_calls_beyond_the_limit_are_refused_and_cancellations_are_not(host: Any) -> None:
@@ -108,7 +108,7 @@ def test_the_end_of_the_life_cancels_what_goes_on(host: Any) -> None:
         host.request_of("Read", {"app": "!sleep:60"}, 1), host.request_of("Read", {"app": "web"}, 2)
     )
     assert host.receive()["id"] == 2
-    host.life.stop()
+    host.served.stop()
     assert host.receive()["error"]["code"] == -32001
     host.wait_for_the_end()
 
@@ -117,17 +117,16 @@ def test_a_host_that_reads_no_more_ends_the_server(host: Any) -> None:
     host.endpoint.reader.close()
     host.lines.close()
     host.send(host.request_of("Apply", {"plan": {"app": "!events:100000000"}}, 1))
-    host.thread.join(HANG_GUARD)
-    assert not host.thread.is_alive()
+    host.wait_for_the_end()
 
 
 def test_neither_threads_nor_descriptors_are_left(serve_stdio: Serving) -> None:
     plugin = load_backend("echo")
     assert plugin is not None
     before = set(os.listdir("/proc/self/fd"))
-    endpoint, _, thread = serve_stdio(PluginSession(plugin))
+    endpoint, served = serve_stdio(PluginSession(plugin))
     endpoint.writer.close()
-    thread.join(HANG_GUARD)
+    served.thread.join(HANG_GUARD)
     for other in threading.enumerate():
         if other.name == "jsonrpc":
             other.join(HANG_GUARD)
@@ -160,9 +159,9 @@ def test_a_connection_that_breaks_is_the_end(serve_stdio: Serving, pipes: Any) -
     with ours, theirs, open(os.dup(theirs.fileno()), "rb", buffering=0) as reader:
         pipes[1].reader.close()
         object.__setattr__(pipes[1], "reader", reader)
-        _, _, thread = serve_stdio(PluginSession(plugin))
+        _, served = serve_stdio(PluginSession(plugin))
         # Bytes that the peer has not read make the kernel reset the connection at its close.
         theirs.send(b"unread")
         ours.close()
-        thread.join(HANG_GUARD)
-        assert not thread.is_alive()
+        served.thread.join(HANG_GUARD)
+        assert not served.thread.is_alive()

@@ -39,7 +39,7 @@ DETAILS = ErrorDetails("FAULT", "jobs/0", "e", "g", "a", ("a1", "a2"), ("f1",), 
 def channel(serve_stdio: Callable[[Backend], Any]) -> Iterator[Channel]:
     plugin = load_backend("echo")
     assert plugin is not None
-    endpoint, _, _ = serve_stdio(PluginSession(plugin))
+    endpoint, _ = serve_stdio(PluginSession(plugin))
     with load_transport("jsonrpc").connect(endpoint, codec="json") as channel:
         yield channel
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 HANG_GUARD = 60.0
-DATA = Path(__file__).parents[1] / "data" / "ffi"
+DATA = Path(__file__).parents[2] / "data" / "ffi"
 
 
 def run_host(

@@ -20,7 +20,7 @@ from transportlab.remote import RemoteBackend
 
 HTTP = load_transport("http")
 HANG_GUARD = 30.0
-PLUGIN = Path(__file__).resolve().parents[2] / "plugins" / "cronix-backend-echo"
+PLUGIN = Path(__file__).resolve().parents[3] / "plugins" / "cronix-backend-echo"
 
 
 def test_reading_the_traits_imports_no_library() -> None:

@@ -1,10 +1,7 @@
 """gRPC beside what every transport owes: foreign clients and servers, and grpcio's own errors."""
 
-import tempfile
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from inspect import isgeneratorfunction
 from pathlib import Path
 from typing import Any
@@ -32,53 +29,25 @@ from transports.grpc.wire import CODEC_KEY, OPTIONS, STATUS_KEY
 GRPC = load_transport("grpc")
 
 
-class Life:
-    """A plugin's life in a thread of the test."""
-
-    def __init__(self) -> None:
-        self.started, self.stopped = threading.Event(), threading.Event()
-
-    def ready(self) -> None:
-        self.started.set()
-
-    def wait(self) -> None:
-        self.stopped.wait()
-
-    def stop(self) -> None:
-        self.stopped.set()
+Serve = Callable[..., Any]
 
 
 @pytest.fixture
-def path() -> Iterator[str]:
-    with tempfile.TemporaryDirectory(prefix="tl-") as folder:
-        yield str(Path(folder, "s"))
-
-
-@pytest.fixture
-def served(path: str) -> Iterator[str]:
+def served(serve: Serve, socket_path: str) -> str:
     """The path of a socket behind which the echo backend is served, its session open."""
     plugin = load_backend("echo")
     assert plugin is not None
-    with serving(plugin, path, {"faults": "requests"}):
-        yield path
+    opened(serve, plugin, socket_path, {"faults": "requests"})
+    return socket_path
 
 
-@contextmanager
-def serving(plugin: Plugin, path: str, config: dict[str, str]) -> Iterator[None]:
-    """The plugin served at the path, its session open."""
-    life, args = Life(), (PluginSession(plugin), SocketEndpoint(path))
-    thread = threading.Thread(
-        target=GRPC.serve, args=args, kwargs={"codec": "protobuf", "life": life}
-    )
-    thread.start()
-    assert life.started.wait(60)
+def opened(serve: Serve, plugin: Plugin, path: str, config: dict[str, str]) -> Any:
+    """Serve the plugin at the path, and open its session."""
+    served = serve("grpc", PluginSession(plugin), SocketEndpoint(path), "protobuf")
     with GRPC.connect(SocketEndpoint(path), codec="json") as channel:
         request = model.OpenSessionRequest("1", PROTOCOL_VERSIONS, config)
         channel.unary(methods.OPEN_SESSION, request, Context())
-    yield
-    life.stop()
-    thread.join(60)
-    assert not thread.is_alive()
+    return served
 
 
 def raw(path: str, method: str, data: bytes, *metadata: tuple[str, str]) -> Any:
@@ -133,12 +102,12 @@ def test_the_socket_is_the_users_alone(served: str) -> None:
     assert Path(served).stat().st_mode & 0o077 == 0
 
 
-def test_a_socket_that_is_not_there_is_told(path: str) -> None:
+def test_a_socket_that_is_not_there_is_told(socket_path: str) -> None:
     with pytest.raises(TransportError, match="No such file"):
-        GRPC.connect(SocketEndpoint(path), codec="protobuf")
-    Path(path).touch()
+        GRPC.connect(SocketEndpoint(socket_path), codec="protobuf")
+    Path(socket_path).touch()
     with pytest.raises(TransportError, match="not a socket"):
-        GRPC.connect(SocketEndpoint(path), codec="protobuf")
+        GRPC.connect(SocketEndpoint(socket_path), codec="protobuf")
 
 
 SECRET = "s3cr3t-5eb63bbb"
@@ -171,18 +140,23 @@ class Telling:
 
 @pytest.mark.parametrize("app", ["raise", "exit", "no message"])
 def test_an_exceptions_text_reaches_no_client_with_a_secret_in_it(
-    app: str, path: str, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    app: str,
+    serve: Serve,
+    socket_path: str,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """grpcio's own way is to send it as the call's details, and to log it."""
     plugin = Plugin("telling", "1", Telling, (ConfigKey("token", "a token", secret=True),))
     codec = load_codec("protobuf")
-    with serving(plugin, path, {"token": SECRET}):
-        errors = [raw(path, methods.READ.path, codec.encode(model.ReadRequest(app)))]
-        with grpc.insecure_channel(f"unix:{path}", options=OPTIONS) as channel:
-            begin: Any = channel.unary_stream(methods.APPLY.path)
-            with pytest.raises(grpc.RpcError) as caught:
-                list(begin(codec.encode(model.ApplyRequest(model.PlanReply(app)))))
-            errors.append(caught.value)
+    served = opened(serve, plugin, socket_path, {"token": SECRET})
+    errors = [raw(socket_path, methods.READ.path, codec.encode(model.ReadRequest(app)))]
+    with grpc.insecure_channel(f"unix:{socket_path}", options=OPTIONS) as channel:
+        begin: Any = channel.unary_stream(methods.APPLY.path)
+        with pytest.raises(grpc.RpcError) as caught:
+            list(begin(codec.encode(model.ApplyRequest(model.PlanReply(app)))))
+        errors.append(caught.value)
+    served.end()
     for error in errors:
         assert status_of(error).details.reason == "PANIC"
         assert "[token]" in error.details()
@@ -192,12 +166,13 @@ def test_an_exceptions_text_reaches_no_client_with_a_secret_in_it(
     assert SECRET not in logged + caplog.text
 
 
-def test_a_socket_that_cannot_be_bound_is_told(path: str) -> None:
+def test_a_socket_that_cannot_be_bound_is_told(socket_path: str) -> None:
     plugin = load_backend("echo")
     assert plugin is not None
-    endpoint = SocketEndpoint(f"{path}/no/such/folder")
+    endpoint = SocketEndpoint(f"{socket_path}/no/such/folder")
+    life: Any = None  # it fails before
     with pytest.raises(TransportError, match="cannot listen on"):
-        GRPC.serve(PluginSession(plugin), endpoint, codec="protobuf", life=Life())
+        GRPC.serve(PluginSession(plugin), endpoint, codec="protobuf", life=life)
 
 
 # ---- foreign servers
@@ -218,7 +193,7 @@ class Foreign(grpc.GenericRpcHandler):
 
 
 @pytest.fixture
-def foreign(path: str) -> Iterator[Callable[[Behaviour], Channel]]:
+def foreign(socket_path: str) -> Iterator[Callable[[Behaviour], Channel]]:
     """A channel to a foreign server with that behaviour."""
     servers: list[grpc.Server] = []
     channels: list[Channel] = []
@@ -226,10 +201,10 @@ def foreign(path: str) -> Iterator[Callable[[Behaviour], Channel]]:
     def start(behaviour: Behaviour) -> Channel:
         server = grpc.server(ThreadPoolExecutor(4), options=OPTIONS)
         server.add_generic_rpc_handlers((Foreign(behaviour),))
-        server.add_insecure_port(f"unix:{path}")
+        server.add_insecure_port(f"unix:{socket_path}")
         server.start()
         servers.append(server)
-        channels.append(GRPC.connect(SocketEndpoint(path), codec="protobuf"))
+        channels.append(GRPC.connect(SocketEndpoint(socket_path), codec="protobuf"))
         return channels[-1]
 
     yield start
