@@ -49,7 +49,7 @@ def run(folder: Path, mutant: str, ids: list[str]) -> Report:
     path.write_text(MUTANT.read_text().replace("#!python", f"#!{sys.executable}", 1))
     path.chmod(0o755)
     config = {} if mutant in FAULTY else {"path": "{file}"}
-    offers = frozenset({"faults" if mutant in FAULTY else "crontab-file"})
+    offers = frozenset({"faults", "fresh-store"} if mutant in FAULTY else {"crontab-file"})
     subject = Subject(str(path), config, offers, faulty="", reference=False)
     vectors = select(load_vectors(), ids=ids)
     return run_matrix(["http"], vectors, subject, Options(codec="json", timeout=BOUND))

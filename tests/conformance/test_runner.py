@@ -10,13 +10,17 @@ from typing import Any
 
 import pytest
 
+from transportlab import model
 from transportlab.channel import EndpointKind
+from transportlab.conformance.apps import own_apps
 from transportlab.conformance.report import summary
 from transportlab.conformance.result import ArmResult, Outcome, Status
 from transportlab.conformance.runner import Options, run_matrix
 from transportlab.conformance.subject import Subject
-from transportlab.conformance.vectors import Vector
+from transportlab.conformance.vectors import Vector, load_vectors, select
+from transportlab.context import Context
 from transportlab.errors import PluginError, UsageError
+from transportlab.host import HostOptions, open_backend
 from transportlab.registry import load_transport, transport_names
 
 READ = {"do": "call", "method": "Read", "request": {"app": "web"}}
@@ -43,7 +47,9 @@ def test_a_failure_names_the_step_the_expected_and_the_got(make: Make) -> None:
     assert problem(outcome) == "entries: expected 1 items, got 0: []"
     assert outcome.failure
     assert outcome.failure.step == 2
-    assert outcome.failure.doing == '{"do":"call","method":"Read","request":{"app":"web"}}'
+    _, (app,) = own_apps(make(READ))
+    assert outcome.failure.doing == f'{{"do":"call","method":"Read","request":{{"app":"{app}"}}}}'
+    assert app.endswith("-web")
 
 
 @pytest.mark.parametrize(
@@ -244,6 +250,39 @@ def test_a_foreign_plugin_is_reached_only_as_its_kind_of_file_can_be(
             assert outcome.reason.startswith("the plugin is a ")
     library = Subject("/nowhere/x.so", {}, frozenset(), faulty="", reference=False)
     assert one(make(READ), "http", subject=library).reason == "the plugin is a library"
+
+
+def test_a_store_that_is_not_empty_is_left_as_it_was(
+    make: Make, script: Callable[[str], str], tmp_path: Path
+) -> None:
+    plugin = script(
+        "from transportlab.backends.echo import PLUGIN\n"
+        "from transportlab.sdk import run\n"
+        "run(PLUGIN)\n"
+    )
+    state = {"state": str(tmp_path / "state")}
+    with open_backend(plugin, "http", HostOptions(config=state)) as session:
+        job = model.DesiredJob(model.Job("mine", ("0 3 * * *",), "UTC"), ("a1",))
+        plan = session.backend.plan(model.PlanRequest("web", (job,)), Context())
+        list(session.backend.apply(model.ApplyRequest(plan), Context()))
+        before = session.backend.read(model.ReadRequest(), Context())
+    assert len(before.entries) == 1
+    ids = ["read-empty", "read-gives-what-was-applied", "read-all-apps-in-order"]
+    ids += ["plan-minds-its-own-app", "apply-deletes-and-only-that", "prune-minds-its-own-app"]
+    vectors = select(load_vectors(), ids=ids)
+    fails = make(
+        {"do": "have", "app": "web", "jobs": {"$jobs": 2}}, {**READ, "expect": {"lost": True}}
+    )
+    subject = Subject(plugin, state, frozenset(), faulty="", reference=False)
+    report = run_matrix(["http"], [*vectors, fails], subject, Options(codec="json"))
+    found = {o.vector.id: o.status for o in report.arms[0].outcomes}
+    assert found == {
+        **dict.fromkeys(ids, Status.PASS),
+        "read-all-apps-in-order": Status.UNSUPPORTED,
+        fails.id: Status.FAIL,
+    }
+    with open_backend(plugin, "http", HostOptions(config=state)) as session:
+        assert session.backend.read(model.ReadRequest(), Context()) == before
 
 
 NEVER_OPENS = """

@@ -41,7 +41,9 @@ PluginOption = Annotated[
 OffersOption = Annotated[
     Names,
     typer.Option(
-        "--offers", help="A feature that the plugin has: crontab-file or faults.", metavar="FEATURE"
+        "--offers",
+        help="A feature that the plugin has: crontab-file, faults or fresh-store.",
+        metavar="FEATURE",
     ),
 ]
 GroupOption = Annotated[

@@ -5,6 +5,7 @@
     patterns.py     what a reply must look like
     subject.py      the plugin under test
     fixture.py      the directory and the crontab that each vector gets
+    apps.py         app names of each vector's own
     steps.py        carries out the steps of one vector
     ending.py       how a call ended, and whether the vector expects that
     attempt.py      one vector in one session

@@ -9,6 +9,7 @@ import msgspec
 
 from transportlab import __version__, model
 from transportlab.backend import PROTOCOL_VERSIONS
+from transportlab.conformance.apps import own_apps
 from transportlab.conformance.fixture import Fixture
 from transportlab.conformance.generators import ValueProblem
 from transportlab.conformance.result import Failure, Outcome, Status
@@ -18,10 +19,13 @@ from transportlab.conformance.vectors import Step, Vector
 from transportlab.context import Context
 from transportlab.errors import LabError, PluginError, UsageError
 from transportlab.host import HostSession
-from transportlab.methods import CLOSE_SESSION, OPEN_SESSION
+from transportlab.methods import CLOSE_SESSION, METHODS, OPEN_SESSION
 
 SHOWN = 600
 """How many characters of a step a failure shows."""
+
+PRUNE_SECONDS = 5.0
+"""How long each Prune may take that cleans up."""
 
 MACHINE = ("E-FOLDER",)
 """Codes of a PluginError that say nothing of the plugin: the machine has no room for its start."""
@@ -35,6 +39,8 @@ class Attempt:
 
     run() goes in a thread and sets outcome; kill() comes from another thread, if that takes too
     long. number and doing tell which step it is in. program makes the Program from a config.
+    prunes: whether the store may be one that others use too, so that clean() is to be called before
+    and after.
     """
 
     def __init__(
@@ -42,8 +48,12 @@ class Attempt:
         vector: Vector,
         program: Callable[[Mapping[str, str]], Program],
         config: Mapping[str, str],
+        *,
+        prunes: bool = False,
     ) -> None:
         self._vector = vector
+        self._own, apps = own_apps(vector)
+        self._apps = apps if prunes else ()
         self._program = program
         self._config = config
         self._session: HostSession | None = None
@@ -76,6 +86,21 @@ class Attempt:
         finally:
             fixture.remove()
 
+    def clean(self) -> None:
+        """Remove the entries of the vector's apps, in a session of its own, if it prunes.
+
+        What keeps it from that is told by the vectors of Prune.
+        """
+        if not self._apps:
+            return
+        fixture = Fixture(self._vector)
+        program = self._program(fixture.config(self._config))
+        with contextlib.suppress(LabError), program.session(opens=True) as session:
+            for app in self._apps:
+                request = model.PruneRequest(app, allow_empty=True)
+                session.channel.unary(METHODS["Prune"], request, Context(timeout=PRUNE_SECONDS))
+        fixture.remove()
+
     def _failed(self, problem: str) -> None:
         failure = Failure(self.number, self.doing, problem)
         self.outcome = Outcome(self._vector, Status.FAIL, failure=failure)
@@ -86,7 +111,7 @@ class Attempt:
             request = model.OpenSessionRequest(__version__, PROTOCOL_VERSIONS, program.config)
             session.channel.unary(OPEN_SESSION, request, Context())
         player = Player(session, fixture, program)
-        for number, step in enumerate(self._vector.steps, 1):
+        for number, step in enumerate(self._own.steps, 1):
             self.number = number
             self.doing = describe(step)
             if problem := player.play(step):

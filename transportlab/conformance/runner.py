@@ -9,8 +9,10 @@ An arm is one transport with one codec. An arm runs each vector like this:
    is not met, the vector is "unsupported", with the reason. A plugin is asked for its capabilities
    once, in a session of its own. If that does not open, vectors above OPENING_LEVEL fail without
    an attempt; those of that level run, because they show what is wrong.
-3. An Attempt carries the vector out: a fresh directory, a fresh plugin, one session, the steps one
-   by one. So no vector depends on another, and each can be repeated alone.
+3. An Attempt carries the vector out: a fresh directory, a fresh plugin, app names of its own, one
+   session, the steps one by one. So no vector depends on another, and each can be repeated alone.
+   If the plugin does not offer a fresh store, what the vector makes there is pruned before and
+   after.
 
 The attempt runs in a thread of its own, so that every vector ends:
 
@@ -162,16 +164,18 @@ class Arm:
             return Outcome(vector, Status.UNSUPPORTED, reason=reason)
         if isinstance(known, LabError) and vector.level > OPENING_LEVEL:
             return lost(vector, Failure(0, "open a session", f"no session opens: {known}"), known)
+        shared = "fresh-store" not in self._subject.features()
+        prunes = shared and not isinstance(known, LabError) and "prune" in known
         if self._transport.traits.isolated:
-            return self._attempt(vector)
+            return self._attempt(vector, prunes=prunes)
         with redirect_stderr(StringIO()):  # a backend in this process writes its log there
-            return self._attempt(vector)
+            return self._attempt(vector, prunes=prunes)
 
     def _unsupported(self, vector: Vector, known: Sequence[str] | LabError) -> str:
         """What the vector requires and this arm does not support; empty if nothing."""
         needs, traits = vector.needs, self._transport.traits
         lacking = [f"trait {n} {v}" for n, v in needs.traits.items() if getattr(traits, n) != v]
-        lacking += [f"feature {n}" for n in needs.features if n not in self._subject.offers]
+        lacking += [f"feature {n}" for n in needs.features if n not in self._subject.features()]
         if needs.codecs and self._codec not in needs.codecs:
             lacking.append(f"codec {' or '.join(needs.codecs)}")
         if not isinstance(known, LabError):
@@ -179,11 +183,14 @@ class Arm:
             lacking += [f"capability {name}" for name in sorted(wanted - set(known))]
         return f"needs {', '.join(lacking)}" if lacking else ""
 
-    def _attempt(self, vector: Vector) -> Outcome:
+    def _attempt(self, vector: Vector, *, prunes: bool) -> Outcome:
         """Carry the vector out within the bounds; see the module."""
         plugin, template = self._subject.of(vector)
-        attempt = Attempt(vector, lambda config: self._program(plugin, config), template)
+        attempt = Attempt(
+            vector, lambda config: self._program(plugin, config), template, prunes=prunes
+        )
         thread = threading.Thread(target=attempt.run, name=vector.id, daemon=True)
+        attempt.clean()
         begin = time.monotonic()
         thread.start()
         thread.join(self._options.timeout)
@@ -197,6 +204,7 @@ class Arm:
             failure = Failure(attempt.number, attempt.doing, problem)
             outcome = Outcome(vector, Status.FAIL, failure=failure)
         outcome.seconds = time.monotonic() - begin
+        attempt.clean()
         return outcome
 
 

@@ -51,6 +51,10 @@ class Subject:
     reference: bool = True
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
+    def features(self) -> frozenset[str]:
+        """What it offers, with what that includes."""
+        return self.offers | ({"fresh-store"} if "crontab-file" in self.offers else set())
+
     def of(self, vector: Vector) -> tuple[str, Mapping[str, str]]:
         """The plugin for a vector, and its config before {dir} and {file} are replaced."""
         if "faults" in vector.needs.features and self.faulty:

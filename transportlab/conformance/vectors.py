@@ -37,11 +37,12 @@ GROUPS = (
 LEVELS = ("opens a session", "reads", "writes", "is strict", "bears faults")
 """What a plugin does if its vectors up to that level pass; levels count from 0."""
 
-FEATURES = ("crontab-file", "faults")
+FEATURES = ("crontab-file", "faults", "fresh-store")
 """What a plugin may support beside the contract.
 
 crontab-file: its entries are in a crontab at {file}, in cronix's own lines. faults: its config key
-`faults` works as in the echo plugin.
+`faults` works as in the echo plugin. fresh-store: each vector finds an empty store, as config has
+{dir} or {file}, or as the plugin keeps nothing; crontab-file includes it.
 """
 
 NEEDS = {
