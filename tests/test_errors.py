@@ -35,8 +35,9 @@ def test_long_texts_are_cut_and_say_so() -> None:
         Code.INTERNAL, "x" * 100_000, model.ErrorDetails(got="é" * 100_000)
     ).to_status()
     for text in (status.message, status.details.got):
-        assert len(text) == MAX_TEXT
-        assert text.endswith("(100000 characters in all)")
+        assert MAX_TEXT - 2 < len(text.encode()) <= MAX_TEXT
+    assert status.message.endswith("x... (100000 bytes in all)")
+    assert status.details.got.endswith("é... (200000 bytes in all)")
 
 
 def test_a_lone_surrogate_in_a_message_is_escaped() -> None:

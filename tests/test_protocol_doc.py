@@ -24,6 +24,7 @@ from transportlab.methods import METHODS, SERVICE
 from transportlab.sdk.program import ENV_CODEC, ENV_SOCKET, ENV_TRANSPORT, handshake_line
 from transportlab.sdk.session import PluginSession
 from transports.ffi._abi import ffi
+from transports.grpc.wire import MAX_GRPC_MESSAGE
 from transports.http.wire import FRAMINGS, STATUSES
 from transports.jsonrpc.messages import cancel_line, request_line
 from transports.jsonrpc.wire import from_wire, to_wire
@@ -174,6 +175,7 @@ def test_the_table_of_rpcs_is_the_contracts() -> None:
         ("P-LIMIT-1", [MAX_MESSAGE_BYTES]),
         ("P-LIMIT-2", [MAX_CALLS]),
         ("P-ERR-3", [MAX_TEXT]),
+        ("P-GRPC-3", [MAX_GRPC_MESSAGE]),
         ("P-GRPC-1", [spaced(b"\0" + len(READ_PROTOBUF).to_bytes(4, "big") + READ_PROTOBUF)]),
         ("P-JSONRPC-2", [request_line("Read", 2, READ, 5.0).decode().strip()]),
         ("P-JSONRPC-4", [cancel_line(4).decode().strip()]),

@@ -21,7 +21,7 @@ from enum import IntEnum
 from transportlab.model import ErrorDetails, Status
 
 MAX_TEXT = 8192
-"""Longest text in an error, in characters: gRPC carries it in trailing metadata (P-ERR-3)."""
+"""Longest text in an error, in bytes of UTF-8: gRPC carries it in trailing metadata (P-ERR-3)."""
 
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 """Largest encoded message, the same on every transport (P-LIMIT-1)."""
@@ -87,12 +87,11 @@ class RpcError(LabError):
 
 def bounded(text: str) -> str:
     """Return the text as an error carries it: cut at MAX_TEXT, and valid Unicode (P-ERR-3)."""
-    if not text.isascii():
-        text = text.encode("utf-8", "backslashreplace").decode("utf-8")
-    if len(text) <= MAX_TEXT:
-        return text
-    tail = f"... ({len(text)} characters in all)"
-    return text[: MAX_TEXT - len(tail)] + tail
+    data = text.encode("utf-8", "backslashreplace")
+    if len(data) > MAX_TEXT:
+        tail = f"... ({len(data)} bytes in all)"
+        return data[: MAX_TEXT - len(tail)].decode("utf-8", "ignore") + tail
+    return data.decode("utf-8")
 
 
 def marked(text: str) -> str:

@@ -53,6 +53,18 @@ def test_a_lone_surrogate_is_refused_with_its_path(codec: Codec) -> None:
     assert "U+DFFF" in caught.value.message
 
 
+def test_a_lone_surrogate_in_json_is_told_with_its_path_and_ignored_in_unknown_members() -> None:
+    data = rb'{"app":"web","jobs":[{"job":{"schedules":["* * * * *","\udc00"]}}]}'
+    with pytest.raises(DecodeError) as caught:
+        JSON.decode(model.PlanRequest, data)
+    assert caught.value.path == "jobs/0/job/schedules/1"
+    with pytest.raises(DecodeError) as caught:
+        JSON.decode(model.OpenSessionRequest, rb'{"config":{"\ud800":"x"}}')
+    assert caught.value.path.startswith("config")
+    known = JSON.decode(model.ReadRequest, rb'{"app":"web","\ud800":1,"later":"\ud800"}')
+    assert known == model.ReadRequest("web")
+
+
 @both
 def test_a_lone_surrogate_in_a_map_key_is_refused(codec: Codec) -> None:
     with pytest.raises(RpcError, match="lone surrogate"):
@@ -93,7 +105,7 @@ def test_the_limit_is_exact(codec: Codec) -> None:
         (b"{", "", "not valid JSON"),
         (b"\xff", "", "not valid JSON"),
         (b'{"host_version": "\xff"}', "", "utf-8"),
-        (b'{"host_version": "\\ud800"}', "", "not valid JSON"),
+        (b'{"host_version": "\\ud800"}', "host_version", "got `LoneSurrogate`"),
         (b'{"protocol_versions": [NaN]}', "", "not valid JSON"),
         (b'{"protocol_versions": [1, "a"]}', "protocol_versions/1", "Expected `int`"),
         (b'{"protocol_versions": [9007199254740993]}', "protocol_versions/0", "int32"),

@@ -26,6 +26,8 @@ from transportlab.conformance.patterns import mismatch, shown
         ({"$match": "^a"}, "ab", "ba", "expected a text like"),
         ({"$match": "a"}, "a", 1, "expected a text like"),
         ({"$count": 2}, [1, 2], [1], "expected 2 of them, got 1"),
+        ({"$bytes": 2}, "\u00e9", "\u00e9a", "at most 2 bytes of text, got 3"),
+        ({"$bytes": 2}, "a", ["a"], "at most 2 bytes of text, got None"),
         ({"$count": 2}, "ab", 5, "expected 2 of them, got None"),
         ({"$has": [{"a": 1}]}, [{}, {"a": 1, "b": 2}], [{}], "expected an item"),
         ({"$has": [1]}, [1], 1, "expected an item"),

@@ -15,7 +15,59 @@ from transportlab.codecs._int32 import INT32
 M = TypeVar("M")
 
 _PATH = re.compile(r" - at `(?P<path>[^`]*)`\Z")
+_ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
+
+
+class LoneSurrogate:
+    """Stands for a text that is not Unicode, so that the member that holds it is the wrong type."""
+
+
+def parse_lone_surrogates(data: bytes | memoryview) -> Any:
+    """The value of JSON that only lone surrogates keep msgspec from reading; else None.
+
+    A LoneSurrogate replaces each text with one, and the value of each member whose name has one.
+    """
+    if not _ESCAPED_SURROGATE.search(data):
+        return None
+    import json  # not at the top: hardly anything comes here, and it takes 2 ms of each start
+
+    found = False
+
+    def seen(value: Any) -> Any:
+        nonlocal found
+        if isinstance(value, list):
+            return [seen(item) for item in value]
+        if not isinstance(value, str) or value.isascii() or _is_unicode(value):
+            return value
+        found = True
+        return LoneSurrogate()
+
+    def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        each: dict[str, Any] = {}
+        for name, value in pairs:
+            wrong = isinstance(seen(name), LoneSurrogate)
+            key = name.encode("utf-8", "backslashreplace").decode() if wrong else name
+            each[key] = LoneSurrogate() if wrong else seen(value)
+        return each
+
+    def refuse(word: str) -> Any:
+        raise ValueError(f"{word} is not JSON")
+
+    try:
+        text = str(data, "utf-8")
+        value = seen(json.loads(text, object_pairs_hook=members, parse_constant=refuse))
+    except (ValueError, RecursionError):
+        return None
+    return value if found else None
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class JsonCodec(Codec):
@@ -42,6 +94,8 @@ class JsonCodec(Codec):
         try:
             message: M = decoder.decode(data)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            if (value := parse_lone_surrogates(data)) is not None:
+                return self.convert(kind, value)  # tells the path
             raise _decode_error(error) from error
         return checked(message)
 

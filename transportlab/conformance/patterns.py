@@ -9,6 +9,7 @@ must hold:
     {"$is": value}         exactly this value, with no further members
     {"$match": "regex"}    a text in which the expression is found
     {"$count": 3}          a list or a text of that length
+    {"$bytes": 8192}       a text of at most that many bytes of UTF-8
     {"$has": [...]}        a list in which each of these patterns matches some item
     {"$lacks": [...]}      a list in which none of these patterns matches an item
     {"$each": pattern}     a list in which every item matches
@@ -107,6 +108,12 @@ def _count(argument: Any, value: Any, path: str) -> str:
     return "" if got == argument else _said(path, f"expected {argument} of them, got {got}")
 
 
+def _bytes(argument: Any, value: Any, path: str) -> str:
+    size = len(value.encode("utf-8", "surrogatepass")) if isinstance(value, str) else None
+    fits = size is not None and size <= argument
+    return "" if fits else _said(path, f"expected at most {argument} bytes of text, got {size}")
+
+
 def _has(argument: Any, value: Any, path: str) -> str:
     for wanted in argument:
         if not isinstance(value, list) or all(mismatch(wanted, item) for item in value):
@@ -142,6 +149,7 @@ OPERATORS: dict[str, Callable[[Any, Any, str], str]] = {
     "$is": _is,
     "$match": _match,
     "$count": _count,
+    "$bytes": _bytes,
     "$has": _has,
     "$lacks": _lacks,
     "$each": _each,

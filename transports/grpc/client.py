@@ -25,7 +25,7 @@ from transportlab.errors import (
     unknown_method,
 )
 from transportlab.methods import Method
-from transportlab.model import Status
+from transportlab.model import ErrorDetails, Status
 from transports.grpc.wire import OPTIONS, STATUS_KEY, metadata
 
 Q = TypeVar("Q")
@@ -35,6 +35,13 @@ LONGEST_SECONDS = 1e8
 """Longest deadline that grpcio is given: 3 years.
 
 It converts the deadline to a point in time, and takes one that is out of range as passed.
+"""
+
+
+EARLY_SECONDS = 0.1
+"""A server that resets its stream this long before the deadline has kept the deadline.
+
+grpc-go resets a late call's stream with CANCEL, by its own clock, which may be ahead of ours.
 """
 
 
@@ -69,7 +76,7 @@ class GrpcChannel(Channel):
             else:
                 reply = _cancellable(call.future(data, timeout, self.metadata), cancellation)
         except Exception as error:
-            raise self._translated(error, method.name, cancellation) from error
+            raise self._translated(error, method.name, context) from error
         if reply is None:  # grpcio's word for it
             raise ProtocolViolation(f"{method.name}: status OK without a reply ")
         return self._decoded(method.reply, reply)
@@ -92,7 +99,7 @@ class GrpcChannel(Channel):
         except LabError:
             raise
         except Exception as error:
-            raise self._translated(error, method.name, cancellation) from error
+            raise self._translated(error, method.name, context) from error
 
     def _prepare(self, request: object, context: Context) -> tuple[bytes, float | None]:
         """The request's bytes and the timeout for grpcio, if the call may begin at all."""
@@ -111,20 +118,18 @@ class GrpcChannel(Channel):
         except DecodeError as error:
             raise ProtocolViolation(f"a reply cannot be read: {error}") from error
 
-    def _translated(
-        self, error: Exception, method: str, cancellation: Cancellation | None
-    ) -> LabError:
+    def _translated(self, error: Exception, method: str, context: Context) -> LabError:
         """The lab's error for grpcio's."""
         if self._closed.is_set():
             return ChannelClosed("the channel was closed during the call")
-        if cancellation is not None and cancellation.cancelled:
+        if context.cancellation is not None and context.cancellation.cancelled:
             return cancelled()
         if not isinstance(error, grpc.Call):
             return TransportError(f"grpcio: {type(error).__name__}: {error}")
         for key, value in error.trailing_metadata() or ():
             if key == STATUS_KEY and isinstance(value, bytes):
                 return RpcError.from_status(self._decoded(Status, value))
-        return _own_failure(error, method)
+        return _own_failure(error, method, context.remaining())
 
     def close(self) -> None:
         """See Channel.close."""
@@ -141,13 +146,30 @@ def _cancellable(call: Any, cancellation: Cancellation) -> bytes | None:
     return reply
 
 
-def _own_failure(call: grpc.Call, method: str) -> LabError:
-    """The lab's error for one that grpcio made itself, without a Status of the plugin's."""
+def _own_failure(call: grpc.Call, method: str, left: float | None) -> LabError:
+    """The lab's error for one that a library made, without a Status of the plugin's.
+
+    left: seconds until the deadline.
+    """
     code, text = Code(call.code().value[0]), call.details() or ""
-    if code is Code.DEADLINE_EXCEEDED:
+    late = code is Code.CANCELLED and left is not None and left <= EARLY_SECONDS
+    if code is Code.DEADLINE_EXCEEDED or late:
         return deadline_exceeded()
     if code is Code.UNIMPLEMENTED:
         return unknown_method(method)
+    # Not every RESOURCE_EXHAUSTED: HTTP/2's ENHANCE_YOUR_CALM and too large headers are one, too.
+    if code is Code.RESOURCE_EXHAUSTED and "message" in text.lower():
+        return _too_large_for_a_library(text)
     if code in (Code.UNAVAILABLE, Code.CANCELLED):
         return ConnectionLost(f"the connection failed: {text}")
     return ProtocolViolation(f"gRPC failed: {code.name}: {text}")
+
+
+def _too_large_for_a_library(text: str) -> RpcError:
+    """For a message that a gRPC library refused. Its limit may be lower than the protocol's."""
+    details = ErrorDetails(
+        "MESSAGE_TOO_LARGE",
+        expected=f"at most {MAX_MESSAGE_BYTES} bytes",
+        action="if it is shorter, the plugin has to raise its gRPC library's limit (P-GRPC-4)",
+    )
+    return RpcError(Code.RESOURCE_EXHAUSTED, f"a gRPC library refused the message: {text}", details)

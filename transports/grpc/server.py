@@ -16,14 +16,21 @@ from transportlab.dispatch import Dispatcher, as_rpc_error
 from transportlab.errors import (
     MAX_CALLS,
     MAX_MESSAGE_BYTES,
+    Code,
     RpcError,
     TransportError,
     message_too_large,
-    unauthenticated,
     unknown_method,
 )
 from transportlab.methods import METHODS, AnyMethod
-from transports.grpc.wire import CODEC_KEY, SECRET_KEY, SERVER_OPTIONS, STATUS_KEY
+from transportlab.model import ErrorDetails
+from transports.grpc.wire import (
+    CODEC_KEY,
+    SECRET_KEY,
+    SERVER_OPTIONS,
+    STATUS_KEY,
+    grpc_message,
+)
 
 _STATUS = {code.value[0]: code for code in grpc.StatusCode}
 
@@ -46,12 +53,10 @@ class _Handlers(grpc.GenericRpcHandler):
         handler = _Call(self._dispatcher, self._codec(spoken), call.method)
         try:
             check_secret([str(v) for k, v in metadata if k == SECRET_KEY], self._secret)
-        except RpcError:
-            # As a stream of requests, of which grpcio reads none before it is asked for one: a
-            # message of 64 MiB without the secret would be held in memory first.
-            return grpc.stream_unary_rpc_method_handler(handler.refuse)
+        except RpcError as error:  # P-AUTH-2
+            return handler.refuse(error)
         if name != spoken:
-            return None  # type: ignore[return-value]  # what grpcio answers with UNIMPLEMENTED
+            return handler.refuse(_unknown_codec(str(name)))
         if handler.method is not None and handler.method.streams:
             return grpc.unary_stream_rpc_method_handler(handler.stream)
         return grpc.unary_unary_rpc_method_handler(handler.unary)
@@ -80,9 +85,17 @@ class _Call:
         except Exception as error:  # grpcio would send the text to the client as it is
             self._fail(as_rpc_error(error, context), call)
 
-    def refuse(self, _requests: Iterator[bytes], call: grpc.ServicerContext) -> bytes:
-        """Refuse a call without the secret. Its request is not looked at (P-AUTH-2)."""
-        self._fail(unauthenticated(), call)
+    def refuse(self, error: RpcError) -> "grpc.RpcMethodHandler[bytes, bytes]":
+        """A handler that ends the call with the error and does not look at its request.
+
+        It takes a stream of requests, of which grpcio reads none before it is asked for one: a
+        message of 64 MiB without the secret would be held in memory first.
+        """
+
+        def end(_requests: Iterator[bytes], call: grpc.ServicerContext) -> bytes:
+            self._fail(error, call)
+
+        return grpc.stream_unary_rpc_method_handler(end)
 
     def stream(self, data: bytes, call: grpc.ServicerContext) -> Iterator[bytes]:
         context = Context()
@@ -111,7 +124,13 @@ class _Call:
     def _fail(self, error: RpcError, call: grpc.ServicerContext) -> NoReturn:
         status = error.to_status()
         call.set_trailing_metadata(((STATUS_KEY, self._codec.encode(status)),))
-        call.abort(_STATUS[status.code], status.message)
+        call.abort(_STATUS[status.code], grpc_message(status.message))
+
+
+def _unknown_codec(name: str) -> RpcError:
+    """For a call in a codec that there is not (P-GRPC-2)."""
+    details = ErrorDetails("UNKNOWN_CODEC", expected="protobuf, json", got=name)
+    return RpcError(Code.UNIMPLEMENTED, f'unknown codec "{name}"', details)
 
 
 def serve(backend: Backend, endpoint: SocketEndpoint, codec: str, life: Lifecycle) -> None:

@@ -8,6 +8,28 @@ CODEC_KEY = "cronix-codec"
 SECRET_KEY = "cronix-secret"  # noqa: S105  # the name under which it travels
 """Metadata of a call: the secret of the plugin's launch (P-AUTH-2)."""
 
+MAX_GRPC_MESSAGE = 1024
+"""Longest grpc-message, in bytes as it is percent-encoded (P-GRPC-3).
+
+Node's nghttp2 takes 64 KiB of headers and ends the connection at more.
+"""
+
+
+def grpc_message(text: str) -> str:
+    """The text, cut so that its percent-encoded form keeps to MAX_GRPC_MESSAGE."""
+    room = MAX_GRPC_MESSAGE - len("...")
+    end = 0
+    size = 0
+    for position, character in enumerate(text):
+        plain = " " <= character <= "~" and character != "%"
+        size += 1 if plain else 3 * len(character.encode())
+        if size > MAX_GRPC_MESSAGE:
+            return text[:end] + "..."
+        if size <= room:
+            end = position + 1
+    return text
+
+
 STATUS_KEY = "cronix-status-bin"
 """Trailing metadata of an error that the plugin made: the whole Status, in the call's codec.
 
@@ -29,13 +51,15 @@ OPTIONS = [
     # higher and catches peers that do not check (P-LIMIT-1).
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES + _MEBIBYTE),
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES + _MEBIBYTE),
-    # An error's texts have up to 8192 characters each (P-ERR-3). With grpcio's default of 8 KiB in
+    # An error's texts have up to 8192 bytes each (P-ERR-3). With grpcio's default of 8 KiB in
     # all, a longer error would become RESOURCE_EXHAUSTED.
     ("grpc.max_metadata_size", _MEBIBYTE),
     ("grpc.absolute_max_metadata_size", _MEBIBYTE),
     # Two channels to one path are two connections. No proxy stands before a Unix socket.
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.enable_http_proxy", 0),
+    # grpcio's own would be the socket's path, which some languages' servers refuse (P-GRPC-1).
+    ("grpc.default_authority", "localhost"),
 ]
 
 _STRANGER = {

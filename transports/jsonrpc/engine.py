@@ -18,6 +18,7 @@ import msgspec
 from jsonrpcserver import Error, Result, dispatch_to_response
 from jsonrpcserver.response import to_serializable_one
 
+from transportlab.codecs.json import parse_lone_surrogates
 from transportlab.errors import MAX_CALLS, too_many_calls
 from transports.jsonrpc.wire import (
     HEADERS,
@@ -75,7 +76,10 @@ def parse(line: bytes) -> Any:
     except msgspec.ValidationError as error:
         raise Unparsable(str(error)) from None
     except msgspec.DecodeError:
-        raise Unparsable(HEADERS if names_headers(line) else "") from None
+        value = parse_lone_surrogates(line)  # refused call by call: P-CODEC-2
+        if value is None:
+            raise Unparsable(HEADERS if names_headers(line) else "") from None
+        repeated = repeated_member(line, None)
     if repeated is not None:
         raise Unparsable(str(repeated))
     return value

@@ -104,7 +104,8 @@ class Repeated(NamedTuple):
     outermost: bool
 
     def __str__(self) -> str:
-        return f'the member "{self.name[:_EXCERPT]}" stands twice in one object'
+        name = self.name[:_EXCERPT].encode("utf-8", "backslashreplace").decode()
+        return f'the member "{name}" stands twice in one object'
 
 
 def repeated_member(line: bytes, value: object) -> Repeated | None:

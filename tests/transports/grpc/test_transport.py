@@ -1,10 +1,13 @@
 """gRPC beside what every transport owes: foreign clients and servers, and grpcio's own errors."""
 
+import socket
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from inspect import isgeneratorfunction
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import grpc
 import pytest
@@ -16,6 +19,7 @@ from transportlab.codecs import load_codec
 from transportlab.context import Cancellation, Context
 from transportlab.errors import (
     MAX_MESSAGE_BYTES,
+    Code,
     ConnectionLost,
     LabError,
     ProtocolViolation,
@@ -24,7 +28,7 @@ from transportlab.errors import (
 )
 from transportlab.registry import load_backend, load_transport
 from transportlab.sdk.session import PluginSession
-from transports.grpc.wire import CODEC_KEY, OPTIONS, STATUS_KEY
+from transports.grpc.wire import CODEC_KEY, MAX_GRPC_MESSAGE, OPTIONS, STATUS_KEY, grpc_message
 
 GRPC = load_transport("grpc")
 
@@ -89,6 +93,58 @@ def test_an_unknown_method_and_an_unknown_codec_are_unimplemented(served: str) -
     assert status_of(error).message == 'unknown method "Explode"'
     error = raw(served, methods.READ.path, b"", (CODEC_KEY, "morse"))
     assert error.code() is grpc.StatusCode.UNIMPLEMENTED
+    details = model.ErrorDetails("UNKNOWN_CODEC", expected="protobuf, json", got="morse")
+    assert status_of(error).details == details
+
+
+@pytest.mark.parametrize("character", ["x", "%", "é", "\u2028", "\U0001f600"])
+def test_a_long_text_is_short_in_grpcs_own_place_and_whole_in_the_trailer(
+    served: str, character: str
+) -> None:
+    text = character * (8192 // len(character.encode()))
+    request = load_codec("protobuf").encode(model.ReadRequest(f"!refuse:{text}"))
+    error = raw(served, methods.READ.path, request)
+    assert status_of(error).message == text
+    start = error.details().removesuffix("...")
+    assert start != error.details()
+    assert text.startswith(start)
+    encoded = quote(error.details(), safe="".join(map(chr, range(0x20, 0x7F))).replace("%", ""))
+    assert MAX_GRPC_MESSAGE - 12 < len(encoded) <= MAX_GRPC_MESSAGE
+
+
+@pytest.mark.parametrize("text", ["x" * 1024, "é" * 170, ""])
+def test_a_text_that_fits_stays_whole_in_grpcs_own_place(text: str) -> None:
+    assert grpc_message(text) == text
+
+
+@pytest.mark.parametrize("authority", ["localhost", "tmp%2Fs", "example.org:1"])
+def test_the_server_takes_any_authority(served: str, authority: str) -> None:
+    options = [*OPTIONS, ("grpc.default_authority", authority)]
+    with grpc.insecure_channel(f"unix:{served}", options=options) as channel:
+        call: Any = channel.unary_unary(methods.READ.path)
+        assert call(b"") == b""
+
+
+def test_the_host_calls_the_server_localhost(path: str) -> None:
+    """The path of the socket is no authority, and some languages' servers refuse it."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        with GRPC.connect(SocketEndpoint(path), codec="protobuf") as channel:
+            calling = threading.Thread(target=failure, args=(channel,))
+            calling.start()
+            peer, _ = listener.accept()
+            with peer:
+                peer.settimeout(60)
+                peer.sendall(b"\0\0\0\4\0\0\0\0\0")  # SETTINGS without any
+                seen = b""
+                while methods.READ.path.encode() not in seen or b":authority" not in seen:
+                    data = peer.recv(65536)
+                    assert data, seen
+                    seen += data
+            calling.join(60)
+    assert b":authority\tlocalhost" in seen
+    assert b"%2F" not in seen
 
 
 def test_a_foreign_client_gets_the_text_in_grpcs_own_place(served: str) -> None:
@@ -274,6 +330,54 @@ def test_an_error_without_a_status_is_grpcios_own(
         return b""
 
     assert type(failure(foreign(behave))) is kind
+
+
+class Passing(Context):
+    """A context whose deadline is far when the call starts, and has come when it ends."""
+
+    asked = False
+
+    def remaining(self) -> float | None:
+        left = 0.0 if self.asked else 60.0
+        self.asked = True
+        return left
+
+
+@pytest.mark.parametrize(
+    ("context", "kind"), [(Passing(), RpcError), (Context(timeout=60), ConnectionLost)]
+)
+def test_a_call_that_the_server_resets_at_the_deadline_is_late(
+    foreign: Start, context: Context, kind: type[LabError]
+) -> None:
+    def behave(data: bytes, call: grpc.ServicerContext) -> bytes:
+        call.abort(grpc.StatusCode.CANCELLED, "reset")
+        return b""
+
+    with pytest.raises(LabError) as caught:
+        foreign(behave).unary(methods.READ, model.ReadRequest(), context)
+    assert type(caught.value) is kind
+    if isinstance(caught.value, RpcError):
+        assert caught.value.code is Code.DEADLINE_EXCEEDED
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("grpc: received message larger than max (5000000 vs. 4194304)", "MESSAGE_TOO_LARGE"),
+        ("gRPC message exceeds maximum size 4194304: 5000000", "MESSAGE_TOO_LARGE"),
+        ("Received RST_STREAM with error code 11", None),
+    ],
+)
+def test_a_message_that_a_library_refuses_is_too_large(
+    foreign: Start, text: str, reason: str | None
+) -> None:
+    def behave(data: bytes, call: grpc.ServicerContext) -> bytes:
+        call.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, text)
+        return b""
+
+    error = failure(foreign(behave))
+    assert text in str(error)
+    assert (error.details.reason if isinstance(error, RpcError) else None) == reason
 
 
 def test_a_stream_that_breaks_off_is_an_error(foreign: Start) -> None:

@@ -183,11 +183,14 @@ def test_a_line_that_cannot_be_read_is_a_parse_error_with_its_cause(
     assert respond(line) == {**PARSE, "error": {**PARSE["error"], "data": cause}}
 
 
-@pytest.mark.parametrize(
-    "line", [b"NaN", b"[Infinity]", b'["\\ud800"]', b'["\\udc00 "]', b"{}{}", b"\xef\xbb\xbf{}"]
-)
+@pytest.mark.parametrize("line", [b"NaN", b"[Infinity]", b'["\\ud800]', b"{}{}", b"\xef\xbb\xbf{}"])
 def test_what_is_no_json_is_a_parse_error(line: bytes) -> None:
     assert respond(line) == PARSE
+
+
+@pytest.mark.parametrize("line", [b'["\\ud800"]', b'["\\udc00 "]'])
+def test_an_element_with_a_lone_surrogate_is_judged_by_itself(line: bytes) -> None:
+    assert respond(line) == [INVALID]
 
 
 @given(st.binary(max_size=200))

@@ -151,6 +151,35 @@ def test_a_cancellation_in_a_batch_or_with_an_escape_in_it_works_too(host: Any) 
         assert host.receive()["error"]["code"] == -32001
 
 
+def test_a_lone_surrogate_concerns_its_own_call(host: Any) -> None:
+    lone, whole = "a\ud800", "\U0001f600"  # json.dumps escapes both
+    host.send(host.request_of("Plan", {"app": whole, "jobs": [{"job": {"name": lone}}]}, 1))
+    refused = host.receive()
+    assert (refused["id"], refused["error"]["code"]) == (1, -32602)
+    details = refused["error"]["data"]["details"]
+    assert (details["reason"], details["path"]) == ("UNREADABLE_REQUEST", "jobs/0/job/name")
+    calls = [host.request_of("Read", {"app": app}, app == lone) for app in (lone, whole)]
+    host.send([call | {"id": number} for number, call in enumerate(calls)])
+    first, second = host.receive()
+    assert (first["id"], first["error"]["data"]["details"]["path"]) == (0, "app")
+    assert (second["id"], second["result"]["entries"]) == (1, [])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"jsonrpc":"2.0","method":"Read","id":1,"params":{"request":{"app":"\\ud800"}}',
+        b'{"jsonrpc":"2.0","method":"Read","id":1,"id":2,"params":{"request":{"app":"\\ud800"}}}',
+        b'{"jsonrpc":"2.0","method":"Read","id":1,"\\ud800":1,"\\ud800":2}',
+        b'{"jsonrpc":"2.0","method":"Read","id":NaN,"params":{"request":{"app":"\\ud800"}}}',
+    ],
+)
+def test_a_line_with_a_lone_surrogate_is_held_to_the_same_syntax(host: Any, line: bytes) -> None:
+    host.write(line + b"\n")
+    answer = host.receive()
+    assert (answer["id"], answer["error"]["code"]) == (None, -32700)
+
+
 def test_a_backend_that_ignores_its_context_is_ended_between_events(host: Any) -> None:
     host.send(host.request_of("Apply", {"plan": {"app": "!events:100000000"}}, 1))
     assert host.receive()["method"] == "event"
