@@ -125,12 +125,12 @@ def test_the_server_takes_any_authority(served: str, authority: str) -> None:
         assert call(b"") == b""
 
 
-def test_the_host_calls_the_server_localhost(path: str) -> None:
+def test_the_host_calls_the_server_localhost(socket_path: str) -> None:
     """The path of the socket is no authority, and some languages' servers refuse it."""
     with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(path)
+        listener.bind(socket_path)
         listener.listen()
-        with GRPC.connect(SocketEndpoint(path), codec="protobuf") as channel:
+        with GRPC.connect(SocketEndpoint(socket_path), codec="protobuf") as channel:
             calling = threading.Thread(target=failure, args=(channel,))
             calling.start()
             peer, _ = listener.accept()
