@@ -4,7 +4,8 @@ import pytest
 
 from transportlab import errors, model
 from transportlab.cli.render import error_text
-from transportlab.errors import MAX_TEXT, Code, PluginError, RpcError
+from transportlab.errors import MAX_NAMES, MAX_TEXT, Code, PluginError, RpcError
+from transportlab.model import ErrorDetails, Status
 
 
 def test_every_error_is_a_lab_error() -> None:
@@ -70,3 +71,12 @@ def test_an_error_that_does_not_say_what_was_expected_does_not_say_nothing() -> 
 def test_a_manifest_error_names_each_problem() -> None:
     problems = [errors.Problem("jobs/0", "bad"), errors.Problem("", "worse")]
     assert str(errors.ManifestError("m.json", problems)) == "m.json: jobs/0: bad\nm.json: worse"
+
+
+def test_a_host_keeps_no_more_of_a_plugins_names_than_it_can_search() -> None:
+    names = ("x" * 65536,) * 1000
+    details = RpcError.from_status(Status(3, "", ErrorDetails(failed=names))).details
+    assert {len(name) for name in details.failed} == {MAX_TEXT}
+    assert sum(map(len, details.failed)) <= MAX_NAMES
+    few = ErrorDetails(applied=("a",), unattempted=("b", "c"))
+    assert RpcError.from_status(Status(3, "", few)).details == few

@@ -23,6 +23,9 @@ from transportlab.model import ErrorDetails, Status
 MAX_TEXT = 8192
 """Longest text in an error, in bytes of UTF-8: gRPC carries it in trailing metadata (P-ERR-3)."""
 
+MAX_NAMES = 1024 * 1024
+"""Most characters of the names in one list of an error: each is searched for secrets."""
+
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 """Largest encoded message, the same on every transport (P-LIMIT-1)."""
 
@@ -82,7 +85,23 @@ class RpcError(LabError):
         """The error that a peer sent. A code outside the table becomes UNKNOWN (P-ERR-4)."""
         code = Code(status.code) if 1 <= status.code <= max(Code) else Code.UNKNOWN
         told = cls(code, status.message, status.details).to_status()
-        return cls(code, told.message, told.details)
+        names = {
+            f.name: _fitting(value)
+            for f in fields(told.details)
+            if isinstance(value := getattr(told.details, f.name), tuple) and value
+        }
+        details = replace(told.details, **names) if names else told.details  # type: ignore[arg-type]  # only tuples are in names
+        return cls(code, told.message, details)
+
+
+def _fitting(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names, each cut after MAX_TEXT; those that do not fit into MAX_NAMES are left out."""
+    room = MAX_NAMES
+    for number, name in enumerate(names):
+        room -= min(len(name), MAX_TEXT) + 8
+        if room < 0:
+            return tuple(map(bounded, names[:number]))
+    return tuple(map(bounded, names))
 
 
 def bounded(text: str) -> str:

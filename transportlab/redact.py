@@ -11,9 +11,11 @@ hex, base64, JSON in JSON), and a text is searched for parts of these forms:
     the same beside a line end, since long lines are wrapped there
 
 The search takes time in proportion to the text, whatever the number and length of the values. Every
-window of PIECE characters of every form is a key of one dictionary, so each position of the text
-costs one look-up. Beginnings and ends are keys of two more, looked up only at the places where a
-text can be cut. Forms shorter than PIECE have no window; str.find looks for these.
+window of PIECE characters of every form is a key of one dictionary. The text is cut into blocks of
+half that length; any window holds a whole block, so a look-up for each block finds where windows
+can be. Beginnings and ends are keys of two more dictionaries, looked up only where a text can be
+cut, and there only if SHORTEST characters fit. Forms shorter than PIECE have no window; str.find
+looks for these.
 
 Case is ignored, so escapes need no separate forms for upper-case hex digits. This may hide more
 than the value, which is the better mistake. In a text longer than LONG only whole forms are found,
@@ -35,6 +37,9 @@ SHORTEST = 4
 
 PIECE = 12
 """The shortest part from the middle that is hidden, in characters. Most words are shorter."""
+
+BLOCK = PIECE // 2
+"""A text is cut into blocks of so many characters. Any PIECE characters hold a whole block."""
 
 LONG = 65536
 """Texts of more characters than this are searched for whole forms only, which takes little time."""
@@ -67,8 +72,11 @@ class Redactor:
         # From here on the keys are folded.
         self._short: dict[str, str] = {}
         self._pieces: dict[str, str] = {}
+        self._blocks: set[str] = set()
         self._beginnings: dict[str, str] = {}
         self._ends: dict[str, str] = {}
+        self._beginnings_last: set[str] = set()
+        self._ends_first: set[str] = set()
         for name, value in (values or {}).items():
             if len(value) < SHORTEST:
                 continue
@@ -88,9 +96,12 @@ class Redactor:
         elif has_pieces:
             for start in range(len(form) - PIECE + 1):
                 self._pieces[form[start : start + PIECE]] = mark
+            self._blocks.update(form[at : at + BLOCK] for at in range(len(form) - BLOCK + 1))
         for size in range(SHORTEST, min(PIECE, len(form))):
             self._beginnings[form[:size]] = mark
+            self._beginnings_last.add(form[size - SHORTEST : size])
             self._ends[form[-size:]] = mark
+            self._ends_first.add(form[-size:][:SHORTEST])
 
     def __bool__(self) -> bool:
         """Whether there is anything to hide."""
@@ -119,16 +130,30 @@ class Redactor:
         size = len(text)
         yield from _find(text, self._short)
         if self._pieces:
-            for start in range(size - PIECE + 1):
-                if mark := self._pieces.get(text[start : start + PIECE]):
-                    yield start, start + PIECE, mark
+            yield from self._windows(text)
         if self._beginnings:
             cuts = [match.span() for match in _CUT.finditer(text)]
             for before, after in [(size, 0), *cuts]:
                 yield from self._spans_at_cut(text, before, after)
 
+    def _windows(self, text: str) -> Iterator[Span]:
+        """Yield each window of PIECE characters that is one of a form's."""
+        blocks = [text[at : at + BLOCK] for at in range(0, len(text) - BLOCK + 1, BLOCK)]
+        if self._blocks.isdisjoint(blocks):
+            return
+        for number, block in enumerate(blocks):
+            if block in self._blocks:
+                at = number * BLOCK
+                for start in range(max(0, at + BLOCK - PIECE), at + 1):
+                    if mark := self._pieces.get(text[start : start + PIECE]):
+                        yield start, start + PIECE, mark
+
     def _spans_at_cut(self, text: str, before: int, after: int) -> Iterator[Span]:
         """Yield a beginning that stops at `before`, and an end that starts at `after`."""
+        near_end = text[max(0, before - SHORTEST) : before] in self._beginnings_last
+        near_start = text[after : after + SHORTEST] in self._ends_first
+        if not (near_end or near_start):  # nearly always so
+            return
         for length in range(SHORTEST, PIECE):
             if length <= before and (mark := self._beginnings.get(text[before - length : before])):
                 yield before - length, before, mark
@@ -194,7 +219,7 @@ def _find(text: str, forms: Mapping[str, str]) -> Iterator[Span]:
 
 def _fold(text: str) -> str:
     """Return the text in lower case as far as ASCII goes, so that no character changes place."""
-    return text.translate(_LOWER)
+    return text.lower() if text.isascii() else text.translate(_LOWER)
 
 
 # ---- the forms in which a value may be written

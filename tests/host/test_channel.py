@@ -120,3 +120,15 @@ def test_the_text_of_a_failed_call_is_cut() -> None:
     with pytest.raises(TransportError) as caught:
         RemoteBackend(HostChannel(wire)).read(model.ReadRequest(), Context())
     assert len(str(caught.value)) == MAX_TEXT
+
+
+def test_a_reply_that_is_read_after_the_deadline_is_no_success() -> None:
+    class Slow(Breaking):
+        def unary(self, method: Method[Any, Any], request: Any, context: Context) -> Any:
+            time.sleep(0.05)  # as reading a large reply
+            return model.ReadReply()
+
+    backend = RemoteBackend(HostChannel(Slow()))
+    assert backend.read(model.ReadRequest(), Context()) == model.ReadReply()
+    with pytest.raises(RpcError, match="DEADLINE_EXCEEDED"):
+        backend.read(model.ReadRequest(), Context(timeout=0.01))

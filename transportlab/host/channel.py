@@ -17,6 +17,7 @@ from transportlab.errors import (
     RpcError,
     TransportError,
     bounded,
+    deadline_exceeded,
 )
 from transportlab.methods import Method
 from transportlab.redact import NOTHING, Redactor
@@ -60,7 +61,12 @@ class HostChannel(Channel):
         if method.writes:
             self._take_turn(context)
         try:
-            return self._wire.unary(method, request, context)
+            reply = self._wire.unary(method, request, context)
+            # The wire waits no longer than the deadline, but reading a large reply takes time too.
+            left = context.remaining()
+            if left is not None and left <= 0:
+                raise deadline_exceeded()
+            return reply
         except Exception as error:
             told = self._told(error)
             raise told from told.__cause__
