@@ -55,7 +55,7 @@ class Dispatcher:
         return operation
 
     def unary(self, method: Method[Q, R], request: Q, context: Context) -> R:
-        """Call a method that has one reply."""
+        """Call a method that has one reply. The order of checks is that of P-RPC-3."""
         try:
             context.check()
             with self._place():

@@ -1,6 +1,7 @@
 """The echo backend: its log, its state file, and that entries of a file can be adopted."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -11,6 +12,7 @@ import pytest
 
 from transportlab import __version__, model
 from transportlab.backends.echo import PLUGIN
+from transportlab.backends.echo.faults import parse_fault
 from transportlab.backends.echo.state import parse, render
 from transportlab.context import Context
 from transportlab.errors import Code, RpcError
@@ -209,3 +211,11 @@ def test_a_backend_without_state_imports_no_json_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_page_of_faults_has_each_action_with_its_method() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "echo-faults.md").read_text()
+    rows = dict(re.findall(r"^\| `(\w+)[^`]*` \| (\w+) \|", page, re.M))
+    with pytest.raises(RpcError) as caught:
+        parse_fault("none", "Read", "app")
+    assert sorted(rows) == sorted(caught.value.details.expected.split(", "))
