@@ -200,3 +200,9 @@ def told(answer: Any) -> Any:
 def test_the_plugin_on_the_wire_answers_bad_lines_as_the_reference_does(install: Install) -> None:
     reference = str(Path(get_path("scripts"), "cronix-backend-echo"))
     assert answers(install("listing")) == answers(reference)
+
+
+def test_no_document_sets_the_path_to_the_systems_crontab() -> None:
+    """It needs a user in each line; one line without makes cron ignore the whole file."""
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    assert [page.name for page in pages if "path=/etc/crontab" in page.read_text()] == []
