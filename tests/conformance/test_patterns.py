@@ -50,5 +50,9 @@ def test_a_pattern_matches_and_says_where_it_does_not(
 
 
 def test_long_values_are_cut() -> None:
-    assert shown("x" * 1000).endswith("(1002 characters)")
-    assert len(shown("x" * 1000)) < 350
+    text = "a" + "x" * 8192 + "(8194 characters)"
+    told = shown(text)
+    assert told.startswith("'axx")
+    assert told.endswith("xx(8194 characters)'")  # the text's own end, where a pattern may look
+    assert " \u00ab7912 characters are left out here\u00bb " in told
+    assert len(told) < 350

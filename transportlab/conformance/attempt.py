@@ -12,6 +12,7 @@ from transportlab.backend import PROTOCOL_VERSIONS
 from transportlab.conformance.apps import own_apps
 from transportlab.conformance.fixture import Fixture
 from transportlab.conformance.generators import ValueProblem
+from transportlab.conformance.patterns import cut
 from transportlab.conformance.result import Failure, Outcome, Status
 from transportlab.conformance.steps import Player
 from transportlab.conformance.subject import CLOSE_SECONDS, Program
@@ -152,4 +153,4 @@ def describe(step: Step) -> str:
         if name in EXPECTATIONS or getattr(step, name) == member.default:
             members.pop(name, None)
     text = msgspec.json.encode(members).decode()
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}... ({len(text)} characters)"
+    return cut(text, SHOWN)

@@ -44,9 +44,19 @@ def mismatch(pattern: Any, value: Any, path: str = "") -> str:
 
 
 def shown(value: object, limit: int = 300) -> str:
-    """A value as text for people, cut after limit characters."""
-    text = repr(value)
-    return text if len(text) <= limit else f"{text[:limit]}... ({len(text)} characters)"
+    """A value as text for people: its begin and its end, if it is over limit characters long."""
+    return cut(repr(value), limit)
+
+
+def cut(text: str, limit: int) -> str:
+    """The text, or if it is over limit characters long its begin and its end.
+
+    What is said in between stands in double angle quotes, so that it is not taken for the text's.
+    """
+    if len(text) <= limit:
+        return text
+    half = limit // 2
+    return f"{text[:half]} «{len(text) - 2 * half} characters are left out here» {text[-half:]}"
 
 
 def _said(path: str, problem: str) -> str:
