@@ -132,3 +132,17 @@ def test_a_reply_that_is_read_after_the_deadline_is_no_success() -> None:
     assert backend.read(model.ReadRequest(), Context()) == model.ReadReply()
     with pytest.raises(RpcError, match="DEADLINE_EXCEEDED"):
         backend.read(model.ReadRequest(), Context(timeout=0.01))
+
+
+@pytest.mark.parametrize("secret", ["hunter2-secret", ""])
+def test_who_is_blamed_sees_no_secret_and_keeps_the_cause(secret: str) -> None:
+    def blame(error: Exception) -> PluginError:
+        return PluginError("E-CALL", str(error), name="odd")
+
+    channel = HostChannel(Breaking(), Redactor({"password": secret}), blame)
+    with pytest.raises(PluginError) as caught:
+        RemoteBackend(channel).read(model.ReadRequest(), Context())
+    cause = caught.value.__cause__
+    assert isinstance(cause, TransportError)
+    assert (cause.__cause__ is None) is bool(secret), "the library's error may show the secret"
+    assert ("hunter2" in "".join(traceback.format_exception(caught.value))) is not bool(secret)

@@ -150,54 +150,45 @@ class PluginSession:
             model.ErrorDetails(action="call OpenSession first" if new else "start the plugin anew"),
         )
 
-    def _operation(self, method: Method[Q, R], context: Context) -> Callable[[Q, Context], Any]:
-        """One of the operations; UNIMPLEMENTED if the plugin does not offer it (P-SESSION-3)."""
+    def _operation(self, method: Method[Q, R], context: Context) -> Callable[[Q, Context], R]:
+        """The plugin's operation for a method. UNIMPLEMENTED if it has none (P-SESSION-3)."""
         operations = self._open(context)
-        found: Callable[[Q, Context], Any] | None = getattr(operations, method.attribute, None)
+        found: Callable[[Q, Context], R] | None = getattr(operations, method.attribute, None)
         if found is None or method.capability not in self._plugin.capabilities:
             raise unknown_method(method.name)
         return found
 
     def read(self, request: model.ReadRequest, context: Context) -> model.ReadReply:
         """See Operations.read."""
-        reply: model.ReadReply = self._operation(methods.READ, context)(request, context)
-        return reply
+        return self._operation(methods.READ, context)(request, context)
 
     def plan(self, request: model.PlanRequest, context: Context) -> model.PlanReply:
         """See Operations.plan."""
-        reply: model.PlanReply = self._operation(methods.PLAN, context)(request, context)
-        return reply
+        return self._operation(methods.PLAN, context)(request, context)
 
     def apply(self, request: model.ApplyRequest, context: Context) -> Iterator[model.ApplyEvent]:
         """See Operations.apply."""
-        events: Iterator[model.ApplyEvent] = self._operation(methods.APPLY, context)(
-            request, context
-        )
+        stream: Any = self._operation(methods.APPLY, context)
+        events: Iterator[model.ApplyEvent] = stream(request, context)
         return events
 
     def drift(self, request: model.DriftRequest, context: Context) -> model.DriftReply:
         """See Operations.drift."""
-        reply: model.DriftReply = self._operation(methods.DRIFT, context)(request, context)
-        return reply
+        return self._operation(methods.DRIFT, context)(request, context)
 
     def prune(self, request: model.PruneRequest, context: Context) -> model.PruneReply:
         """See Operations.prune."""
-        reply: model.PruneReply = self._operation(methods.PRUNE, context)(request, context)
-        return reply
+        return self._operation(methods.PRUNE, context)(request, context)
 
     def adopt(self, request: model.AdoptRequest, context: Context) -> model.AdoptReply:
         """See Operations.adopt."""
-        reply: model.AdoptReply = self._operation(methods.ADOPT, context)(request, context)
-        return reply
+        return self._operation(methods.ADOPT, context)(request, context)
 
     def verify_ownership(
         self, request: model.VerifyOwnershipRequest, context: Context
     ) -> model.VerifyOwnershipReply:
         """See Operations.verify_ownership."""
-        reply: model.VerifyOwnershipReply = self._operation(methods.VERIFY_OWNERSHIP, context)(
-            request, context
-        )
-        return reply
+        return self._operation(methods.VERIFY_OWNERSHIP, context)(request, context)
 
 
 def _versions(versions: tuple[int, ...]) -> str:
