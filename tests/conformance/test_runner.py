@@ -3,6 +3,7 @@
 That the vectors pass on every arm is tested in tests/transports/every.
 """
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -381,3 +382,18 @@ def test_results_are_told_as_they_come(make: Make) -> None:
     options = Options(on_result=on_result, on_arm=lambda arm: told.append(arm.name))
     run_matrix(["direct"], [make(READ), make(READ, id="b")], options=options)
     assert told == ["1 a-vector", "2 b", "direct-none"]
+
+
+def test_a_codec_that_a_plugin_need_not_have_is_unsupported(tmp_path: Path) -> None:
+    path = tmp_path / "cronix-backend-plain"
+    path.write_text(f"""#!{sys.executable}
+from transportlab.sdk import Code, ErrorDetails, Plugin, RpcError, run
+def create(config):
+    raise RpcError(Code.UNIMPLEMENTED, "no", ErrorDetails("UNKNOWN_CODEC"))
+run(Plugin("plain", "1", create))
+""")
+    path.chmod(0o755)
+    subject = Subject(str(path), {}, frozenset(), faulty="", reference=False)
+    report = run_matrix(["grpc"], select(load_vectors(), ids=["read-empty"]), subject, Options())
+    found = {arm.codec: arm.outcomes[0].status for arm in report.arms}
+    assert found == {"protobuf": Status.FAIL, "json": Status.UNSUPPORTED}

@@ -42,7 +42,7 @@ from transportlab.conformance.oracle import disagreements
 from transportlab.conformance.result import ArmResult, Failure, Outcome, Report, Status
 from transportlab.conformance.subject import Program, Subject
 from transportlab.conformance.vectors import Call, Have, Together, Vector, load_vectors
-from transportlab.errors import LabError, PluginError, UsageError
+from transportlab.errors import LabError, PluginError, RpcError, UsageError
 from transportlab.host.discovery import find
 from transportlab.methods import METHODS
 from transportlab.redact import Redactor
@@ -178,6 +178,8 @@ class Arm:
         lacking += [f"feature {n}" for n in needs.features if n not in self._subject.features()]
         if needs.codecs and self._codec not in needs.codecs:
             lacking.append(f"codec {' or '.join(needs.codecs)}")
+        if self._codec != traits.codecs[0] and _refuses_codec(known):
+            lacking.append(f"codec {self._codec}, which the plugin does not have")
         if not isinstance(known, LabError):
             wanted = {*needs.capabilities, *_capabilities(vector)}
             lacking += [f"capability {name}" for name in sorted(wanted - set(known))]
@@ -206,6 +208,11 @@ class Arm:
         outcome.seconds = time.monotonic() - begin
         attempt.clean()
         return outcome
+
+
+def _refuses_codec(known: Sequence[str] | LabError) -> bool:
+    """Whether the plugin does not have a codec that it need not have (P-GRPC-2)."""
+    return isinstance(known, RpcError) and known.details.reason == "UNKNOWN_CODEC"
 
 
 def _capabilities(vector: Vector) -> set[str]:
