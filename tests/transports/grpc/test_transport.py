@@ -344,17 +344,17 @@ class Passing(Context):
 
 
 @pytest.mark.parametrize(
-    ("context", "kind"), [(Passing(), RpcError), (Context(timeout=60), ConnectionLost)]
+    ("make", "kind"), [(Passing, RpcError), (lambda: Context(timeout=60), ConnectionLost)]
 )
 def test_a_call_that_the_server_resets_at_the_deadline_is_late(
-    foreign: Start, context: Context, kind: type[LabError]
+    foreign: Start, make: Callable[[], Context], kind: type[LabError]
 ) -> None:
     def behave(data: bytes, call: grpc.ServicerContext) -> bytes:
         call.abort(grpc.StatusCode.CANCELLED, "reset")
         return b""
 
     with pytest.raises(LabError) as caught:
-        foreign(behave).unary(methods.READ, model.ReadRequest(), context)
+        foreign(behave).unary(methods.READ, model.ReadRequest(), make())
     assert type(caught.value) is kind
     if isinstance(caught.value, RpcError):
         assert caught.value.code is Code.DEADLINE_EXCEEDED
