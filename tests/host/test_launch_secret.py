@@ -30,7 +30,7 @@ from transportlab.host.launch import check_peer
 from transportlab.host.process import PluginProcess
 from transportlab.methods import APPLY, METHODS, OPEN_SESSION, READ, SERVICE, Method
 from transportlab.registry import load_transport, transport_names
-from transports.http.handler import MAX_STRANGERS
+from transports.http.service import MAX_STRANGERS
 
 TRANSPORTS = {name: load_transport(name) for name in transport_names()}
 SOCKETS = [n for n, t in TRANSPORTS.items() if t.traits.endpoint is EndpointKind.SOCKET]

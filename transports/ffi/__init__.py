@@ -3,8 +3,10 @@
 It needs no process, no socket and no copy of the environment. In return a crash of the plugin is a
 crash of the host, and a plugin that hangs also hangs the host's thread.
 
+Its modules:
+
     the host's side      client, calls, library
-    the plugin's side    plugin and shim.c, put into a library by build
+    the plugin's side    plugin and shim.c, which build.py makes a library of
     both                 wire, _abi
     for benchmarks       floor
 """

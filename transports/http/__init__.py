@@ -1,9 +1,12 @@
 """HTTP/1.1 over a Unix socket: the standard library serves, httpx calls.
 
-the host's side      client, network (sockets), replies (parsing)
-the plugin's side    server (listening), handler (a connection), requests (parsing)
-both                 wire
-for benchmarks       floor
+Its modules:
+
+    the host's side      client, network (sockets), replies (parsing)
+    the plugin's side    server (listening), handler (a connection), requests (parsing),
+                         service (what connections share)
+    both                 wire
+    for benchmarks       floor
 """
 
 from transportlab.backend import Backend

@@ -1,23 +1,20 @@
 """One connection on the plugin's side: HTTP requests become calls, replies become responses.
 
-A Service is what all connections share. Listening and accepting is server.py's; reading a request's
-body and its deadline is requests.py's.
+What all connections share is service.py's, listening and accepting server.py's, and reading a
+request's body and its deadline requests.py's.
 """
 
 import socket
-import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing
 from http.client import HTTPException
 from http.server import BaseHTTPRequestHandler
 from io import BufferedIOBase
 from typing import Any
 
 from transportlab.auth import check_secret
-from transportlab.backend import Backend
-from transportlab.codecs import Codec, DecodeError, load_codec
+from transportlab.codecs import Codec, DecodeError
 from transportlab.context import Cancellation, Context, PolledCancellation
-from transportlab.dispatch import Dispatcher, as_rpc_error
+from transportlab.dispatch import as_rpc_error
 from transportlab.errors import Code, RpcError, invalid_argument, unknown_method
 from transportlab.methods import METHODS, SERVICE, AnyMethod
 from transportlab.model import ErrorDetails
@@ -28,6 +25,7 @@ from transports.http.requests import (
     read_body,
     timeout_seconds,
 )
+from transports.http.service import Service
 from transports.http.wire import (
     FRAMINGS,
     PROBLEM_TYPE,
@@ -43,78 +41,10 @@ SMALL = 65536
 CODECS = {"application/json": "json", "application/x-protobuf": "protobuf"}
 """The codec of a request by its Content-Type (P-HTTP-1)."""
 
-MAX_STRANGERS = 64
-"""Connections at once that have not shown the secret: each is a thread (P-AUTH-4)."""
-
 MAX_HEAD_BYTES = 65536
 """Longest head of a request, give or take a line of that length (P-AUTH-4)."""
 
-STRANGER_SECONDS = 10.0
-"""How long a connection that has not shown the secret may keep still (P-AUTH-4)."""
-
 _METHODS = {method.path: method for method in METHODS.values()}
-
-
-class Running:
-    """The calls that are being carried out. Safe to use from several threads."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._switches: set[Cancellation] = set()
-        self._stopping = False
-
-    @contextmanager
-    def call(self, switch: Cancellation) -> Iterator[None]:
-        """One call. Its switch is thrown when the server stops, at once if it is stopping."""
-        with self._changed:
-            if self._stopping:
-                switch.cancel()
-            self._switches.add(switch)
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._switches.discard(switch)
-                self._changed.notify_all()
-
-    def stop(self, seconds: float) -> None:
-        """Cancel the calls and wait at most so many seconds for them to end."""
-        with self._changed:
-            self._stopping = True
-            switches = list(self._switches)
-        for switch in switches:
-            switch.cancel()
-        with self._changed:
-            self._changed.wait_for(lambda: not self._switches, seconds)
-
-
-class Strangers:
-    """The connections that have not shown the secret yet (P-AUTH-4). Safe to use from threads.
-
-    They are few, and the newest stay: so one more always finds room, and that may be the host's.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._connections: dict[socket.socket, None] = {}  # the oldest first
-
-    def enter(self, connection: socket.socket) -> None:
-        """A new connection. The oldest one ends if there are too many."""
-        connection.settimeout(STRANGER_SECONDS)
-        with self._lock:
-            self._connections[connection] = None
-            oldest = None
-            if len(self._connections) > MAX_STRANGERS:
-                oldest = next(iter(self._connections))
-                del self._connections[oldest]
-        if oldest is not None:
-            with suppress(OSError):  # it has gone by itself
-                oldest.shutdown(socket.SHUT_RDWR)
-
-    def leave(self, connection: socket.socket) -> None:
-        """The connection has shown the secret, or has ended."""
-        with self._lock:
-            self._connections.pop(connection, None)
 
 
 class _Head:
@@ -133,24 +63,6 @@ class _Head:
         line = self._file.readline(limit)
         self.taken += len(line)
         return line
-
-
-class Service:
-    """What the connections share: the backend, the secret, the codecs and the running calls."""
-
-    def __init__(self, backend: Backend, codec: str, secret: str) -> None:
-        self.dispatcher = Dispatcher(backend)
-        self.secret = secret
-        self.running = Running()
-        self.strangers = Strangers()
-        self._codecs = {codec: load_codec(codec)}
-
-    def codec(self, name: str) -> Codec:
-        """The codec of that name. It is imported when a request first asks for it."""
-        codec = self._codecs.get(name)
-        if codec is None:
-            codec = self._codecs[name] = load_codec(name)
-        return codec
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -18,7 +18,8 @@ from transportlab.backend import Backend
 from transportlab.channel import Lifecycle, SocketEndpoint
 from transportlab.errors import MAX_CALLS, TransportError
 from transportlab.log import Log
-from transports.http.handler import Handler, Service
+from transports.http.handler import Handler
+from transports.http.service import Service
 
 STOP_SECONDS = 1.0
 """How long calls in flight may take to end once the plugin is told to stop."""

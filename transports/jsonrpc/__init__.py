@@ -1,5 +1,7 @@
 """JSON-RPC 2.0 on the plugin's stdin and stdout, one message a line (P-JSONRPC).
 
+Its modules:
+
     the host's side      client, link, outbox, messages
     the plugin's side    server, engine, service
     both                 wire

@@ -24,7 +24,7 @@ from transportlab.errors import (
 from transportlab.methods import DRIFT, READ
 from transportlab.model import DriftReply, DriftRequest, Entry, ReadReply, ReadRequest
 from transportlab.registry import load_transport
-from transports.http.handler import Running
+from transports.http.service import Running
 
 Serve = Callable[[str, Backend, str], Callable[[], None]]
 
