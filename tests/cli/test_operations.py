@@ -44,7 +44,7 @@ def test_json_has_the_contracts_names(call: Call) -> None:
     assert [e["kind"] for e in applied["events"]] == ["started", "done", "finished"]
     (entry,) = call("read", "--json").json["entries"]
     assert entry["hash"] == "21c1b02a51242d12"
-    assert set(call("prune", "--json").json) == {"removed"}
+    assert set(call("prune", "--json").json) == {"removed", "dry_run"}
     (item,) = call("verify-ownership", "--json").json["items"]
     assert item["verdict"] == "owned"
     assert call("adopt", "--json").json["outcome"] == "already_managed"

@@ -15,7 +15,7 @@ import pytest
 
 from transportlab import model
 from transportlab.context import Context
-from transportlab.errors import MAX_MESSAGE_BYTES, ChannelClosed, PluginError
+from transportlab.errors import MAX_MESSAGE_BYTES, ChannelClosed, Code, PluginError, RpcError
 from transportlab.host import HostOptions, HostSession, open_backend
 
 Read = Callable[..., model.ReadReply]
@@ -81,9 +81,11 @@ def test_a_plugin_that_dies_in_a_call_is_an_error_with_its_end(
 
 
 @pytest.mark.traits(enforces_deadline=False)
-def test_a_deadline_that_is_not_enforced_is_the_backends_to_keep(read: Read) -> None:
+def test_a_call_whose_deadline_is_not_enforced_is_late_when_it_ends(read: Read) -> None:
     begin = time.monotonic()
-    read("!block:0.6", timeout=0.5)
+    with pytest.raises(RpcError) as caught:
+        read("!block:0.6", timeout=0.5)
+    assert caught.value.code is Code.DEADLINE_EXCEEDED
     assert time.monotonic() - begin >= 0.6
 
 
