@@ -11,6 +11,9 @@ READY := $(VENV)/ready
 # Tests wait for processes much of their time, so two processors have room for one worker more.
 WORKERS ?= 3
 
+# Else each of some thousand processes that tests start would compile the project anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: evidence report bench test test-all check install derived libraries archives clean
 
 # quick is for a look and made for less than four minutes; PROFILE=full, for the record, for 25.

@@ -27,6 +27,7 @@ from transportlab.registry import load_transport, transport_names
 
 SPEC = Path(__file__).resolve().parents[2] / "spec"
 COMMAND = Path(sys.executable).with_name("transportlab")
+LIBRARY = COMMAND.with_name("cronix-backend-crontab.so")
 ONE_JOB = str(SPEC / "manifests" / "one-job.json")
 
 PATIENCE = ("--handshake-timeout", "60")
@@ -188,11 +189,23 @@ def call(run: Run, crontab: Path) -> Callable[..., Done]:
     return operation
 
 
-@pytest.fixture(params=transport_names())
-def transport(request: pytest.FixtureRequest) -> str:
-    """Every transport by its name; what cannot run here says why."""
-    name: str = request.param
-    library = load_transport(name).traits.endpoint is EndpointKind.LIBRARY
-    if library and not COMMAND.with_name("cronix-backend-crontab.so").exists():
-        pytest.skip("not run: the libraries were not built (no C compiler)")
-    return name
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that takes (transport) runs over all of them, or those with its traits.
+
+    The command treats them all alike: one whose plugin is a process is enough for the quick lane.
+    """
+    if "transport" not in metafunc.fixturenames:
+        return
+    mark = metafunc.definition.get_closest_marker("traits")
+    cases = []
+    for name in transport_names():
+        traits = load_transport(name).traits
+        if mark and any(getattr(traits, trait) != value for trait, value in mark.kwargs.items()):
+            continue
+        missing = traits.endpoint is EndpointKind.LIBRARY and not LIBRARY.exists()
+        reason = "not run: the libraries were not built (no C compiler)"
+        marks = [pytest.mark.skipif(missing, reason=reason)]
+        if traits.endpoint is EndpointKind.SOCKET:
+            marks.append(pytest.mark.slow)
+        cases.append(pytest.param(name, marks=marks))
+    metafunc.parametrize("transport", cases)

@@ -57,7 +57,6 @@ def apply(folder: Path, transport: str, then: str = "") -> "subprocess.Completed
     )
 
 
-@pytest.mark.parametrize("transport", ["direct", "jsonrpc"])
 def test_a_full_disk_keeps_what_is_there_and_says_how_far_it_came(
     tmp_path: Path, transport: str
 ) -> None:

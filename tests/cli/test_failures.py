@@ -36,9 +36,11 @@ def test_a_failed_apply_names_what_was_done_and_what_was_not(run: Run) -> None:
         assert line in done.err
 
 
-@pytest.mark.parametrize("name", PROCESS)
-def test_an_apply_whose_plugin_dies_tells_each_job_by_how_far_it_came(name: str, run: Run) -> None:
-    options = ["--manifest", DOZEN, "--backend", "echo", "--transport", name]
+@pytest.mark.traits(isolated=True)
+def test_an_apply_whose_plugin_dies_tells_each_job_by_how_far_it_came(
+    transport: str, run: Run
+) -> None:
+    options = ["--manifest", DOZEN, "--backend", "echo", "--transport", transport]
     done = run("apply", *options, "--json", "--backend-config", "faults=Apply=exit_after:2")
     jobs = sorted(job["name"] for job in json.loads(Path(DOZEN).read_text())["jobs"])
     assert done.code == 1
@@ -144,7 +146,7 @@ def test_a_deadline_is_an_error(run: Run) -> None:
     assert "DEADLINE_EXCEEDED" in done.err
 
 
-@pytest.mark.parametrize("transport", PROCESS)
+@pytest.mark.traits(isolated=True)
 def test_a_plugin_that_dies_in_apply_is_told_and_planning_again_converges(
     transport: str, tmp_path: Path, run: Run
 ) -> None:
@@ -168,7 +170,7 @@ def test_a_plugins_print_does_not_spoil_the_json(transport: str, run: Run) -> No
     assert done.json == {"entries": [], "malformed": []}
 
 
-@pytest.mark.parametrize("transport", PROCESS)
+@pytest.mark.traits(isolated=True)
 def test_an_earlier_directory_that_hides_a_plugin_is_noted(
     tmp_path: Path, transport: str, run: Run
 ) -> None:

@@ -39,7 +39,7 @@ def shell(line: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-@pytest.mark.parametrize("transport", PROCESS)
+@pytest.mark.traits(isolated=True)
 @pytest.mark.parametrize(
     "closed",
     [
@@ -116,7 +116,7 @@ def test_a_working_directory_that_is_gone_is_told(tmp_path: Path) -> None:
         assert "has been removed" in done.stderr
 
 
-@pytest.mark.parametrize("transport", PROCESS)
+@pytest.mark.traits(isolated=True)
 def test_bounds_without_an_end_are_bounds(transport: str, run: Run) -> None:
     options = ["--manifest", MANIFEST, "--backend", "echo", "--transport", transport]
     done = run("plan", *options, "--timeout", "inf", "--handshake-timeout", "inf")
@@ -175,7 +175,7 @@ run(replace(PLUGIN, create=lambda config: Slow(create(config))))
 """
 
 
-@pytest.mark.parametrize("transport", PROCESS)
+@pytest.mark.traits(isolated=True)
 def test_an_interrupted_apply_tells_how_far_it_came(
     transport: str, tmp_path: Path, process: Process
 ) -> None:

@@ -52,10 +52,7 @@ def test_a_file_that_takes_only_a_part_is_an_error(more: list[str], tmp_path: Pa
     assert (tmp_path / "out").stat().st_size
 
 
-@pytest.mark.parametrize(
-    "transport",
-    [PROCESS[0], *(pytest.param(name, marks=pytest.mark.slow) for name in PROCESS[1:])],
-)
+@pytest.mark.traits(isolated=True)
 @pytest.mark.parametrize("more", [[], ["--json"]])
 def test_a_signal_ends_a_command_whose_output_nobody_reads(transport: str, more: list[str]) -> None:
     pipe = subprocess.PIPE
