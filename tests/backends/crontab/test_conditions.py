@@ -13,12 +13,13 @@ import pytest
 
 from transportlab import model
 from transportlab.backend import Operations
-from transportlab.backends.crontab import PLUGIN
+from transportlab.backends.crontab import LOCK, PLUGIN
 from transportlab.backends.crontab.conditions import fires_alike
 from transportlab.backends.crontab.translate import meaning
 from transportlab.context import Context
 from transportlab.errors import Code, RpcError
 from transportlab.model import AdoptOutcome, DesiredJob, Job
+from transportlab.store.file import SharedFile
 
 LINE = "/usr/local/bin/cronix trigger shop.sweep"
 MARK = "# cronix:owned app=shop job=sweep hash=ab idx=0"
@@ -314,7 +315,7 @@ def test_a_crontab_of_the_other_format_is_refused_with_the_line(
 def test_a_program_with_the_name_of_a_user_is_no_user_column(tab: MakeTab, text: str) -> None:
     if "mail" in text and not Path("/usr/bin/mail").exists():
         text = text.replace("mail", "sync")
-    tab(text).plan()
+    assert [op.kind.value for op in tab(text).plan().ops] == ["create"]
 
 
 @pytest.mark.parametrize(
@@ -373,14 +374,13 @@ def test_a_writer_holds_the_lock_that_cronix_takes(tab: MakeTab) -> None:
         "    except BlockingIOError: print('held')\n"
         "    else: print('free')\n"
     )
-    lock = f"{subject.path}.cronix.lock"
-    store = subject.operations._store  # type: ignore[attr-defined]  # to be inside of a change
+    lock = f"{subject.path}{LOCK}"
 
     def seen() -> str:
         command = [sys.executable, "-c", code, lock]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
-    with store.transaction(Context()):
+    with SharedFile(str(subject.path), "path", lock_beside=LOCK).locked(Context()):
         assert seen() == "held"
     assert seen() == "free"
 
