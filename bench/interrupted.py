@@ -16,9 +16,11 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+
+from msgspec.structs import asdict
 
 from bench.faults.columns import Column, columns
 from bench.faults.state import APP, blocks, desired

@@ -5,7 +5,10 @@
 The file is an archive of Python code (PEP 441). Its first line runs the interpreter with -I and -S,
 so that nothing is imported from the environment, from site-packages or from beside the file: only
 the archive and the standard library are left. It speaks one transport with one codec, the pair that
-needs no compiled library (docs/security.md has the reasons). Two builds give the same bytes.
+needs least (docs/security.md has the reasons). Two builds give the same bytes.
+
+msgspec is a compiled library. Python cannot load one from an archive, so the program writes it to a
+file in memory and loads it from there.
 
 Without DIRECTORY the files go to share/cronix/plugins of this environment. A host finds them there
 if CRONIX_PLUGIN_DIR names it.
@@ -31,6 +34,7 @@ MAIN = '''"""The {name} backend in one file; a host starts it."""
 
 import os
 import sys
+from importlib.machinery import ExtensionFileLoader, ModuleSpec
 
 TRANSPORT, CODEC = "{transport}", "{codec}"
 
@@ -42,16 +46,37 @@ if (wanted, codec) != (TRANSPORT, CODEC):
         f" --transport {{TRANSPORT}} --codec {{CODEC}} (wanted: {{wanted}} with {{codec}})"
     )
 
+
+
+class InMemory:
+    """Finds the one compiled module, and has it loaded from a file in memory."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name != "{extension}":
+            return None
+        file = os.memfd_create(name)
+        place = f"/proc/self/fd/{{file}}"
+        with open(place, "wb") as out:
+            out.write(__loader__.get_data("{inside}"))
+        return ModuleSpec(name, ExtensionFileLoader(name, place), origin=place)
+
+
+sys.meta_path.append(InMemory)
+
 from transportlab.backends.{name} import PLUGIN
 from transportlab.sdk import run
 
 run(PLUGIN)
 '''
 
+EXTENSION, INSIDE = "msgspec._core", "msgspec/_core.so"
+"""The compiled module, and its name in the archive."""
+
 LEFT_OUT = {
     "transportlab": (
         *("cli/", "conformance/", "evidence/", "host/", "manifest/"),
-        *("__main__.py", "data.py", "floor.py", "quote.py", "remote.py", "sdk/library_worker.py"),
+        *("__main__.py", "data.py", "floor.py", "remote.py", "sdk/library_worker.py"),
         *("codecs/_int32.py", "codecs/json.py", "codecs/schema.py"),
     ),
     "transports": (
@@ -59,6 +84,7 @@ LEFT_OUT = {
         *(f"{TRANSPORT}/{module}.py" for module in ("client", "derive", "floor")),
     ),
     "google/protobuf": ("compiler/", "pyext/", "testdata/", "util/"),
+    "msgspec": (),
 }
 """What an archive leaves out, by package: what only a host needs, and what it cannot import."""
 
@@ -78,10 +104,14 @@ def build(name: str, out: Path) -> bool:
 
 def archive(name: str) -> bytes:
     """A backend's archive: the line with the interpreter, then the files, sorted by name."""
-    files = {"__main__.py": MAIN.format(name=name, transport=TRANSPORT, codec=CODEC).encode()}
+    main = MAIN.format(
+        name=name, transport=TRANSPORT, codec=CODEC, extension=EXTENSION, inside=INSIDE
+    )
+    files = {"__main__.py": main.encode()}
     for package in LEFT_OUT:
         files |= dict(contents(package))
     files["google/__init__.py"] = b""  # zipimport overlooks a folder without one
+    files[INSIDE] = compiled(EXTENSION)
     files["LICENSES"] = licenses()
     packed = io.BytesIO()
     packed.write(f"#!{os.path.realpath(sys.executable)} -IS\n".encode())
@@ -104,11 +134,21 @@ def contents(package: str) -> Iterator[tuple[str, bytes]]:
             yield f"{package}/{inside}", path.read_bytes()
 
 
+def compiled(name: str) -> bytes:
+    """The file of a compiled module."""
+    spec = find_spec(name)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(name, name=name)
+    return Path(spec.origin).read_bytes()
+
+
 def licenses() -> bytes:
     """The licenses of the code in the archive that is not this project's."""
-    found = importlib.metadata.files("protobuf") or ()
-    texts = [file.read_text() for file in found if "LICENSE" in file.name]
-    return "\n".join(["google/protobuf", *texts]).encode()
+    texts = []
+    for name in ("protobuf", "msgspec"):
+        files = importlib.metadata.files(name) or ()
+        texts += [name, *(file.read_text() for file in files if "LICENSE" in file.name)]
+    return "\n".join(texts).encode()
 
 
 def main(arguments: list[str]) -> int:

@@ -6,7 +6,6 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import fields
 from pathlib import Path
 from sysconfig import get_path
 from typing import Any
@@ -14,11 +13,13 @@ from typing import Any
 import pytest
 from _pytest.mark import ParameterSet
 from hypothesis import HealthCheck, settings
+from msgspec import Struct
+from msgspec.structs import replace
 
 from transportlab.channel import EndpointKind
 from transportlab.conformance import runner as conformance_runner
 from transportlab.conformance import subject as conformance_subject
-from transportlab.host import HostOptions
+from transportlab.host import HostOptions, HostSession
 from transportlab.registry import load_transport, transport_names
 from transportlab.sdk.program import ENV_TRANSPORT
 
@@ -33,8 +34,8 @@ COVERAGE_NAMES = "COVERAGE_FILE,COVERAGE_PROCESS_CONFIG,COVERAGE_PROCESS_START"
 
 def pytest_configure() -> None:
     """Widen the bounds before any test module is read: some make options when they are imported."""
-    _widen(HostOptions, handshake=PATIENCE, open=PATIENCE)
-    _widen(conformance_runner.Options, timeout=PATIENCE)
+    _widen(HostSession, HostOptions, "handshake", "open")
+    _widen(conformance_runner.Arm, conformance_runner.Options, "timeout")
     conformance_subject.HANDSHAKE_SECONDS = PATIENCE
     # Hypothesis has bounds as well: 200 ms for an example, and 1 s for the making of some.
     patient = [HealthCheck.too_slow]
@@ -42,14 +43,16 @@ def pytest_configure() -> None:
     settings.load_profile("patient")
 
 
-def _widen(options: Any, **bounds: float) -> None:
-    """Give a dataclass of options other defaults."""
-    usual, names = options.__init__, [field.name for field in fields(options)]
+def _widen(user: Any, kind: type[Struct], *bounds: str) -> None:
+    """Have user, whose last argument is such options, take PATIENCE for bounds left as usual."""
+    init, defaults = user.__init__, kind()
 
-    def init(self: object, *arguments: object, **given: object) -> None:
-        usual(self, **(bounds | dict(zip(names, arguments, strict=False)) | given))
+    def patient(*arguments: Any) -> None:
+        options = arguments[-1]
+        usual = [n for n in bounds if getattr(options, n) == getattr(defaults, n)]
+        init(*arguments[:-1], replace(options, **dict.fromkeys(usual, PATIENCE)))
 
-    options.__init__ = init
+    user.__init__ = patient
 
 
 @pytest.fixture(autouse=True, scope="session")

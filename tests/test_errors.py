@@ -47,9 +47,17 @@ def test_a_lone_surrogate_in_a_message_is_escaped() -> None:
 
 def test_a_plugin_error_says_all_that_is_known() -> None:
     error = PluginError(
-        "E-EXITED", "ended", "k8s", "/opt/k8s", "1.4.0", "a line", "nothing", "exit status 3",
-        ("boom: missing libfoo",), "install libfoo",
-    )  # fmt: skip
+        "E-EXITED",
+        "ended",
+        "k8s",
+        "/opt/k8s",
+        version="1.4.0",
+        expected="a line",
+        got="nothing",
+        exit="exit status 3",
+        stderr=("boom: missing libfoo",),
+        action="install libfoo",
+    )
     for part in ("E-EXITED", "k8s", "/opt/k8s 1.4.0", "exit status 3", "boom", "install libfoo"):
         assert part in str(error)
 

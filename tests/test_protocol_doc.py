@@ -3,11 +3,11 @@
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import fields, replace
 
 from transportlab import model
 from transportlab.backend import CAPABILITIES
@@ -39,7 +39,7 @@ GROUPS = {clause.rpartition("-")[0] for clause in IDS}
 MENTION = re.compile(r"(?<![A-Za-z0-9-])P-[A-Z]+(?:-\d+)?(?![A-Za-z0-9])")
 
 USUAL = {field.name: field.default for field in fields(HostOptions)}
-"""A host's bounds; an instance has wider ones in tests (conftest.py)."""
+"""A host's bounds; a session has wider ones in tests (conftest.py)."""
 
 ECHO = replace(PLUGIN, version="0.1.0")
 READ = load_codec("json").encode(model.ReadRequest("billing"))

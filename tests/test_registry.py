@@ -6,10 +6,10 @@ import re
 import subprocess
 import sys
 import tomllib
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from transportlab.channel import EndpointKind
 from transportlab.codecs import REQUIRES

@@ -6,8 +6,9 @@ process from one behind a transport.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from transportlab import model
 from transportlab.context import Context
@@ -61,8 +62,7 @@ class Backend(Operations, Protocol):
         """End the session (P-SESSION)."""
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigKey:
+class ConfigKey(msgspec.Struct, frozen=True):
     """One name that OpenSession's config may have.
 
     secret: its value is a credential. The session keeps it out of errors and of the log, and
@@ -75,8 +75,7 @@ class ConfigKey:
     secret: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Plugin:
+class Plugin(msgspec.Struct, frozen=True):
     """A backend as its author describes it.
 
     create makes the Operations from a checked config: it has only keys that are listed here, and

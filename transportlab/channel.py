@@ -5,15 +5,17 @@ Nothing here knows a transport by name. What a transport can and cannot do is da
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from enum import StrEnum
 from io import FileIO
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
+import msgspec
+
 from transportlab.backend import Backend
 from transportlab.context import Context
 from transportlab.methods import Method
+from transportlab.quote import repr_without
 
 Q = TypeVar("Q")
 R = TypeVar("R")
@@ -28,8 +30,7 @@ class EndpointKind(StrEnum):
     OBJECT = "object"
 
 
-@dataclass(frozen=True, slots=True)
-class Traits:
+class Traits(msgspec.Struct, frozen=True):
     """What a transport can and cannot do.
 
     endpoint: how its plugin is reached. codecs: those it carries, the usual one first. isolated: a
@@ -51,35 +52,33 @@ class Traits:
     requires: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class SocketEndpoint:
+class SocketEndpoint(msgspec.Struct, frozen=True):
     """A Unix socket by its path, which has at most 107 bytes on Linux (P-HANDSHAKE-4).
 
     secret is what each call must carry (P-AUTH-2). If it is empty, a call must carry none: that is
     for tests that serve in their own process.
     """
 
+    __repr__ = repr_without("secret")
+
     path: str
-    secret: str = field(default="", repr=False)
+    secret: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class StdioEndpoint:
+class StdioEndpoint(msgspec.Struct, frozen=True):
     """Two unbuffered byte pipes: reader for what the peer sends, writer for what it gets."""
 
     reader: FileIO
     writer: FileIO
 
 
-@dataclass(frozen=True, slots=True)
-class LibraryEndpoint:
+class LibraryEndpoint(msgspec.Struct, frozen=True):
     """A shared library by its path."""
 
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectEndpoint:
+class ObjectEndpoint(msgspec.Struct, frozen=True):
     """A backend in this process."""
 
     backend: Backend

@@ -12,7 +12,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+
+import msgspec
 
 from transportlab.errors import ChannelClosed, cancelled, deadline_exceeded
 from transportlab.log import Log
@@ -114,8 +115,7 @@ class PolledCancellation(Cancellation):
         return True
 
 
-@dataclass(frozen=True, slots=True)
-class SessionInfo:
+class SessionInfo(msgspec.Struct, frozen=True):
     """What OpenSession agreed on, for a backend that wants to know."""
 
     host_version: str

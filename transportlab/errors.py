@@ -15,8 +15,10 @@ An exception of a foreign library becomes one of these once, where that library 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
 from enum import IntEnum
+
+import msgspec
+from msgspec.structs import asdict, replace
 
 from transportlab.model import ErrorDetails, Status
 
@@ -73,11 +75,11 @@ class RpcError(LabError):
     def to_status(self) -> Status:
         """The error as a message. Its texts are valid Unicode, cut after MAX_TEXT (P-ERR-3)."""
         texts = {
-            f.name: bounded(value)
-            for f in fields(self.details)
-            if isinstance(value := getattr(self.details, f.name), str) and value
+            name: bounded(value)
+            for name, value in asdict(self.details).items()
+            if isinstance(value, str) and value
         }
-        details = replace(self.details, **texts) if texts else self.details  # type: ignore[arg-type]  # only str members are in texts
+        details = replace(self.details, **texts) if texts else self.details
         return Status(int(self.code), bounded(self.message), details)
 
     @classmethod
@@ -86,11 +88,11 @@ class RpcError(LabError):
         code = Code(status.code) if 1 <= status.code <= max(Code) else Code.UNKNOWN
         told = cls(code, status.message, status.details).to_status()
         names = {
-            f.name: _fitting(value)
-            for f in fields(told.details)
-            if isinstance(value := getattr(told.details, f.name), tuple) and value
+            name: _fitting(value)
+            for name, value in asdict(told.details).items()
+            if isinstance(value, tuple) and value
         }
-        details = replace(told.details, **names) if names else told.details  # type: ignore[arg-type]  # only tuples are in names
+        details = replace(told.details, **names) if names else told.details
         return cls(code, told.message, details)
 
 
@@ -201,7 +203,6 @@ class SecondHandshake(ProtocolViolation):
     """A plugin sent a handshake line after its handshake (P-HANDSHAKE-6)."""
 
 
-@dataclass
 class PluginError(LabError):
     """A plugin could not be found, started, spoken to or stopped.
 
@@ -209,16 +210,31 @@ class PluginError(LabError):
     while it runs. stderr has its last lines. action says what to do.
     """
 
-    code: str
-    problem: str
-    name: str = ""
-    path: str = ""
-    version: str = ""
-    expected: str = ""
-    got: str = ""
-    exit: str = ""
-    stderr: tuple[str, ...] = ()
-    action: str = ""
+    def __init__(  # noqa: PLR0913  # the lines of its text
+        self,
+        code: str,
+        problem: str,
+        name: str = "",
+        path: str = "",
+        *,
+        version: str = "",
+        expected: str = "",
+        got: str = "",
+        exit: str = "",  # noqa: A002  # the name of the attribute
+        stderr: tuple[str, ...] = (),
+        action: str = "",
+    ) -> None:
+        super().__init__(code, problem)
+        self.code = code
+        self.problem = problem
+        self.name = name
+        self.path = path
+        self.version = version
+        self.expected = expected
+        self.got = got
+        self.exit = exit
+        self.stderr = stderr
+        self.action = action
 
     def who(self) -> str:
         """The backend's name, path and version, as far as they are known."""
@@ -240,8 +256,7 @@ class PluginError(LabError):
         return "\n".join(lines)
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True):
     """One thing that is wrong with a document: where (jobs/0/schedules/1) and what."""
 
     path: str

@@ -8,7 +8,8 @@ Each way to get the line wrong has a code of its own, because what to do about i
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from transportlab.errors import ProtocolViolation, SecondHandshake
 
@@ -34,8 +35,7 @@ class HandshakeError(ProtocolViolation):
         self.action = action
 
 
-@dataclass(frozen=True, slots=True)
-class Handshake:
+class Handshake(msgspec.Struct, frozen=True):
     """A parsed line. `words` has every key=value, also of unknown keys (P-HANDSHAKE-5)."""
 
     endpoint: str

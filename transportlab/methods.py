@@ -3,8 +3,9 @@
 A test compares it with backend.proto.
 """
 
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+import msgspec
 
 from transportlab import model
 from transportlab.errors import unknown_method
@@ -16,8 +17,7 @@ Q = TypeVar("Q")
 R = TypeVar("R")
 
 
-@dataclass(frozen=True, slots=True)
-class Method(Generic[Q, R]):
+class Method(msgspec.Struct, Generic[Q, R], frozen=True):
     """One RPC: its name in the contract, its method's name on a Backend, its message types.
 
     capability: the name by which a plugin offers it, empty for an RPC that every plugin has.

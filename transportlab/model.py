@@ -1,4 +1,4 @@
-"""The messages of the contract as frozen dataclasses, without any wire library.
+"""The messages of the contract as frozen structs, without any wire library.
 
 spec/plugin/backend.proto is the same contract in protobuf; a test compares the two field by field.
 The names of an enum's members are those of the .proto without their prefix; its values are the
@@ -9,11 +9,18 @@ messages mean, and the docstrings are also the descriptions in the OpenAPI and O
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+import msgspec
+
+from transportlab.quote import repr_without
 
 MAX_SCHEDULES = 64
 """Most schedules of one job (P-PLAN-2); so the highest index of an entry is 63."""
+
+
+INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
+"""Bounds of all integers (P-CODEC-2)."""
 
 
 class Word(StrEnum):
@@ -82,18 +89,24 @@ class Verdict(Word):
     FOREIGN = "foreign"
 
 
-@dataclass(frozen=True, slots=True)
-class HttpRequest:
+class Message(msgspec.Struct, frozen=True, gc=False):
+    """The base of all messages.
+
+    Nothing in a message refers back to it, so the garbage collector need not look at it; a reply
+    may hold a million.
+    """
+
+
+class HttpRequest(Message, frozen=True):
     """The HTTP request that a job makes."""
 
     method: str = ""
     url: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     body: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Retries:
+class Retries(Message, frozen=True):
     """How often a failed run is tried again, and the bounds of the wait before that, in seconds."""
 
     max_attempts: int = 0
@@ -101,8 +114,7 @@ class Retries:
     max_seconds: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Message, frozen=True):
     """Whether runs of a job may overlap, how long one may take, and how it is tried again."""
 
     concurrency: Concurrency = Concurrency.FORBID
@@ -111,15 +123,13 @@ class Policy:
     retries: Retries = Retries()
 
 
-@dataclass(frozen=True, slots=True)
-class Auth:
+class Auth(Message, frozen=True):
     """Names of secrets that a run needs; never their values."""
 
     secret_refs: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Message, frozen=True):
     """One normalised job of a manifest."""
 
     name: str = ""
@@ -130,16 +140,14 @@ class Job:
     auth: Auth = Auth()
 
 
-@dataclass(frozen=True, slots=True)
-class DesiredJob:
+class DesiredJob(Message, frozen=True):
     """A job and the hash of each of its schedules, in order."""
 
     job: Job = Job()
     hashes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Message, frozen=True):
     """One scheduler entry that carries cronix's mark, in the scheduler's own terms.
 
     location says where it stands, for people; it is not part of the entry's identity. index is the
@@ -155,8 +163,7 @@ class Entry:
     location: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class MalformedMarker:
+class MalformedMarker(Message, frozen=True):
     """A mark of ownership that cannot be read or has lost its entry."""
 
     location: str = ""
@@ -164,8 +171,7 @@ class MalformedMarker:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class StoreWarning:
+class StoreWarning(Message, frozen=True):
     """Something that an operator should know although the call succeeds.
 
     reason is a stable word for programs. job is empty for what is about the whole store. location,
@@ -179,18 +185,18 @@ class StoreWarning:
     action: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class OpenSessionRequest:
+class OpenSessionRequest(Message, frozen=True):
     """The first call: the host's version, the protocol versions it speaks, the configuration."""
+
+    __repr__ = repr_without("config")
 
     host_version: str = ""
     protocol_versions: tuple[int, ...] = ()
-    config: Mapping[str, str] = field(default_factory=dict, repr=False)  # values may be secret
+    config: Mapping[str, str] = msgspec.field(default_factory=dict)  # values may be secret
     required_capabilities: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class OpenSessionReply:
+class OpenSessionReply(Message, frozen=True):
     """The version that both speak, and what the plugin is called and can do."""
 
     protocol_version: int = 0
@@ -199,33 +205,28 @@ class OpenSessionReply:
     capabilities: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class CloseSessionRequest:
+class CloseSessionRequest(Message, frozen=True):
     """The last call of a session."""
 
 
-@dataclass(frozen=True, slots=True)
-class CloseSessionReply:
+class CloseSessionReply(Message, frozen=True):
     """The session has ended."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReadRequest:
+class ReadRequest(Message, frozen=True):
     """Ask for owned entries: those of one app, or of all where app is None."""
 
     app: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ReadReply:
+class ReadReply(Message, frozen=True):
     """Owned entries by app, job and index, and the markers that could not be read."""
 
     entries: tuple[Entry, ...] = ()
     malformed: tuple[MalformedMarker, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Op:
+class Op(Message, frozen=True):
     """One step of a plan, for one job: the entries that are there and those that will be."""
 
     kind: OpKind = OpKind.SKIP
@@ -235,8 +236,7 @@ class Op:
     desired: DesiredJob | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PlanRequest:
+class PlanRequest(Message, frozen=True):
     """Ask what it takes to make the app's entries those of the desired jobs."""
 
     app: str = ""
@@ -244,8 +244,7 @@ class PlanRequest:
     allow_empty: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class PlanReply:
+class PlanReply(Message, frozen=True):
     """Ops in the order in which they are applied, and the digest of the state they come from."""
 
     app: str = ""
@@ -254,15 +253,13 @@ class PlanReply:
     warnings: tuple[StoreWarning, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ApplyRequest:
+class ApplyRequest(Message, frozen=True):
     """Ask to carry out a plan."""
 
     plan: PlanReply = PlanReply()
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(Message, frozen=True):
     """How many jobs an Apply deleted, updated, created and left alone."""
 
     deleted: int = 0
@@ -271,8 +268,7 @@ class Counts:
     skipped: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ApplyEvent:
+class ApplyEvent(Message, frozen=True):
     """One event of an Apply: an op (by its position in the plan), or the end with its counts."""
 
     kind: ApplyEventKind = ApplyEventKind.STARTED
@@ -282,16 +278,14 @@ class ApplyEvent:
     counts: Counts | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DriftRequest:
+class DriftRequest(Message, frozen=True):
     """Ask how the app's entries differ from the desired jobs; nothing is written."""
 
     app: str = ""
     jobs: tuple[DesiredJob, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class DriftItem:
+class DriftItem(Message, frozen=True):
     """One difference: expected is None for orphan and foreign, actual is None for missing."""
 
     kind: DriftKind = DriftKind.MISSING
@@ -302,15 +296,13 @@ class DriftItem:
     actual: Entry | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DriftReply:
+class DriftReply(Message, frozen=True):
     """Every difference, by job and index; empty means that there is none."""
 
     items: tuple[DriftItem, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PruneRequest:
+class PruneRequest(Message, frozen=True):
     """Ask to remove the app's entries whose job is not in keep."""
 
     app: str = ""
@@ -319,15 +311,13 @@ class PruneRequest:
     allow_empty: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class PruneReply:
+class PruneReply(Message, frozen=True):
     """The entries that were removed, or would be on a dry run."""
 
     removed: tuple[Entry, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class AdoptRequest:
+class AdoptRequest(Message, frozen=True):
     """Ask to mark existing, unmarked entries of one job as owned."""
 
     app: str = ""
@@ -335,8 +325,7 @@ class AdoptRequest:
     dry_run: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Message, frozen=True):
     """One way in which what is there differs from what is desired.
 
     index is the position among the job's schedules, -1 for an entry that none of them asks for.
@@ -348,8 +337,7 @@ class Difference:
     location: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class AdoptReply:
+class AdoptReply(Message, frozen=True):
     """The outcome, what prevented it, and the entries that are now owned (or would be)."""
 
     outcome: AdoptOutcome = AdoptOutcome.NOT_FOUND
@@ -357,16 +345,14 @@ class AdoptReply:
     entries: tuple[Entry, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class VerifyOwnershipRequest:
+class VerifyOwnershipRequest(Message, frozen=True):
     """Ask who owns the app's entries, compared with the desired jobs."""
 
     app: str = ""
     jobs: tuple[DesiredJob, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class OwnershipItem:
+class OwnershipItem(Message, frozen=True):
     """A verdict on one entry, and why (empty for owned)."""
 
     verdict: Verdict = Verdict.OWNED
@@ -374,16 +360,14 @@ class OwnershipItem:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class VerifyOwnershipReply:
+class VerifyOwnershipReply(Message, frozen=True):
     """A verdict per entry, by job and index, and what keeps entries from running as they stand."""
 
     items: tuple[OwnershipItem, ...] = ()
     warnings: tuple[StoreWarning, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorDetails:
+class ErrorDetails(Message, frozen=True):
     """The data of an error, equal on every transport; members that do not apply are empty.
 
     reason is a stable word for programs, path a member of the request or a place in the backend's
@@ -400,8 +384,7 @@ class ErrorDetails:
     unattempted: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(Message, frozen=True):
     """A whole error, for transports that have no place of their own for its code and message."""
 
     code: int = 0

@@ -27,8 +27,10 @@ the value as well. Those who take values in use too_short() to refuse such a val
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
+
+import msgspec
+from msgspec.structs import replace
 
 from transportlab.errors import LabError
 
@@ -164,8 +166,8 @@ class Redactor:
     def value(self, value: T) -> T:
         """Return a value with all texts in it hidden.
 
-        It walks through tuples, lists, mappings, dataclasses and errors. A number whose digits hold
-        a secret becomes a text, unless it is a member of a dataclass.
+        It walks through tuples, lists, mappings, structs and errors. A number whose digits hold
+        a secret becomes a text, unless it is a member of a struct.
         """
         return self._value(value) if self else value
 
@@ -184,9 +186,9 @@ class Redactor:
     def _object(self, value: Any) -> Any:
         if isinstance(value, LabError):
             return self.error(value)
-        if not is_dataclass(value) or isinstance(value, type):
+        if not isinstance(value, msgspec.Struct):
             return value
-        members = {f.name: getattr(value, f.name) for f in fields(value)}
+        members = {name: getattr(value, name) for name in value.__struct_fields__}
         texts = {n: self._value(m) for n, m in members.items() if not isinstance(m, int | float)}
         return replace(value, **texts)
 

@@ -17,6 +17,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
+import msgspec
+
 from bench.faults import state
 from bench.faults.actions import ENV_FAULT
 from bench.faults.catalogue import BOUNDS, CALL, SHORT_START, Bounds, Fault, Point, fault_named
@@ -83,7 +85,7 @@ class RunResult:
         """Record what the error says."""
         self.text = error_text(error)
         if isinstance(error, ApplyInterrupted):
-            self.reached = asdict(error.reached)
+            self.reached = msgspec.structs.asdict(error.reached)
             error = error.error
         if isinstance(error, RpcError):
             self.code, self.problem = error.code.name, error.message

@@ -1,10 +1,10 @@
 """Apply over both reference backends: what is checked before, what is told when it ends early."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from transportlab import model
 from transportlab.context import Cancellation, Context

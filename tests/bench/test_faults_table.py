@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from bench.faults import state, table
@@ -29,7 +30,7 @@ def document(*cells: dict[str, Any]) -> dict[str, Any]:
 
 def test_a_report_that_is_not_true_of_the_file_is_found() -> None:
     def run(done: int, **said: tuple[str, ...]) -> dict[str, Any]:
-        return {"done": state.OPS[:done], "reached": asdict(Reached(**said))}
+        return {"done": state.OPS[:done], "reached": msgspec.structs.asdict(Reached(**said))}
 
     first, second, third = ((job,) for job in state.OPS)
     assert table.report_is_true(run(1, applied=first, unattempted=second + third))
@@ -42,7 +43,7 @@ def test_a_report_that_is_not_true_of_the_file_is_found() -> None:
 
 
 def test_what_is_wrong_with_a_run_is_told_and_counts(capsys: pytest.CaptureFixture[str]) -> None:
-    untold = asdict(Reached(applied=state.OPS[:1]))
+    untold = msgspec.structs.asdict(Reached(applied=state.OPS[:1]))
     late = CALL + MARGIN + 0.1
     wrong = {
         "late": ("exit-3", RunResult(0, "short", control=late, code="E-CALL", state="old")),

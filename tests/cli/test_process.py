@@ -156,7 +156,7 @@ def test_a_signal_ends_the_command_and_its_plugin_however_often_it_comes(
 
 SLOW = """#!{python}
 import os, time
-from dataclasses import replace
+from msgspec.structs import replace
 from transportlab.backends.echo import PLUGIN
 from transportlab.sdk import run
 

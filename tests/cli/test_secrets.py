@@ -113,7 +113,7 @@ def test_the_conformance_report_shows_no_secret(
 
 
 TELLING = """#!{python}
-from dataclasses import replace
+from msgspec.structs import replace
 from transportlab.backends import echo
 from transportlab.errors import Code, RpcError
 from transportlab.sdk import run

@@ -8,17 +8,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from transportlab import model
-from transportlab.codecs import INT32_MAX, INT32_MIN, Codec, DecodeError, load_codec
+from transportlab.codecs import Codec, DecodeError, load_codec
 from transportlab.codecs._pb import backend_pb2
 from transportlab.codecs.json import CODEC as JSON
 from transportlab.codecs.schema import messages
 from transportlab.errors import MAX_MESSAGE_BYTES, Code, RpcError
+from transportlab.model import INT32_MAX, INT32_MIN
 
 CODECS = [load_codec("json"), load_codec("protobuf")]
 both = pytest.mark.parametrize("codec", CODECS, ids=lambda codec: codec.name)
 
 st.register_type_strategy(int, st.integers(INT32_MIN, INT32_MAX))
 st.register_type_strategy(Mapping, st.dictionaries(st.text(), st.text()))
+for _kind in messages():
+    # Hypothesis would take the default of a map for a value.
+    given_all = dict.fromkeys(_kind.__struct_fields__, ...)
+    st.register_type_strategy(_kind, st.builds(_kind, **given_all))
 
 
 @pytest.mark.parametrize("kind", messages(), ids=lambda kind: kind.__name__)

@@ -5,11 +5,11 @@ That the vectors pass on every arm is tested in tests/transports/every.
 
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from transportlab import model
 from transportlab.channel import EndpointKind
@@ -104,7 +104,7 @@ def test_outcomes_are_counted(make: Make) -> None:
 
 
 HARMFUL = """
-from dataclasses import replace
+from msgspec.structs import replace
 from pathlib import Path
 from transportlab.backends.crontab import PLUGIN
 from transportlab.sdk import run
@@ -129,7 +129,7 @@ def test_a_line_that_is_not_the_plugins_is_watched(
 
 LINKS = """
 import os
-from dataclasses import replace
+from msgspec.structs import replace
 from pathlib import Path
 from transportlab.backends.echo import PLUGIN
 from transportlab.sdk import ConfigKey, run
@@ -217,7 +217,7 @@ def test_what_an_arm_does_not_have_is_unsupported(
 
 
 READ_ONLY = """
-from dataclasses import replace
+from msgspec.structs import replace
 from transportlab.backends.echo import PLUGIN
 from transportlab.sdk import run
 run(replace(PLUGIN, capabilities=("read",)))
@@ -287,7 +287,7 @@ def test_a_store_that_is_not_empty_is_left_as_it_was(
 
 
 NEVER_OPENS = """
-from dataclasses import replace
+from msgspec.structs import replace
 from transportlab.backends.echo import PLUGIN
 from transportlab.sdk import run
 

@@ -1,10 +1,10 @@
 """How far an Apply came, told by the backend itself or by the events that arrived."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from transportlab import model
 from transportlab.context import Context

@@ -194,9 +194,9 @@ def test_what_a_plugin_calls_itself_is_one_short_line_of_an_error(
     name: str, echo_with: Callable[[str], str]
 ) -> None:
     path = echo_with("""
-from dataclasses import replace
+from msgspec.structs import force_setattr, replace
 def create(config, made=PLUGIN.create):
-    object.__setattr__(PLUGIN, "version", "1)\\n  applied: all\\n" + "x" * 1000)
+    force_setattr(PLUGIN, "version", "1)\\n  applied: all\\n" + "x" * 1000)
     return made(config)
 PLUGIN = replace(PLUGIN, create=create)
 """)
@@ -210,12 +210,12 @@ PLUGIN = replace(PLUGIN, create=create)
 
 
 BOASTING = """#!{python}
-from dataclasses import replace
+from msgspec.structs import force_setattr, replace
 from transportlab.backends import echo
 from transportlab.sdk import run
 
 def create(config):
-    object.__setattr__(PLUGIN, "version", config["token"])
+    force_setattr(PLUGIN, "version", config["token"])
     return echo.create({{**config, "faults": "requests"}})
 
 PLUGIN = replace(echo.PLUGIN, name="boasting", create=create)

@@ -17,7 +17,7 @@ Refusal = Callable[..., PluginError]
 
 OF_THE_PLUGIN = """
 import transportlab.sdk.session
-from dataclasses import replace
+from msgspec.structs import replace
 PLUGIN = replace(PLUGIN, version="1.4.0")
 transportlab.sdk.session.PROTOCOL_VERSIONS = {versions}
 """
@@ -55,7 +55,7 @@ def test_a_plugin_that_answers_with_a_version_nobody_offered_is_refused(
     echo_with: Make, refusal: Refusal, transport: str
 ) -> None:
     code = """
-from dataclasses import replace
+from msgspec.structs import replace
 class Boastful(sdk.PluginSession):
     def open_session(self, request, context):
         return replace(super().open_session(request, context), protocol_version=7)

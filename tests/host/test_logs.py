@@ -220,7 +220,7 @@ def test_a_listener_that_fails_does_not_stop_the_reading() -> None:
 
 TALKING = """#!{python}
 import sys
-from dataclasses import replace
+from msgspec.structs import replace
 from transportlab.backends import echo
 from transportlab.sdk import run
 
@@ -255,7 +255,7 @@ def test_a_real_plugins_lines_come_out_with_its_name(tmp_path: Path, transport: 
 
 PRINTING = """#!{python}
 import os
-from dataclasses import replace
+from msgspec.structs import replace
 from transportlab.backends import echo
 from transportlab.sdk import program as sdk
 

@@ -24,7 +24,7 @@ PROCESS = transport_names(EndpointKind.SOCKET, EndpointKind.STDIO)
 
 HEIR = """#!{python}
 import os, time
-from dataclasses import replace
+from msgspec.structs import replace
 from transportlab.backends.echo import PLUGIN
 from transportlab.sdk import run
 

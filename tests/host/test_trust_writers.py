@@ -43,7 +43,7 @@ def refused(path: Path) -> PluginError:
         errors.append(caught.value)
     with pytest.raises(PluginError) as caught:
         file_sum("demo", str(path))
-    assert errors[0] == errors[1] == caught.value
+    assert vars(errors[0]) == vars(errors[1]) == vars(caught.value)
     assert errors[0].code == "E-WRITABLE-BY-OTHERS"
     assert (errors[0].name, errors[0].path) == ("demo", str(path))
     return errors[0]

@@ -2,10 +2,10 @@
 
 import copy
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -96,7 +96,11 @@ def test_arbitrary_bytes_raise_nothing_but_a_manifest_error(data: bytes) -> None
 
 def by_the_standard_library(manifest: Manifest) -> bytes:
     """The canonical bytes a second way."""
-    value = {"version": 1, "app": manifest.app, "jobs": [asdict(job) for job in manifest.jobs]}
+    value = {
+        "version": 1,
+        "app": manifest.app,
+        "jobs": msgspec.to_builtins(manifest.jobs),
+    }
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return "".join(f"\\u{ord(c):04x}" if c in "<>&\u2028\u2029" else c for c in text).encode()
 

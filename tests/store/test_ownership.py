@@ -1,8 +1,7 @@
 """The verdicts of VerifyOwnership and the decision of Adopt."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from transportlab import model
 from transportlab.errors import Code, RpcError
@@ -27,7 +26,7 @@ def job(name: str, *schedules: str, salt: str = "a") -> DesiredJob:
 
 def owned(desired: DesiredJob, **change: str) -> tuple[Entry, ...]:
     made = express("shop", desired, "")
-    return tuple(replace(e, location=f"at {e.index}", **change) for e in made)  # type: ignore[arg-type]  # texts only
+    return tuple(replace(e, location=f"at {e.index}", **change) for e in made)
 
 
 def unmarked(*schedules: str, name: str = "j", app: str = "shop") -> tuple[Entry, ...]:

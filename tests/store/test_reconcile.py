@@ -1,9 +1,9 @@
 """The decisions of Plan, Drift and Prune, for a scheduler that takes schedules as they are."""
 
-from dataclasses import replace
 from hashlib import sha256
 
 import pytest
+from msgspec.structs import replace
 
 from transportlab import model
 from transportlab.errors import Code, RpcError
@@ -79,7 +79,7 @@ def test_each_op_carries_what_its_kind_needs_and_no_more() -> None:
     ids=lambda change: next(iter(change)),
 )
 def test_a_difference_in_any_part_of_an_entry_is_an_update(change: dict[str, str]) -> None:
-    owned = (replace(entries(job("j"))[0], **change),)  # type: ignore[arg-type]  # one of many
+    owned = (replace(entries(job("j"))[0], **change),)
     assert shape(plan(ask(job("j")), Snapshot(owned), express)) == [("update", "j")]
 
 

@@ -1,6 +1,5 @@
-"""The dataclasses, backend.proto, METHODS and the derived files say the same thing."""
+"""The model, backend.proto, METHODS and the derived files say the same thing."""
 
-from dataclasses import fields, is_dataclass
 from enum import EnumMeta
 from pathlib import Path
 from types import NoneType, UnionType
@@ -8,6 +7,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
 from google.protobuf.descriptor import FieldDescriptor
+from msgspec.structs import fields
 
 from tools.generate import ROOT
 from tools.generate.__main__ import derived, main, update
@@ -15,7 +15,7 @@ from tools.generate.protobuf import proto_prefix
 from transportlab import model
 from transportlab.backend import Backend
 from transportlab.codecs._pb import backend_pb2
-from transportlab.codecs.schema import enums, messages
+from transportlab.codecs.schema import enums, is_message, messages
 from transportlab.methods import METHODS, SERVICE
 from transportlab.registry import transport_module, transport_names
 
@@ -27,7 +27,7 @@ SCALARS = {
 
 
 def shape(field: Any) -> tuple[Any, str]:
-    """A proto field as its element type and its shape, in the words of the dataclasses."""
+    """A proto field as its element type and its shape, in the words of the model."""
     if field.type == FieldDescriptor.TYPE_MESSAGE and field.message_type.GetOptions().map_entry:
         value = field.message_type.fields_by_name["value"]
         return SCALARS[value.type], "map"
@@ -47,7 +47,7 @@ def _optional(field: Any) -> bool:
 
 
 def hint_shape(hint: Any) -> tuple[Any, str]:
-    """A dataclass field's hint as its element type and its shape."""
+    """A struct field's hint as its element type and its shape."""
     origin, args = get_origin(hint), get_args(hint)
     if origin is tuple:
         return args[0], "repeated"
@@ -57,18 +57,18 @@ def hint_shape(hint: Any) -> tuple[Any, str]:
 
 
 @pytest.mark.parametrize("kind", messages(), ids=lambda kind: kind.__name__)
-def test_dataclass_and_proto_agree_field_by_field(kind: type) -> None:
+def test_struct_and_proto_agree_field_by_field(kind: type) -> None:
     descriptor = backend_pb2.DESCRIPTOR.message_types_by_name[kind.__name__]
     proto = {field.name: shape(field) for field in descriptor.fields}
     hints = {name: hint_shape(hint) for name, hint in get_type_hints(kind).items()}
     # Presence of a submessage is part of protobuf itself, so `optional` may be left out there.
     for name, (element, form) in hints.items():
-        if form == "optional" and is_dataclass(element):
+        if form == "optional" and is_message(element):
             hints[name] = (element, "plain")
     assert list(proto.items()) == list(hints.items())
 
 
-def test_every_proto_message_has_its_dataclass() -> None:
+def test_every_proto_message_has_its_struct() -> None:
     assert set(backend_pb2.DESCRIPTOR.message_types_by_name) == {k.__name__ for k in messages()}
 
 

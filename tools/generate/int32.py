@@ -5,12 +5,11 @@ saves a JSON plugin from reading type hints when it starts.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import is_dataclass
 from pathlib import Path
 from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from transportlab.codecs.schema import messages
+from transportlab.codecs.schema import is_message, messages
 
 OUT = Path("transportlab/codecs/_int32.py")
 
@@ -55,7 +54,7 @@ def _terms(kind: type, place: str) -> Iterator[str]:
             yield f"-0x80000000 <= {where} <= 0x7FFFFFFF"
         elif get_origin(hint) is tuple and inner is int:
             yield f"all(-0x80000000 <= x <= 0x7FFFFFFF for x in {where})"
-        elif not (isinstance(inner, type) and is_dataclass(inner) and any(_terms(inner, where))):
+        elif not (is_message(inner) and any(_terms(inner, where))):
             continue
         elif get_origin(hint) is tuple:
             yield f"all(map(_{inner.__name__.lower()}, {where}))"

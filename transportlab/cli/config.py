@@ -8,12 +8,13 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from dataclasses import dataclass, field
 from typing import Annotated, Any, TextIO, cast
 
+import msgspec
 import typer
 
 from transportlab.errors import UsageError
+from transportlab.quote import repr_without
 from transportlab.redact import SHORTEST, Redactor, too_short
 
 MAX_BYTES = 65536
@@ -39,12 +40,13 @@ ConfigEnvOption = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Configuration:
+class Configuration(msgspec.Struct, frozen=True):
     """What the options give: values that may be shown, and secrets, which may not."""
 
-    plain: Mapping[str, str] = field(default_factory=dict)
-    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    __repr__ = repr_without("secrets")
+
+    plain: Mapping[str, str] = msgspec.field(default_factory=dict)
+    secrets: Mapping[str, str] = msgspec.field(default_factory=dict)
 
     def __bool__(self) -> bool:
         """Whether any option is given."""

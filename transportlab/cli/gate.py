@@ -1,11 +1,11 @@
 """`transportlab gate`: the handshake gate. docs/handshake-gate.md explains it."""
 
-from dataclasses import replace
 from pathlib import Path
 from subprocess import SubprocessError
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from msgspec.structs import replace
 
 from transportlab.cli.config import (
     ConfigEnvOption,

@@ -2,9 +2,9 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from typing import Annotated
 
+import msgspec
 import typer
 from rich.console import Console
 
@@ -37,8 +37,7 @@ DryRunOption = Annotated[
 StrictOption = Annotated[bool, typer.Option("--strict", help="Take each warning for an error.")]
 
 
-@dataclass(frozen=True, slots=True)
-class ApplyResult:
+class ApplyResult(msgspec.Struct, frozen=True):
     """What `apply --json` prints: the events of the ops that were carried out, and their counts."""
 
     events: tuple[model.ApplyEvent, ...]
@@ -46,15 +45,13 @@ class ApplyResult:
     warnings: tuple[model.StoreWarning, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PruneResult(model.PruneReply):
+class PruneResult(model.PruneReply, frozen=True):
     """What `prune --json` prints. dry_run: the entries would be removed, and are still there."""
 
     dry_run: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class AdoptResult(model.AdoptReply):
+class AdoptResult(model.AdoptReply, frozen=True):
     """What `adopt --json` prints. dry_run: "adopted" stands for what would be done."""
 
     dry_run: bool = False
@@ -213,7 +210,7 @@ def transports(
         for codec in transport.traits.codecs:
             others = set(missing_libraries(transport, codec)) - set(missing)
             missing += [f"{library} (for {codec})" for library in sorted(others)]
-        rows.append({"name": name, **asdict(transport.traits), "missing": missing})
+        rows.append({"name": name, **msgspec.to_builtins(transport.traits), "missing": missing})
     if as_json:
         typer.echo(load_codec("json").encode({"transports": rows}).decode())
     else:

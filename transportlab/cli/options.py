@@ -3,11 +3,12 @@
 import inspect
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
+import msgspec
 import typer
+from msgspec.structs import replace
 from rich.console import Console
 
 from transportlab.cli import render
@@ -75,8 +76,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.
 LogOption = Annotated[bool, typer.Option("--log", help="Show the plugin's log on stderr.")]
 
 
-@dataclass(frozen=True, slots=True)
-class Invocation:
+class Invocation(msgspec.Struct, frozen=True):
     """One run of an operation: where it prints, what is desired, which backend it calls.
 
     What the redactor hides is never printed, even if a backend replies it. timeout is in seconds.

@@ -4,10 +4,10 @@ import json
 import os
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
 from transportlab.channel import EndpointKind
@@ -70,7 +70,7 @@ def list_plugins(
     with guarded(), _starting() if start else nullcontext() as cancellation:
         found = find_plugins(os.environ, _options(manifest, timeout, cancellation), start=start)
     if as_json:
-        typer.echo(json.dumps(asdict(found)))
+        typer.echo(json.dumps(msgspec.to_builtins(found)))
     else:
         render_plugins.listing(open_console(), found, started=start)
 
@@ -93,7 +93,7 @@ def diagnose_plugin(
     with guarded(), _starting() as cancellation:
         found = diagnose(backend, transport, _options(manifest, timeout, cancellation))
     if as_json:
-        typer.echo(json.dumps(asdict(found)))
+        typer.echo(json.dumps(msgspec.to_builtins(found)))
     else:
         render_plugins.diagnosis(open_console(), found)
     raise typer.Exit(0 if found.starts else EXIT_ERROR)
@@ -133,7 +133,7 @@ def verify_pins(
             raise UsageError(f"{manifest} pins no plugin; see `transportlab plugins pin`")
         results = verify(pins, _libraries(transport))
     if as_json:
-        typer.echo(json.dumps({"pins": [asdict(result) for result in results]}))
+        typer.echo(json.dumps({"pins": [msgspec.to_builtins(result) for result in results]}))
     else:
         for result in results:
             typer.echo(render_plugins.pin(result))

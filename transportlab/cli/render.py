@@ -6,10 +6,10 @@ Every text that a backend gave is shown with its control characters escaped.
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import Any
 
 import msgspec
+from msgspec.structs import asdict
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -253,7 +253,8 @@ def error_json(error: LabError) -> str:
     if isinstance(error, RpcError):
         data |= {"message": error.message, "code": error.code.name, "details": error.details}
     if isinstance(error, PluginError):
-        data |= {"message": error.problem, "code": error.code, "details": error}
+        details = {name: value for name, value in vars(error).items() if name != "__notes__"}
+        data |= {"message": error.problem, "code": error.code, "details": details}
     if reached is not None:
         data["apply"] = reached
     return _json({"error": data})

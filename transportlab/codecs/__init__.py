@@ -8,9 +8,10 @@ transports.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
 from importlib import import_module
 from typing import Any, TypeVar
+
+import msgspec
 
 from transportlab.errors import (
     MAX_MESSAGE_BYTES,
@@ -19,6 +20,7 @@ from transportlab.errors import (
     invalid_argument,
     message_too_large,
 )
+from transportlab.model import INT32_MAX, INT32_MIN
 
 M = TypeVar("M")
 
@@ -27,8 +29,6 @@ REQUIRES = {"protobuf": ("google.protobuf",)}
 
 Pair = tuple[Callable[[], bytes], Callable[[bytes], object]]
 """Encodes one request; decodes one reply."""
-
-INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
 
 
 class DecodeError(LabError):
@@ -79,7 +79,7 @@ class Codec(ABC):
     def decode(self, kind: type[M], data: bytes | memoryview) -> M:
         """The message of that type in the bytes.
 
-        Unknown members are ignored, absent ones get the dataclass's default (P-CODEC-4, -5). Raises
+        Unknown members are ignored, absent ones get the struct's default (P-CODEC-4, -5). Raises
         DecodeError. Checking the size is left to the caller.
         """
 
@@ -90,7 +90,7 @@ class Codec(ABC):
     def alone(self, request: object, reply: type) -> "Pair":
         """The same two functions by the codec's library alone, without the checks made here.
 
-        The library's own form of a message, where it has one, takes the place of the dataclass.
+        The library's own form of a message, where it has one, takes the place of the struct.
         For benchmarks, which measure what this package adds to a library.
         """
         return self.pair(request, reply)
@@ -134,8 +134,8 @@ def _check_text(text: str, path: str) -> RpcError | None:
 
 
 def _members(message: object) -> list[tuple[object, Any]]:
-    if is_dataclass(message):
-        return [(f.name, getattr(message, f.name)) for f in fields(message)]
+    if isinstance(message, msgspec.Struct):
+        return [(name, getattr(message, name)) for name in message.__struct_fields__]
     if isinstance(message, dict):
         return [*((key, key) for key in message), *message.items()]
     if isinstance(message, (tuple, list)):

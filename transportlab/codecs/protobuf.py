@@ -1,4 +1,4 @@
-"""The protobuf codec: converts the dataclasses to the messages of backend.proto, and back."""
+"""The protobuf codec: converts the model's messages to those of backend.proto, and back."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -10,8 +10,8 @@ from transportlab.codecs._pb import convert
 
 M = TypeVar("M")
 
-_FILL: Mapping[type, tuple[Any, Callable[[Any, Any], Any]]] = convert.FILL
-_FROM: Mapping[type, tuple[Any, Callable[[Any], Any]]] = convert.FROM
+_FILL: Mapping[Any, tuple[Any, Callable[[Any, Any], Any]]] = convert.FILL
+_FROM: Mapping[Any, tuple[Any, Callable[[Any], Any]]] = convert.FROM
 
 
 class ProtobufCodec(Codec):

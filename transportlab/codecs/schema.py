@@ -1,11 +1,10 @@
 """JSON Schemas of the contract's messages, for the documents that describe a transport.
 
-msgspec derives them from the dataclasses. Added here is what msgspec cannot know: an integer is an
+msgspec derives them from the structs. Added here is what msgspec cannot know: an integer is an
 int32 (P-CODEC-2), and a docstring's indentation is not part of its text. No plugin imports this
 module; a transport's derive.py does.
 """
 
-from dataclasses import is_dataclass
 from enum import EnumMeta
 from inspect import cleandoc
 from typing import Any
@@ -13,15 +12,19 @@ from typing import Any
 import msgspec
 
 from transportlab import model
-from transportlab.codecs import INT32_MAX, INT32_MIN
 
 REF = "#/components/schemas/{name}"
 """Where OpenRPC and OpenAPI keep the schemas of a document."""
 
 
-def messages() -> list[type]:
-    """The contract's dataclasses, in the order of model.py."""
-    return [kind for kind in vars(model).values() if isinstance(kind, type) and is_dataclass(kind)]
+def messages() -> list[type[model.Message]]:
+    """The contract's messages, in the order of model.py."""
+    return [kind for kind in vars(model).values() if is_message(kind)]
+
+
+def is_message(kind: object) -> bool:
+    """Whether that is the type of a message."""
+    return isinstance(kind, type) and issubclass(kind, model.Message) and kind is not model.Message
 
 
 def enums() -> list[EnumMeta]:
@@ -48,7 +51,7 @@ def _complete(schema: dict[str, Any]) -> None:
     if not schema.get("required", True):
         del schema["required"]
     if schema.get("type") == "integer":
-        schema |= {"format": "int32", "minimum": INT32_MIN, "maximum": INT32_MAX}
+        schema |= {"format": "int32", "minimum": model.INT32_MIN, "maximum": model.INT32_MAX}
     for inner in (*schema.get("properties", {}).values(), *schema.get("anyOf", ())):
         _complete(inner)
     for member in ("items", "additionalProperties"):

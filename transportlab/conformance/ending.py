@@ -1,9 +1,9 @@
 """How a call ended, in plain values, and whether that is what a vector expects."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from msgspec import UNSET
 
 from transportlab.conformance.patterns import mismatch, shown
@@ -12,8 +12,7 @@ from transportlab.conformance.vectors import Alternative, Expect
 LOST = "a lost connection"
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(msgspec.Struct, frozen=True):
     """How a call ended. Without error and lost, it ended well.
 
     reply: of a unary call. events: of a streaming one, those that came.

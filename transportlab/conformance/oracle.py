@@ -7,7 +7,8 @@ backend if it fails there too. The oracle need not know which reply is right.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from transportlab.conformance.patterns import mismatch
 from transportlab.conformance.result import ArmResult, Disagreement, Outcome, Status

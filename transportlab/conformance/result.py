@@ -6,9 +6,10 @@ passed.
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+import msgspec
 
 from transportlab.conformance.vectors import LEVELS, Vector
 
@@ -31,8 +32,7 @@ class Status(StrEnum):
 BAD = (Status.FAIL, Status.HARNESS_ERROR)
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(msgspec.Struct, frozen=True):
     """Why a vector failed.
 
     step: its number, from 1; 0 before the first. doing: what it was.
@@ -47,8 +47,7 @@ class Failure:
     blame: str = ""
 
 
-@dataclass(slots=True)
-class Outcome:
+class Outcome(msgspec.Struct):
     """How one vector ended on one arm. transcript: its replies in plain values, for the oracle."""
 
     vector: Vector
@@ -59,14 +58,13 @@ class Outcome:
     seconds: float = 0.0
 
 
-@dataclass(slots=True)
-class ArmResult:
+class ArmResult(msgspec.Struct):
     """All outcomes on one arm, in the order of the vectors. wire: whether messages become bytes."""
 
     transport: str
     codec: str
     wire: bool
-    outcomes: list[Outcome] = field(default_factory=list)
+    outcomes: list[Outcome] = msgspec.field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -83,8 +81,7 @@ class ArmResult:
         return [outcome for outcome in self.outcomes if outcome.status in BAD]
 
 
-@dataclass(frozen=True, slots=True)
-class Disagreement:
+class Disagreement(msgspec.Struct, frozen=True):
     """A vector that passes on an arm and without a wire, but with different replies."""
 
     vector: Vector
@@ -93,8 +90,7 @@ class Disagreement:
     problem: str
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(msgspec.Struct, frozen=True):
     """The results of a whole run."""
 
     vectors: tuple[Vector, ...]

@@ -32,8 +32,9 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stderr
-from dataclasses import dataclass
 from io import StringIO
+
+import msgspec
 
 from transportlab.channel import EndpointKind, Transport
 from transportlab.conformance.attempt import Attempt, lost
@@ -58,8 +59,7 @@ OPENING_LEVEL = 0
 """Vectors of this level run even if the plugin opens no session."""
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(msgspec.Struct, frozen=True):
     """How to run.
 
     codec: only this one; None for all of each transport.

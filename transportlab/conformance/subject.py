@@ -7,8 +7,10 @@ on one arm, with the vector's own config.
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from transportlab.auth import new_secret
 from transportlab.channel import Channel, EndpointKind, SocketEndpoint, Transport
@@ -22,6 +24,7 @@ from transportlab.host.handshake import read_handshake
 from transportlab.host.launch import new_socket_path, send_secret
 from transportlab.host.process import PluginProcess
 from transportlab.host.spawn import plugin_environment
+from transportlab.quote import repr_without
 from transportlab.sdk.program import ENV_CODEC, ENV_SOCKET, ENV_TRANSPORT
 
 # The protocol's own bounds, in seconds: what a plugin is tested against does not depend on what a
@@ -31,8 +34,7 @@ CLOSE_SECONDS = 1.0  # CloseSession, P-STOP-1
 STOP_SECONDS = 4.0  # everything after it, P-STOP-1
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(msgspec.Struct, frozen=True):
     """The plugin under test. Without members, it is the lab's own pair: crontab, and echo.
 
     plugin: its name or path.
@@ -44,12 +46,14 @@ class Subject:
     secrets: sent like config, and shown in no result.
     """
 
+    __repr__ = repr_without("secrets")
+
     plugin: str = "crontab"
-    config: Mapping[str, str] = field(default_factory=lambda: {"path": "{file}"})
+    config: Mapping[str, str] = msgspec.field(default_factory=lambda: {"path": "{file}"})
     offers: frozenset[str] = frozenset(FEATURES)
     faulty: str = "echo"
     reference: bool = True
-    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    secrets: Mapping[str, str] = msgspec.field(default_factory=dict)
 
     def features(self) -> frozenset[str]:
         """What it offers, with what that includes."""
@@ -74,18 +78,19 @@ class Subject:
         return ""
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(msgspec.Struct, frozen=True):
     """A plugin on one arm, with its config for one vector.
 
     secrets: the members of config that no result may show.
     """
 
+    __repr__ = repr_without("config", "secrets")
+
     plugin: str
     transport: Transport
     codec: str
-    config: Mapping[str, str] = field(repr=False)
-    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    config: Mapping[str, str]
+    secrets: Mapping[str, str] = msgspec.field(default_factory=dict)
 
     def session(self, *, opens: bool = False) -> HostSession:
         """Start a fresh plugin and connect to it. opens: also call OpenSession."""

@@ -46,7 +46,7 @@ crontab-file: its entries are in a crontab at {file}, in cronix's own lines. fau
 """
 
 NEEDS = {
-    "trait": frozenset(Traits.__dataclass_fields__) - {"codecs", "requires"},
+    "trait": frozenset(Traits.__struct_fields__) - {"codecs", "requires"},
     "capability": frozenset(CAPABILITIES),
     "feature": frozenset(FEATURES),
 }

@@ -6,7 +6,8 @@ still held when the plugin died is lost.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from transportlab import model
 from transportlab.backend import Backend
@@ -15,8 +16,7 @@ from transportlab.errors import Code, LabError, ProtocolViolation, RpcError, can
 from transportlab.model import ApplyEventKind, OpKind
 
 
-@dataclass(frozen=True, slots=True)
-class Reached:
+class Reached(msgspec.Struct, frozen=True):
     """The jobs of a plan's ops, without skips, in the plan's order.
 
     applied: reported done. failed: the backend says that the op failed. unknown: reported started

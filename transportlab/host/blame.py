@@ -5,7 +5,8 @@ Blame has what the session knows of both. How a process ends and what it wrote i
 """
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from transportlab.errors import (
     Code,
@@ -23,8 +24,7 @@ from transportlab.redact import Redactor
 KILLED = "signal SIGKILL"
 
 
-@dataclass(slots=True)
-class Blame:
+class Blame(msgspec.Struct):
     """What is known of a session's backend. path and version are empty until they are known.
 
     process is None for a backend in this process and for a library. opened_version is what the

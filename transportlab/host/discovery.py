@@ -11,8 +11,9 @@ import shlex
 import stat
 import sysconfig
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from transportlab.errors import PluginError
 
@@ -31,8 +32,7 @@ _KINDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """A plugin's file, and the files of the same name that it hides, in the order of the search."""
 
     name: str

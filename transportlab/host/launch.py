@@ -12,7 +12,8 @@ import re
 import socket
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from transportlab.auth import secret_line
 from transportlab.channel import (
@@ -31,6 +32,7 @@ from transportlab.host.rundir import PREFIX, make_rundir, remove_abandoned, temp
 from transportlab.host.spawn import plugin_environment
 from transportlab.host.trust import Admitted
 from transportlab.peer import listener_of
+from transportlab.quote import repr_without
 from transportlab.redact import NOTHING, Redactor
 from transportlab.sdk.program import ENV_CODEC, ENV_SOCKET, ENV_TRANSPORT
 
@@ -45,19 +47,20 @@ _SAFE_PATH = re.compile(r"[A-Za-z0-9/._+-]+")
 URI, in which "#", "?", "%" and "," lead to another path."""
 
 
-@dataclass(frozen=True, slots=True)
-class Launch:
+class Launch(msgspec.Struct, frozen=True):
     """A program to start: its backend's name, its file, and how it will be reached.
 
     secret is this launch's, from secret_for(). Texts do not show what `redactor` hides.
     """
+
+    __repr__ = repr_without("secret")
 
     name: str
     plugin: Admitted
     transport: Transport
     codec: str
     options: HostOptions
-    secret: str = field(default="", repr=False)
+    secret: str = ""
     redactor: Redactor = NOTHING
 
     def start(self, undo: contextlib.ExitStack) -> tuple[PluginProcess, Endpoint]:

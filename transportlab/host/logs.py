@@ -11,9 +11,10 @@ host decides nothing by what a line says.
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+
+import msgspec
 
 from transportlab.quote import clean
 from transportlab.redact import NOTHING, Redactor
@@ -52,8 +53,7 @@ _CONTINUATION = bytes(range(0x80, 0xC0))
 _LEADING = bytes(range(0xC0, 0x100))
 
 
-@dataclass(frozen=True, slots=True)
-class LogRecord:
+class LogRecord(msgspec.Struct, frozen=True):
     """One line of a plugin's log. Texts are printable.
 
     plugin: the name by which the host knows the plugin.
@@ -65,7 +65,7 @@ class LogRecord:
     plugin: str
     level: str = ""
     message: str = ""
-    fields: Mapping[str, Value] = field(default_factory=dict)
+    fields: Mapping[str, Value] = msgspec.field(default_factory=dict)
     time: float | None = None
 
     def __str__(self) -> str:

@@ -1,15 +1,16 @@
 """HostOptions: the bounds, the configuration, the pins and the listeners of a session."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from transportlab.context import Cancellation
 from transportlab.host.pipes import OnLog
 from transportlab.manifest.pin import PluginPin
+from transportlab.quote import repr_without
 
 
-@dataclass(frozen=True, slots=True)
-class HostOptions:
+class HostOptions(msgspec.Struct, frozen=True):
     """What an operator decides about a session. Bounds are in seconds.
 
     codec: None for the transport's usual one.
@@ -27,11 +28,13 @@ class HostOptions:
         None if there is no process.
     """
 
+    __repr__ = repr_without("secrets")
+
     codec: str | None = None
-    config: Mapping[str, str] = field(default_factory=dict)
-    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    config: Mapping[str, str] = msgspec.field(default_factory=dict)
+    secrets: Mapping[str, str] = msgspec.field(default_factory=dict)
     required_capabilities: tuple[str, ...] = ()
-    pins: Mapping[str, PluginPin] = field(default_factory=dict)
+    pins: Mapping[str, PluginPin] = msgspec.field(default_factory=dict)
     handshake: float = 5.0
     open: float = 10.0
     close: float = 1.0

@@ -207,9 +207,17 @@ class PluginProcess:
         if self.exit:
             self._readers.join(EXIT_GRACE)  # for its last words
         return PluginError(
-            code, problem, self.name, self.path, self.version, expected, got,
-            self.exit, self._tail.lines, action,
-        )  # fmt: skip
+            code,
+            problem,
+            self.name,
+            self.path,
+            version=self.version,
+            expected=expected,
+            got=got,
+            exit=self.exit,
+            stderr=self._tail.lines,
+            action=action,
+        )
 
     def wait(self, seconds: float) -> bool:
         """Wait at most so long for the end. Returns whether it has come."""

@@ -13,8 +13,9 @@ import os
 import stat
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from shlex import quote
+
+import msgspec
 
 from transportlab.errors import PluginError
 from transportlab.host.discovery import may_run_from, noexec_error
@@ -33,8 +34,7 @@ file of each one stays open, and its descriptor's number never comes to mean ano
 _loading = threading.Lock()
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
+class Admitted(msgspec.Struct, frozen=True):
     """A plugin that may run: where it was found, and what to run or load for it.
 
     Without a pin `file` is `path`, and sha256 is empty. With one, `memory` is the descriptor behind
@@ -95,8 +95,7 @@ def file_sum(name: str, path: str) -> str:
         return copy_and_hash(file.descriptor, file.size, None)
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
+class _File(msgspec.Struct, frozen=True):
     """A plugin's file, open for reading, and its size at that moment."""
 
     name: str

@@ -8,8 +8,9 @@ import os
 import pwd
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from shlex import quote
+
+import msgspec
 
 MAX_LINKS = 40
 """How many links may lead from one to the next: as many as the kernel follows."""
@@ -18,8 +19,7 @@ ACL = "system.posix_acl_access"
 """The extended attribute of a file that has access rules besides its mode."""
 
 
-@dataclass(frozen=True, slots=True)
-class OtherWriter:
+class OtherWriter(msgspec.Struct, frozen=True):
     """A place that somebody else can write: which, why, and what to do about it."""
 
     place: str

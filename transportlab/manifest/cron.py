@@ -15,7 +15,8 @@ is accepted, not `@every5m` or `@every +5M`.
 """
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from transportlab.quote import quote
 
@@ -34,8 +35,7 @@ _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 
 
-@dataclass(frozen=True, slots=True)
-class _Field:
+class _Field(msgspec.Struct, frozen=True):
     name: str
     low: int
     high: int

@@ -13,12 +13,12 @@ those bytes are for hashing and comparing, not for reading again.
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from transportlab.errors import MAX_MESSAGE_BYTES, ManifestError, Problem
 from transportlab.manifest import cron, strict_json, validators
@@ -59,8 +59,7 @@ DEFAULT_REQUEST = HttpRequest(method="POST")
 DEFAULT_JOB = Job(timezone="UTC", policy=DEFAULT_POLICY)
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
+class Manifest(msgspec.Struct, frozen=True):
     """A valid, normalised manifest.
 
     plugins: pins by the plugin's name. cronix's own manifest does not have this block.
@@ -69,7 +68,7 @@ class Manifest:
     version: int
     app: str
     jobs: tuple[Job, ...]
-    plugins: Mapping[str, PluginPin] = field(default_factory=dict)
+    plugins: Mapping[str, PluginPin] = msgspec.field(default_factory=dict)
 
 
 def load_manifest(path: Path) -> Manifest:
@@ -110,14 +109,13 @@ def canonical_bytes(manifest: Manifest) -> bytes:
     return data
 
 
-@dataclass(frozen=True, slots=True)
-class _Canonical:
+class _Canonical(msgspec.Struct, frozen=True):
     version: int
     app: str
     jobs: tuple[Job, ...]
 
 
-# Deterministic: headers are sorted by key, members of dataclasses stay as they are declared.
+# Deterministic: headers are sorted by key, members of structs stay as they are declared.
 _ENCODER = msgspec.json.Encoder(order="deterministic")
 # JSON has these bytes only inside strings, so replacing them changes nothing else.
 _GO_ESCAPES = {c.encode(): f"\\u{ord(c):04x}".encode() for c in "<>&\u2028\u2029"}

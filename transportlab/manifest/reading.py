@@ -10,8 +10,9 @@ of an object as a whole before those of its members.
 
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from transportlab.errors import Problem
 from transportlab.manifest.strict_json import Number, join
@@ -21,16 +22,15 @@ MOST_PROBLEMS = 20
 """Problems that are told in full: nobody reads a message of two million lines."""
 
 
-@dataclass(slots=True)
-class Report:
+class Report(msgspec.Struct):
     """The first problems found so far, and the paths at which unique names were first seen.
 
     more is the number of problems beyond MOST_PROBLEMS.
     """
 
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[Problem] = msgspec.field(default_factory=list)
     more: int = 0
-    seen: dict[str, str] = field(default_factory=dict)
+    seen: dict[str, str] = msgspec.field(default_factory=dict)
 
     def add(self, path: str, message: str) -> None:
         """Add a problem at the end."""

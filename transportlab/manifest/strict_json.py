@@ -9,8 +9,9 @@ may be misread.
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NoReturn
+
+import msgspec
 
 from transportlab.errors import MAX_MESSAGE_BYTES, ManifestError, Problem
 from transportlab.quote import quote
@@ -37,8 +38,7 @@ _SYNTAX = {
 Path = tuple[str | int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(msgspec.Struct, frozen=True):
     """A number as it is written: one with a fraction or an exponent, or a very long integer."""
 
     text: str

@@ -9,8 +9,9 @@ operations do is left to the plugin, how calls arrive to the transports.
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from transportlab import methods, model
 from transportlab.backend import PROTOCOL_VERSIONS, Operations, Plugin

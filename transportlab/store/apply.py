@@ -23,7 +23,8 @@ next transaction.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from transportlab import model
 from transportlab.context import Context

@@ -6,8 +6,9 @@ a store says how a job reads in its scheduler's terms, what is there, and carrie
 
 from collections.abc import Callable, Hashable, Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from transportlab.context import Context
 from transportlab.model import DesiredJob, Entry, MalformedMarker, StoreWarning
@@ -31,8 +32,7 @@ def no_warnings(*_: object) -> tuple[StoreWarning, ...]:
     return ()
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(msgspec.Struct, frozen=True):
     """What a store holds at one moment, in the scheduler's own terms.
 
     owned: the marked entries, sorted by `order`; copies of one in the order in which they stand.

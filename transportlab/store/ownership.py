@@ -5,7 +5,8 @@ to mark, and operations.py gives that to the store.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from transportlab import model
 from transportlab.model import AdoptOutcome, Difference, Entry, Verdict
@@ -75,8 +76,7 @@ def _tampering(desired: Entry, entry: Entry, meaning: Meaning) -> str:
     return ""
 
 
-@dataclass(frozen=True, slots=True)
-class Adoption:
+class Adoption(msgspec.Struct, frozen=True):
     """What Adopt decided.
 
     owned: the entries that are owned already, where the outcome is ALREADY_MANAGED.

@@ -4,8 +4,9 @@ Whatever PROTOCOL.md does not allow is a ProtocolViolation.
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
+
+import msgspec
 
 from transportlab.codecs import Codec, DecodeError
 from transportlab.codecs.json import CODEC as JSON
@@ -32,11 +33,10 @@ def decoded(codec: Codec, kind: type[M], data: bytes) -> M:
         raise ProtocolViolation(problem) from error
 
 
-@dataclass(frozen=True, slots=True)
-class _Problem:
+class _Problem(msgspec.Struct, frozen=True):
     code: str = ""
     detail: str = ""
-    details: ErrorDetails = field(default_factory=ErrorDetails)
+    details: ErrorDetails = msgspec.field(default_factory=ErrorDetails)
 
 
 def read_problem(data: bytes) -> RpcError:
@@ -75,8 +75,7 @@ class Events(ABC, Generic[R]):
         return message
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(msgspec.Struct, frozen=True):
     event: Any = None
     status: Status | None = None
 

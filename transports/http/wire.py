@@ -5,7 +5,9 @@ protobuf plugin imports json when its first error occurs (P-HTTP-3).
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+
+import msgspec
+from msgspec.structs import asdict
 
 from transportlab.errors import Code, RpcError
 
@@ -65,8 +67,7 @@ def problem_document(error: RpcError, http: int) -> bytes:
     return json.dumps(document, separators=(",", ":")).encode()
 
 
-@dataclass(frozen=True, slots=True)
-class Framing:
+class Framing(msgspec.Struct, frozen=True):
     """How events are written in the body of a streaming reply (P-STREAM-1).
 
     event and status frame an encoded message; done is the framed status of a stream that ended

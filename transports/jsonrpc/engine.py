@@ -15,8 +15,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import msgspec
-from jsonrpcserver import Error, Result, dispatch_to_response
+from jsonrpcserver.dispatcher import dispatch_to_response_pure
 from jsonrpcserver.response import to_serializable_one
+from jsonrpcserver.result import Error, Result
 
 from transportlab.codecs.json import parse_lone_surrogates
 from transportlab.errors import MAX_CALLS, too_many_calls
@@ -121,9 +122,9 @@ def _dispatch(
     request: Any, methods: dict[str, Rpc], context: Callable[[Any], Any]
 ) -> dict[str, Any] | None:
     """The response to one request by itself; None for a notification."""
-    response = dispatch_to_response(
-        request,
-        methods,
+    response = dispatch_to_response_pure(
+        request=request,
+        methods=methods,
         context=context(request),
         deserializer=_same,
         validator=_validate,

@@ -2,11 +2,11 @@
 
 import os
 from collections import deque
-from dataclasses import dataclass
+
+import msgspec
 
 
-@dataclass(slots=True, eq=False)
-class _Unsent:
+class _Unsent(msgspec.Struct, eq=False):
     owner: int
     rest: memoryview
     begun: bool

@@ -8,12 +8,11 @@ a call is server.py's.
 import threading
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
 from inspect import Parameter, Signature
 from typing import Any
 
 import msgspec
-from jsonrpcserver import Error, Result, Success
+from jsonrpcserver.result import Error, Result, Success
 
 from transportlab.backend import Backend
 from transportlab.codecs import DecodeError
@@ -30,8 +29,7 @@ Send = Callable[[bytes], None]
 _MAX_INT64 = 2**63 - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True):
     """Where a call comes from: its id as JSON (None for a notification) and its line's bytes.
 
     switch cancels the call.

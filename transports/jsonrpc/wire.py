@@ -18,7 +18,6 @@ An error that the contract defines has data: {"code": name, "details": ErrorDeta
 """
 
 import json
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import msgspec
@@ -38,8 +37,7 @@ _EXCERPT = 200
 _encode = msgspec.json.encode
 
 
-@dataclass(frozen=True, slots=True)
-class Oversized:
+class Oversized(msgspec.Struct, frozen=True):
     """A line over the limit, by its size in bytes without the LF."""
 
     size: int

@@ -7,9 +7,11 @@ vectors must find it. The mutants of `crontab` work on the file, those of `echo`
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from transportlab import model
 from transportlab.auth import SecretError, check_secret, read_secret

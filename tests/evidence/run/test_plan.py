@@ -1,9 +1,9 @@
 """Which arms can be measured, and the order of a run."""
 
 from collections import Counter
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from transportlab.errors import PluginError
 from transportlab.evidence.record import Arm

@@ -4,11 +4,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from sysconfig import get_path
 
 import pytest
+from msgspec.structs import replace
 
 from transportlab.channel import EndpointKind
 from transportlab.errors import UsageError

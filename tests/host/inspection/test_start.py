@@ -74,7 +74,7 @@ def test_an_answer_that_is_an_error_fails_the_session(echo_with: Make, failing: 
     code = """
 from transportlab.errors import Code, RpcError
 from transportlab.model import ErrorDetails
-from dataclasses import replace
+from msgspec.structs import replace
 def create(config):
     raise RpcError(Code.UNAVAILABLE, "no scheduler here", ErrorDetails(action="start crond"))
 PLUGIN = replace(PLUGIN, create=create)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from jsonrpcserver import Error, Result, Success
+from jsonrpcserver.result import Error, Result, Success
 
 from transportlab.errors import MAX_CALLS
 from transports.jsonrpc.engine import Engine, Rpc, Unparsable, parse, refuse

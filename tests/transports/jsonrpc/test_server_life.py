@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import force_setattr
 
 from transportlab.backend import Backend
 from transportlab.channel import Lifecycle, StdioEndpoint
@@ -158,7 +159,7 @@ def test_a_connection_that_breaks_is_the_end(serve_stdio: Serving, pipes: Any) -
     ours, theirs = socket.socketpair()
     with ours, theirs, open(os.dup(theirs.fileno()), "rb", buffering=0) as reader:
         pipes[1].reader.close()
-        object.__setattr__(pipes[1], "reader", reader)
+        force_setattr(pipes[1], "reader", reader)
         _, served = serve_stdio(PluginSession(plugin))
         # Bytes that the peer has not read make the kernel reset the connection at its close.
         theirs.send(b"unread")

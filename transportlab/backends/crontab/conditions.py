@@ -9,9 +9,10 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
+
+import msgspec
 
 from transportlab.backends.crontab.translate import (
     EVERY_DAY,
@@ -38,8 +39,7 @@ _ZONE_DAYS = 366
 _ZONE_STEP = timedelta(hours=6)
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(msgspec.Struct, frozen=True):
     """A line `name = value`, which holds for all lines below it."""
 
     line: int

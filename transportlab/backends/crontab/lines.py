@@ -19,8 +19,9 @@ end in LF in every file. Invalid UTF-8 is shown as \xNN in an entry's texts, whi
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
+
+import msgspec
 
 from transportlab.backends.crontab.translate import is_live
 from transportlab.store import MAX_SCHEDULES, Entry, is_name
@@ -43,8 +44,7 @@ _MARKER = re.compile(
 """A marker as it should be. Almost all are, and to look for faults takes five times as long."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wording:
+class Wording(msgspec.Struct, frozen=True):
     """How this crontab's lines run a job: `<user> <binary> trigger <app>.<job>`.
 
     user is empty in a crontab without a column for it.

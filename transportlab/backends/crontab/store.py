@@ -4,8 +4,10 @@ import os
 import pwd
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from functools import lru_cache
+
+import msgspec
+from msgspec.structs import replace
 
 from transportlab.backends.crontab import conditions
 from transportlab.backends.crontab.conditions import Setting
@@ -21,8 +23,7 @@ Known = tuple[bytes, Document]
 _PROGRAMS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 
 
-@dataclass(frozen=True, slots=True)
-class Crontab:
+class Crontab(msgspec.Struct, frozen=True):
     """Which crontab it is, as the configuration says.
 
     zone is the IANA name of the time zone in which cron runs it. system: it has a user column.

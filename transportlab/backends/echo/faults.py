@@ -29,8 +29,10 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from transportlab import model
 from transportlab.model import ApplyEvent, ApplyEventKind, ReadReply
@@ -70,8 +72,7 @@ _ACTIONS: dict[str, tuple[Callable[[str], object], str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(msgspec.Struct, frozen=True):
     """One action with its argument, read from its text."""
 
     action: str

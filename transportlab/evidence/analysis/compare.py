@@ -10,15 +10,15 @@ and metric: a ratio that lies within it shows nothing.
 import math
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from statistics import median
+
+import msgspec
 
 from transportlab.evidence.analysis.stats import Interval, ratio_interval, seed_of
 from transportlab.evidence.record import Block, Evidence, Sample
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Side:
+class Side(msgspec.Struct, frozen=True, order=True):
     """One side of a ratio: the samples of an arm for one case and metric."""
 
     arm: str
@@ -26,8 +26,7 @@ class Side:
     metric: str
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(msgspec.Struct, frozen=True):
     """The ratio of two sides, with its interval.
 
     noise: the factor by which an A/A pair can differ, None if there was no pair. processes and

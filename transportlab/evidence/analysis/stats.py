@@ -48,9 +48,9 @@ same digits. Nothing in this module knows what was measured.
 import math
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from statistics import NormalDist
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -74,8 +74,7 @@ _T = (
 _Z = NormalDist().inv_cdf(0.975)
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
+class Interval(msgspec.Struct, frozen=True):
     """A ratio, 1.0 for equal, with its 95 % interval. Without an interval low is 0 and high inf."""
 
     ratio: float

@@ -14,9 +14,10 @@ figure of the plugin decides whether the plugin's figures count.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from statistics import median
+
+import msgspec
 
 from transportlab.evidence.analysis.stats import median_tail
 
@@ -38,16 +39,14 @@ class Finding(StrEnum):
     INCONCLUSIVE = "inconclusive"
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(msgspec.Struct, frozen=True):
     """Log ratios of the pairs: head over reference, and one control spawn over the other."""
 
     logs: tuple[float, ...]
     control: tuple[float, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True):
     """The median ratio of a batch, with its bounds.
 
     p: small if the head is more than 5 % slower. contaminated: why the machine cannot tell; empty

@@ -15,14 +15,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from transportlab.channel import EndpointKind
 from transportlab.errors import PluginError
 from transportlab.evidence.gate.decide import Batch
 from transportlab.host import HostOptions, open_backend
 from transportlab.host.spawn import plugin_environment
+from transportlab.quote import repr_without
 from transportlab.redact import Redactor
 from transportlab.registry import load_transport
 
@@ -32,14 +34,15 @@ SPAWN_BOUND = 30.0
 Clock = Callable[[], float]
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """A build of a plugin, its transport, and what its OpenSession is given."""
+
+    __repr__ = repr_without("secrets")
 
     plugin: str
     transport: str
-    config: Mapping[str, str] = field(default_factory=dict)
-    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    config: Mapping[str, str] = msgspec.field(default_factory=dict)
+    secrets: Mapping[str, str] = msgspec.field(default_factory=dict)
 
     def handshake(self) -> float:
         """Seconds from the spawn to the answer of OpenSession.

@@ -5,8 +5,9 @@ A transport that looks slower in its first batch is measured again in a fresh on
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from transportlab.channel import EndpointKind
 from transportlab.errors import LabError, UsageError
@@ -15,11 +16,11 @@ from transportlab.evidence.gate.band import Band, against
 from transportlab.evidence.gate.decide import Finding, Reading, findings, read
 from transportlab.evidence.gate.verdict import Outcome, Result, Verdict, conclude
 from transportlab.host.discovery import LIBRARY_SUFFIX
+from transportlab.quote import repr_without
 from transportlab.registry import load_transport, not_installed, transport_names
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(msgspec.Struct, frozen=True):
     """What is gated.
 
     head: the file of the build to judge. base or band: its reference. transports: all unless given.
@@ -27,12 +28,14 @@ class Options:
     half of it for each batch.
     """
 
+    __repr__ = repr_without("secrets")
+
     head: str
     base: str | None = None
     band: Band | None = None
     transports: tuple[str, ...] = ()
-    config: Mapping[str, str] = field(default_factory=dict)
-    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    config: Mapping[str, str] = msgspec.field(default_factory=dict)
+    secrets: Mapping[str, str] = msgspec.field(default_factory=dict)
     pairs: int = 60
     seconds: float = 90.0
     seed: int = 1

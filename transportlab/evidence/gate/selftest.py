@@ -9,9 +9,11 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
+
+import msgspec
+from msgspec.structs import replace
 
 from transportlab.evidence.gate.run import Options, run
 from transportlab.evidence.gate.verdict import Verdict
@@ -21,8 +23,7 @@ PROBES = 7
 """How many handshakes are timed to find out how long 20 % is: their median counts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rates:
+class Rates(msgspec.Struct, frozen=True):
     """How often there was each verdict, over all transports and rounds, on both kinds of head."""
 
     unchanged: Counter[Verdict]

@@ -7,7 +7,6 @@ inconclusive   anything else, with its interval. It is not a pass.
 """
 
 import math
-from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -31,8 +30,7 @@ class Verdict(StrEnum):
     INCONCLUSIVE = "inconclusive"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """The verdict on one transport, why, and the batches behind it."""
 
     transport: str
@@ -42,8 +40,7 @@ class Outcome:
     repeat: Reading | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(msgspec.Struct, frozen=True):
     """The outcomes of all transports. notes: what was not measured, and why."""
 
     outcomes: tuple[Outcome, ...]
@@ -103,7 +100,7 @@ def as_json(result: Result) -> bytes:
     """{"exit_code", "outcomes": [...], "notes": [...]}. A bound that there is not is null."""
     found = {
         "exit_code": result.exit_code,
-        "outcomes": [_finite(asdict(outcome)) for outcome in result.outcomes],
+        "outcomes": [_finite(msgspec.to_builtins(outcome)) for outcome in result.outcomes],
         "notes": list(result.notes),
     }
     return msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n"

@@ -4,7 +4,6 @@ The settings say which arm is the reference, and which cases and metrics are sho
 data, so that no transport's name and no suite's case stands in the code of the report.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -107,8 +106,7 @@ def load_settings(path: Path = SETTINGS) -> Settings:
         raise EvidenceError(f"{path}: not settings of a report: {error}") from error
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(msgspec.Struct, frozen=True):
     """The evidence as the settings show it. Every section and figure of the report takes one.
 
     drawn: the names of the figures that there are.

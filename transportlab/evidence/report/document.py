@@ -6,8 +6,9 @@ that rests on, then the limits.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from transportlab.evidence.analysis.claims import CLAIMS, Judged, judge, load_claims
 from transportlab.evidence.analysis.compare import Measured

@@ -10,16 +10,16 @@ without its placement says nothing.
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 SAME, SPLIT, UNPINNED = PLACEMENTS = ("same", "split", "unpinned")
 
 CPUS = Path("/sys/devices/system/cpu")
 
 
-@dataclass(frozen=True, slots=True)
-class Placement:
+class Placement(msgspec.Struct, frozen=True):
     """A placement on this machine. None: the scheduler decides."""
 
     name: str

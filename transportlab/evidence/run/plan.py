@@ -14,8 +14,9 @@ On two idle cores, with the conformance matrix, `quick` takes less than four min
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from random import Random
+
+import msgspec
 
 from transportlab.channel import EndpointKind, Transport
 from transportlab.errors import PluginError
@@ -29,8 +30,7 @@ Blocks = Mapping[str, Mapping[str, int]]
 """How many blocks, by group of suites and by placement."""
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(msgspec.Struct, frozen=True):
     """How much a run measures.
 
     every_codec: whether the conformance matrix covers all codecs, not each transport's usual one.
@@ -128,8 +128,7 @@ def copy_of(arms: list[Arm]) -> Arm:
     return Arm(f"{original.id}#2", original.transport, original.codec, "aa")
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(msgspec.Struct, frozen=True):
     """A block that is to be measured. number: among the blocks of its group and placement."""
 
     group: str

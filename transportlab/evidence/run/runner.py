@@ -8,10 +8,11 @@ import compileall
 import os
 import secrets
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from transportlab import __version__
 from transportlab.data import ROOT
@@ -51,8 +52,7 @@ from transportlab.evidence.suites.handshake import plugin_modules
 CONFORMANCE = "conformance"
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(msgspec.Struct, frozen=True):
     """What to run.
 
     suites: names; if empty, all suites and the conformance matrix. only: ids of arms, if not all.
@@ -153,8 +153,8 @@ class EvidenceRun:
         """What figures depend on that is this run's, not the machine's."""
         codecs = {arm.codec for arm in self._arms.get("codec", ()) if arm.codec}
         return {
-            "placements": {name: asdict(place) for name, place in self._placements.items()},
-            "effort": asdict(self._profile.effort),
+            "placements": msgspec.to_builtins(self._placements),
+            "effort": msgspec.to_builtins(self._profile.effort),
             "message_bytes": {codec: sizes(codec) for codec in sorted(codecs)},
         }
 

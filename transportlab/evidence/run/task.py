@@ -7,7 +7,6 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import msgspec
 
@@ -50,8 +49,7 @@ class Task(msgspec.Struct):
             yield Opened(session, marks)
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(msgspec.Struct, frozen=True):
     """An open session. marks: when it reached each phase of its start, by time.monotonic()."""
 
     session: HostSession

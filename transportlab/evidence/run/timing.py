@@ -6,14 +6,14 @@ Everything here returns plain numbers; Arm.one() and Arm.many() make samples of 
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from transportlab.evidence.run.placement import Placement
 
 
-@dataclass(frozen=True, slots=True)
-class Effort:
+class Effort(msgspec.Struct, frozen=True):
     """How long one case of a suite is measured.
 
     Calls are repeated for `seconds`, but at least `least` and at most `most` times, after a warm-up

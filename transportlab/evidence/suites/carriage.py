@@ -7,8 +7,9 @@ transport's usual one.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from transportlab import model
 from transportlab.context import Context

@@ -3,8 +3,9 @@
 file_checks.py has the checks on a plugin's file, start.py those that a start of it makes.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from transportlab.errors import LabError, PluginError, RpcError
 
@@ -17,8 +18,7 @@ class Status(StrEnum):
     NOT_REACHED = "not reached"
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(msgspec.Struct, frozen=True):
     """One check: its name, what was found, what to do about it, and what the plugin itself said."""
 
     name: str

@@ -9,8 +9,10 @@ import os
 import stat
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
 
 from transportlab.channel import EndpointKind
 from transportlab.errors import PluginError, UsageError
@@ -43,8 +45,7 @@ _UNEXPLAINED = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
+class Diagnosis(msgspec.Struct, frozen=True):
     """What was found. `checks` are all CHECKS in their order.
 
     transport: the one that the checks of the start are about, with its codec if that is not the
@@ -57,7 +58,7 @@ class Diagnosis:
     transport: str
     starts: bool
     checks: tuple[Check, ...]
-    refused: Mapping[str, str] = field(default_factory=dict)
+    refused: Mapping[str, str] = msgspec.field(default_factory=dict)
 
     @property
     def cause(self) -> Check | None:

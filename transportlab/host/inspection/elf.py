@@ -8,8 +8,9 @@ them (DT_RPATH, DT_RUNPATH). Field names and numbers are those of the System V A
 
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 Read = Callable[[int, int], bytes]
 """read(offset, size) returns the bytes there, fewer at the end of the file."""
@@ -41,8 +42,7 @@ class ElfError(Exception):
     """The bytes are not an ELF file, or one that is cut off or damaged."""
 
 
-@dataclass(frozen=True, slots=True)
-class Elf:
+class Elf(msgspec.Struct, frozen=True):
     """What a file needs.
 
     bits: 32 or 64.
@@ -73,8 +73,7 @@ class Elf:
         return (self.bits, self.order, self.machine) == (other.bits, other.order, other.machine)
 
 
-@dataclass(frozen=True, slots=True)
-class _Segment:
+class _Segment(msgspec.Struct, frozen=True):
     kind: int
     offset: int
     address: int

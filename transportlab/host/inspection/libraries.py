@@ -8,8 +8,9 @@ calls missing is missing. What a loader really does shows when the plugin is sta
 import glob
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from transportlab.host.inspection.elf import Elf, ElfError, parse_file
 
@@ -27,12 +28,11 @@ _DEFAULT = ("/lib", "/usr/lib", "/lib64", "/usr/lib64", "/lib32", "/usr/lib32", 
 _MULTIARCH = ("/lib/*-linux-*", "/usr/lib/*-linux-*")
 
 
-@dataclass(slots=True)
-class Libraries:
+class Libraries(msgspec.Struct):
     """Needed libraries by name: where they were found; and of the missing ones, who needs them."""
 
-    found: dict[str, Path] = field(default_factory=dict)
-    missing: dict[str, Path] = field(default_factory=dict)
+    found: dict[str, Path] = msgspec.field(default_factory=dict)
+    missing: dict[str, Path] = msgspec.field(default_factory=dict)
 
 
 def find_libraries(path: Path, elf: Elf, environment: Mapping[str, str]) -> Libraries:

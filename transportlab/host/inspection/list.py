@@ -11,9 +11,11 @@ import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
+
+import msgspec
+from msgspec.structs import replace
 
 from transportlab.channel import EndpointKind
 from transportlab.context import Context
@@ -49,16 +51,14 @@ AT_ONCE = 4
 ABSENT = "no such directory"
 
 
-@dataclass(frozen=True, slots=True)
-class Directory:
+class Directory(msgspec.Struct, frozen=True):
     """A searched directory. problem: why it could not be searched, or that it does not exist."""
 
     path: str
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ListedPlugin:
+class ListedPlugin(msgspec.Struct, frozen=True):
     """A plugin's file.
 
     hidden_by: the file of the same name in an earlier directory, if there is one.
@@ -82,8 +82,7 @@ class ListedPlugin:
     left_out: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(msgspec.Struct, frozen=True):
     """The directories in the order of the search, and the plugins by name."""
 
     directories: tuple[Directory, ...]

@@ -6,9 +6,10 @@ plugin its file's sum does not cover.
 
 import zipfile
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+
+import msgspec
 
 from transportlab.errors import PluginError
 from transportlab.host.discovery import LIBRARY_SUFFIX, PREFIX, Found, find, is_name
@@ -21,8 +22,7 @@ BOTH = (False, True)
 """Program and library. A name can stand for either, and one pin is for both."""
 
 
-@dataclass(frozen=True, slots=True)
-class HashedFile:
+class HashedFile(msgspec.Struct, frozen=True):
     """A plugin's file, its SHA-256 in hex, and what of the plugin that does not cover."""
 
     name: str
@@ -40,8 +40,7 @@ class PinState(StrEnum):
     REFUSED = "refused"
 
 
-@dataclass(frozen=True, slots=True)
-class VerifiedPin:
+class VerifiedPin(msgspec.Struct, frozen=True):
     """One pin compared with one file. If there is no sum to compare, `problem` says why."""
 
     name: str

@@ -11,8 +11,9 @@ import re
 import shlex
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from transportlab.host.discovery import may_run_from
 from transportlab.host.inspection.check import CheckFailed
@@ -89,8 +90,7 @@ def why_unusable(path: Path) -> str:
     return "" if os.access(path, os.X_OK, effective_ids=True) else "is not executable"
 
 
-@dataclass(frozen=True, slots=True)
-class FirstLine:
+class FirstLine(msgspec.Struct, frozen=True):
     """The interpreter's path and its one argument. With a problem, neither counts.
 
     cr: the line ends with CR LF, and the CR is part of the path or of the argument.
@@ -169,8 +169,7 @@ def _next(path: Path, environment: Mapping[str, str]) -> Path:
     return Path(search.found)
 
 
-@dataclass(frozen=True, slots=True)
-class EnvSearch:
+class EnvSearch(msgspec.Struct, frozen=True):
     """env(1) looks for `program` in the directories of `path`. `found` is empty if none has it."""
 
     program: str

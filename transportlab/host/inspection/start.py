@@ -5,8 +5,10 @@ plugin need not support them all. diagnose.py shows what came of it.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
 
 from transportlab.channel import EndpointKind, Transport
 from transportlab.errors import Code, LabError, PluginError, RpcError
@@ -28,8 +30,7 @@ _AFTER_THE_LINE = ("E-CONNECT", "E-PEER", "E-HANDSHAKE-TWICE")
 """Failures between the line and the connection that are not the line's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
+class Way(msgspec.Struct, frozen=True):
     """A way to reach a plugin: a transport with one of its codecs."""
 
     transport: Transport
@@ -58,12 +59,11 @@ def process_transports() -> list[Transport]:
     return [transport for transport in found if not missing_libraries(transport)]
 
 
-@dataclass(slots=True)
-class Start:
+class Start(msgspec.Struct):
     """One start: the phases that it reached, and what the plugin or the host said in the end."""
 
     way: Way
-    reached: list[str] = field(default_factory=list)
+    reached: list[str] = msgspec.field(default_factory=list)
     answer: str = ""
     error: LabError | None = None
 
