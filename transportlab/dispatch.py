@@ -4,7 +4,6 @@ A transport decodes the request, calls here, and encodes what comes back. It nev
 exception than RpcError. The bound on calls at once is kept here, for all transports alike.
 """
 
-import traceback
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from threading import BoundedSemaphore
@@ -86,6 +85,8 @@ def as_rpc_error(error: BaseException, context: Context) -> RpcError:
         return log.redactor.error(error)
     if isinstance(error, LabError):
         return log.redactor.error(RpcError(Code.UNKNOWN, str(error)))
+    import traceback  # a start need not wait for it
+
     log("error", "the backend failed", traceback=traceback.format_exc())
     who = f"the backend {log.who}".rstrip()
     panic = RpcError(

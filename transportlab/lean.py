@@ -9,6 +9,8 @@ it is first asked for. Whoever uses the module gets the real one, at that moment
 All imports that are arranged in this way are these:
 
     typing_extensions   msgspec, grpc and oslash use a few names that typing has too
+    platform            uuid, which msgspec imports, asks it for the system's name
+    msgspec.inspect ... for what msgspec does besides JSON: inspect, msgpack, toml, yaml
     asyncio, grpc.aio   only grpc's asynchronous API needs them
     jsonrpcserver       the package's front; only its dispatcher is used
     oslash              the front of a library of which the dispatcher uses one module

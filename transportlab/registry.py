@@ -4,18 +4,13 @@
 one means adding a folder; nothing here changes.
 """
 
-import re
 from importlib import import_module
-from importlib.util import find_spec
-from pkgutil import iter_modules
 from types import ModuleType
 
 from transportlab.backend import Plugin
 from transportlab.channel import EndpointKind, Transport
 from transportlab.codecs import REQUIRES
 from transportlab.errors import UsageError
-
-_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 
 
 def transport_names(*kinds: EndpointKind) -> list[str]:
@@ -87,6 +82,8 @@ def load_backend(name: str) -> Plugin | None:
 
 
 def _installed(library: str) -> bool:
+    from importlib.util import find_spec  # no start needs it
+
     try:
         return find_spec(library) is not None
     except ModuleNotFoundError:  # the package that it is part of is missing
@@ -95,12 +92,18 @@ def _installed(library: str) -> bool:
 
 def _names(package: str) -> list[str]:
     """The modules in a package, without those that begin with an underscore."""
+    from pkgutil import iter_modules  # no start needs it
+
     found = iter_modules(import_module(package).__path__)
-    return sorted(module.name for module in found if _NAME.match(module.name))
+    return sorted(module.name for module in found if _is_name(module.name))
+
+
+def _is_name(name: str) -> bool:
+    return name.isidentifier() and name.isascii() and name.islower() and not name.startswith("_")
 
 
 def _load(package: str, name: str) -> ModuleType | None:
-    if not _NAME.match(name):
+    if not _is_name(name):
         return None
     full = f"{package}.{name}"
     try:

@@ -1,5 +1,7 @@
 """One folder per transport. A folder `transports/<name>` anywhere on sys.path is found as well."""
 
-from pkgutil import extend_path
+import os
+import sys
 
-__path__ = extend_path(__path__, __name__)
+_places = (os.path.join(folder, "transports") for folder in sys.path)
+__path__ += [place for place in _places if place not in __path__ and os.path.isdir(place)]

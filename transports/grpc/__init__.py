@@ -57,6 +57,8 @@ class GrpcTransport(Transport):
 def _import_leanly() -> None:
     """Leave out what grpc imports for its asynchronous API, about half of its time."""
     lean.later("asyncio")
+    lean.later("inspect")
+    lean.later("socket")
     lean.later("grpc.aio")
     lean.later("typing_extensions", override=_override)
 

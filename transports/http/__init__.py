@@ -9,6 +9,7 @@ Its modules:
     for benchmarks       floor
 """
 
+from transportlab import lean
 from transportlab.backend import Backend
 from transportlab.channel import (
     Channel,
@@ -46,6 +47,9 @@ class HttpTransport(Transport):
         self, backend: Backend, endpoint: SocketEndpoint, *, codec: str, life: Lifecycle
     ) -> None:
         """See Transport.serve. codec is imported at once; each request names its own."""
+        # The server's modules import these for what it does not do: TLS, files and pages.
+        for name in ("ssl", "shutil", "html"):
+            lean.later(name)
         from transports.http.server import serve
 
         serve(backend, endpoint, codec, life)
