@@ -13,6 +13,7 @@ from typing import Any, Protocol, Self, TypeVar
 import msgspec
 
 from transportlab.backend import Backend
+from transportlab.codecs import load_codec
 from transportlab.context import Context
 from transportlab.methods import Method
 from transportlab.quote import repr_without
@@ -140,6 +141,10 @@ class Transport(ABC):
 
     name: str
     traits: Traits
+
+    def prepare(self, codec: str) -> None:
+        """Import what connect() needs. A host calls it while the plugin's process starts."""
+        load_codec(codec)
 
     @abstractmethod
     def connect(self, endpoint: Any, *, codec: str) -> Channel:

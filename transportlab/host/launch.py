@@ -82,6 +82,7 @@ class Launch(msgspec.Struct, frozen=True):
             send_secret(process, self.secret)
             # While the plugin starts anyway, so that tidying up makes no start longer.
             remove_abandoned(os.path.dirname(os.path.dirname(path)))
+        self.transport.prepare(self.codec)
         said = read_handshake(process, self.options.handshake, self.options.cancellation)
         self.options.phase("line", process.pid)
         check_handshake(process, said, self.transport.name, path or STDIO)

@@ -34,6 +34,12 @@ class GrpcTransport(Transport):
         requires=("grpc", "google.protobuf"),
     )
 
+    def prepare(self, codec: str) -> None:
+        """See Transport.prepare."""
+        super().prepare(codec)
+        _import_leanly()
+        import transports.grpc.client  # noqa: F401
+
     def connect(self, endpoint: SocketEndpoint, *, codec: str) -> Channel:
         """See Transport.connect. grpcio connects at the first call.
 

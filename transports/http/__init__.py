@@ -37,6 +37,11 @@ class HttpTransport(Transport):
         requires=("httpx",),
     )
 
+    def prepare(self, codec: str) -> None:
+        """See Transport.prepare."""
+        super().prepare(codec)
+        import transports.http.client  # noqa: F401
+
     def connect(self, endpoint: SocketEndpoint, *, codec: str) -> Channel:
         """See Transport.connect."""
         from transports.http.client import HttpChannel

@@ -40,6 +40,11 @@ class JsonRpcTransport(Transport):
         requires=("jsonrpcserver", "msgspec"),
     )
 
+    def prepare(self, codec: str) -> None:
+        """See Transport.prepare."""
+        super().prepare(codec)
+        import transports.jsonrpc.client  # noqa: F401
+
     def connect(self, endpoint: StdioEndpoint, *, codec: str) -> Channel:
         """See Transport.connect. JSON-RPC is JSON, so codec has no effect."""
         from transports.jsonrpc.client import JsonRpcChannel
