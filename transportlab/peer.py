@@ -7,7 +7,7 @@ _CREDENTIALS = struct.Struct("3i")
 """struct ucred of Linux: process, user, group."""
 
 
-def listener_of(connection: socket.socket) -> tuple[int, int] | None:
+def listener_of(connection: "socket.socket") -> tuple[int, int] | None:
     """Return the process and the user that listen at the other end, None if that is not told.
 
     The kernel notes them when the socket begins to listen (SO_PEERCRED of Linux).

@@ -10,10 +10,10 @@ A sum covers one file. inspection/pin.py says what of a plugin that leaves out.
 
 import contextlib
 import os
+import shlex
 import stat
 import threading
 from collections.abc import Iterator, Mapping
-from shlex import quote
 
 import msgspec
 
@@ -170,7 +170,8 @@ def _not_pinned(name: str, path: str, pins: Mapping[str, PluginPin]) -> PluginEr
         path=path,
         expected=f"one of {', '.join(pins)}",
         got=name,
-        action=f"to allow it: transportlab plugins pin {quote(path)}, and add that to the manifest",
+        action=f"to allow it: transportlab plugins pin {shlex.quote(path)}, and add that to the"
+        " manifest",
     )
 
 
@@ -182,8 +183,8 @@ def _mismatch(name: str, path: str, pin: PluginPin, digest: str) -> PluginError:
         path=path,
         expected=f"sha256 {' or '.join(pin.sha256)}",
         got=digest,
-        action=f"if it was changed on purpose: transportlab plugins pin {quote(path)}, and put the"
-        " sum into the manifest; if not, find out who has changed it",
+        action=f"if it was changed on purpose: transportlab plugins pin {shlex.quote(path)}, and"
+        " put the sum into the manifest; if not, find out who has changed it",
     )
 
 

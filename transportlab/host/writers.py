@@ -6,9 +6,9 @@ trust.py asks for a plugin's file, rundir.py for the directory in which a privat
 import grp
 import os
 import pwd
+import shlex
 import stat
 from collections.abc import Iterator
-from shlex import quote
 
 import msgspec
 
@@ -41,7 +41,7 @@ def find_other_writer(path: str, found: os.stat_result | None = None) -> OtherWr
         if reason:
             owned = state.st_uid in (0, os.geteuid())
             remedy = "chmod go-w" if owned else f"chown {os.geteuid()}"
-            return OtherWriter(place, reason, f"{remedy} {quote(place)}")
+            return OtherWriter(place, reason, f"{remedy} {shlex.quote(place)}")
     return None
 
 
