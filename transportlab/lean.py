@@ -86,8 +86,9 @@ def later(name: str, *, front: bool = False, **known: object) -> None:
         vars(module)["__path__"] = spec.submodule_search_locations
     sys.modules[name] = module
     package, _, part = name.rpartition(".")
-    if package in sys.modules:
-        setattr(sys.modules[package], part, module)
+    around = sys.modules.get(package)
+    if around is not None:
+        setattr(around, part, module)
 
 
 def _find(name: str) -> ModuleSpec | None:
