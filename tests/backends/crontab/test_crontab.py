@@ -179,7 +179,7 @@ def test_the_backend_imports_no_library_that_costs_its_start() -> None:
         "from transportlab.backends.crontab import PLUGIN\n"
         "PLUGIN.create({'path': '/none'})\n"
         "print(sorted({'json', 'dataclasses', 'inspect', 'hashlib', 'logging', 'tempfile'}"
-        " & (set(sys.modules) - before)))\n"
+        " & {n for n in set(sys.modules) - before if type(sys.modules[n]).__name__ != '_Later'}))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -1,4 +1,4 @@
-"""The echo backend: entries in memory or in a JSON file, and one log line per RPC.
+"""The echo backend: entries in memory or in a JSON file, and one log line per RPC if wanted.
 
 It runs nothing: a job's command is `echo <app>.<job>`, and its schedules stay as they are. An entry
 with an empty hash counts as unmarked, so Adopt can take it over; only a state file brings such.
@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from transportlab import __version__, model
 from transportlab.backends.echo.faults import SESSION_METHOD, Faults, Faulty, strike
-from transportlab.sdk import ConfigKey, Context, Operations, Plugin, RpcError
+from transportlab.sdk import ConfigKey, Context, Operations, Plugin, RpcError, invalid_argument
 from transportlab.store import DesiredJob, Entry, Snapshot, StoreOperations, order
 
 Entries = tuple[Entry, ...]
@@ -205,9 +205,13 @@ def _logged(rpc: str, app: str | None, context: Context) -> Iterator[dict[str, A
 def create(config: Mapping[str, str]) -> Operations:
     """The operations for a checked config.
 
-    Raises INVALID_ARGUMENT for unknown faults, what a fault of OpenSession says, and what
-    StateFile.load raises for a state file that cannot be read.
+    Raises INVALID_ARGUMENT for unknown faults and an unknown value of log, what a fault of
+    OpenSession says, and what StateFile.load raises for a state file that cannot be read.
     """
+    log = config.get("log", "calls")
+    if log not in ("calls", "none"):
+        problem = f'"{log[:MAX_LOGGED]}" is neither calls nor none'
+        raise invalid_argument("config/log", problem, expected="calls or none", got=log)
     faults = Faults(config.get("faults", ""), config.get("token", ""))
     for fault in faults.of(SESSION_METHOD, None):
         strike(fault, Context())
@@ -221,7 +225,7 @@ def create(config: Mapping[str, str]) -> Operations:
     operations: Operations = StoreOperations(EchoStore(state))
     if "faults" in config:
         operations = Faulty(operations, faults)
-    return Logged(operations)
+    return operations if log == "none" else Logged(operations)
 
 
 PLUGIN = Plugin(
@@ -230,6 +234,7 @@ PLUGIN = Plugin(
     create=create,
     config=(
         ConfigKey("state", "JSON file to keep entries in; without it they are gone at the end"),
+        ConfigKey("log", "what is logged: calls (one line for each, as usual) or none"),
         ConfigKey("faults", "faults to show, such as Read=error:NOT_FOUND; for tests"),
         ConfigKey("token", "a credential, which faults can give away; for tests", secret=True),
     ),
