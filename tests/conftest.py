@@ -23,6 +23,8 @@ from transportlab.host import HostOptions, HostSession
 from transportlab.registry import load_transport, transport_names
 from transportlab.sdk.program import ENV_TRANSPORT
 
+pytest_plugins = ["tests.command"]
+
 PATIENCE = 60.0
 """Seconds for a handshake, for OpenSession and for a vector where a test gives no bound of its own.
 

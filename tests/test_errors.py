@@ -3,7 +3,7 @@
 import pytest
 
 from transportlab import errors, model
-from transportlab.cli.render import error_text
+from transportlab.cli.errors import error_text
 from transportlab.errors import MAX_NAMES, MAX_TEXT, Code, PluginError, RpcError
 from transportlab.model import ErrorDetails, Status
 

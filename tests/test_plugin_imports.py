@@ -23,7 +23,6 @@ WIRE = {
     "h11",
 }
 HOST_ONLY = {
-    "typer",
     "rich",
     "cronsim",
     "transportlab.host",

@@ -92,13 +92,17 @@ sys.modules.pop("google", None)
 """A sitecustomize by which this interpreter and its plugins have no parent package of protobuf."""
 
 ASK = """
-import json, shutil
-from typer.testing import CliRunner
-from transportlab.cli import app
+import contextlib, io, json, shutil, sys
+from transportlab.cli import main
 from transportlab.evidence.run.plan import transport_arms
 
 def run(*words):
-    return CliRunner().invoke(app, words).output
+    sys.argv[1:] = words
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        with contextlib.suppress(SystemExit):
+            main()
+    return said.getvalue()
 
 arms, missing = transport_arms()
 table = json.loads(run("transports", "--json"))["transports"]

@@ -25,7 +25,7 @@ from bench.faults.catalogue import BOUNDS, CALL, SHORT_START, Bounds, Fault, Poi
 from bench.faults.disk import small_disk
 from bench.faults.leftovers import BALLAST, ENV_MARK, census, clear, settled
 from transportlab import model
-from transportlab.cli.render import error_text
+from transportlab.cli.errors import error_text
 from transportlab.context import Context
 from transportlab.errors import LabError, PluginError, RpcError
 from transportlab.host import HostOptions, HostSession, open_backend

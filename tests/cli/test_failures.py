@@ -68,9 +68,9 @@ def test_a_deadline_that_passes_tells_whose_it_was_and_how_the_plugin_is(run: Ru
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["read"], 2, ["Missing option"]),
-        (["fly"], 2, ["No such command"]),
-        (["read", "--bogus"], 2, ["No such option"]),
+        (["read"], 2, ["required: --manifest, --backend, --transport"]),
+        (["fly"], 2, ["no such command", "read, plan, apply"]),
+        (["read", "--bogus"], 2, ["no such option"]),
         (["plan", "--timeout", "soon"], 2, ["--timeout"]),
         (["plan", "--transport", "pigeon"], 2, ['unknown transport "pigeon"', "direct"]),
         (["plan", "--codec", "morse"], 2, ['no codec "morse"']),

@@ -14,9 +14,9 @@ from sysconfig import get_path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from transportlab.cli import render_plugins
+from transportlab.cli.out import Out
 from transportlab.host.inspection.diagnose import CHECKS, diagnose
 from transportlab.host.inspection.list import find_plugins
 from transportlab.registry import transport_names
@@ -182,7 +182,7 @@ def test_a_signal_ends_what_is_started_within_the_bounds_of_a_stop(
 
 def test_nothing_is_wider_than_a_terminal_but_paths_that_are_to_be_copied(tmp_path: Path) -> None:
     broken = put(tmp_path, "bad", "#!/usr/bin/env no-such-python\n")
-    out = Console(file=io.StringIO(), width=WIDTH)
+    out = Out(io.StringIO(), width=WIDTH)
     render_plugins.diagnosis(out, diagnose(str(broken)))
     render_plugins.diagnosis(out, diagnose("echo"))
     environment = {"CRONIX_PLUGIN_DIR": str(tmp_path)}
@@ -196,13 +196,13 @@ def test_a_narrow_terminal_is_no_matter() -> None:
     found = diagnose("nobody")
     for width in range(1, WIDTH):
         out = io.StringIO()
-        render_plugins.diagnosis(Console(file=out, width=width), found)
+        render_plugins.diagnosis(Out(out, width=width), found)
         assert "".join(out.getvalue().split()).endswith("Itdoesnotstart;seefilefirst.")
 
 
 def test_control_characters_do_not_reach_the_terminal(tmp_path: Path) -> None:
     path = put(tmp_path, "\x1bodd", "#!/bin/sh\nprintf '\\033[2Jgone\\n' >&2; exit 1\n")
-    out = Console(file=io.StringIO(), width=WIDTH)
+    out = Out(io.StringIO(), width=WIDTH)
     render_plugins.diagnosis(out, diagnose(str(path)))
     render_plugins.listing(out, find_plugins({"CRONIX_PLUGIN_DIR": str(tmp_path)}), started=False)
     assert isinstance(out.file, io.StringIO)

@@ -253,7 +253,7 @@ def test_a_signal_while_the_command_is_still_imported_shows_no_traceback(
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
     assert scripts == {"transportlab": "transportlab.__main__:main"}
     code = f"import os, time; os.kill(os.getpid(), {number}); time.sleep(60)"
-    (tmp_path / "typer.py").write_text(code)
+    (tmp_path / "argparse.py").write_text(code)
     command = [sys.executable, "-m", "transportlab"]
     env = os.environ | {"PYTHONPATH": str(tmp_path)}
     done = subprocess.run(command, env=env, capture_output=True, check=False, text=True)
@@ -266,10 +266,10 @@ def test_a_signal_before_a_command_has_begun_is_told_by_its_own_status(
 ) -> None:
     code = f"""
 import os, sys
-from transportlab.cli import app, main
-@app.callback()
+from transportlab.cli import main, parser, transports
 def early():
     os.kill(os.getpid(), {number})
+transports.transports = parser.Command(early, [])
 sys.argv = ["transportlab", "transports"]
 main()
 """

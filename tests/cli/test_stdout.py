@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from transportlab.channel import EndpointKind
-from transportlab.cli.process import Whole
+from transportlab.cli.out import Whole
 from transportlab.registry import transport_names
 
 HANG_GUARD = 30.0

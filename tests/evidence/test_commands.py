@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from transportlab.cli import app
+from tests.command import Done, in_process
 from transportlab.cli import evidence as commands
 from transportlab.evidence.run import runner
 
@@ -17,25 +16,25 @@ Synthesize = Callable[..., dict[str, Any]]
 Write = Callable[..., Path]
 
 
-def command(*words: object) -> Any:
-    return CliRunner().invoke(app, list(map(str, words)))
+def command(*words: object) -> Done:
+    return in_process(list(map(str, words)), {"NO_COLOR": "1"})
 
 
-def reproduce(own: Path, *others: Path) -> Any:
+def reproduce(own: Path, *others: Path) -> Done:
     return command("reproduce", own, *(word for path in others for word in ("--against", path)))
 
 
 @pytest.mark.slow
 def test_report_writes_and_names_the_report(tmp_path: Path, write_evidence: Write) -> None:
     result = command("report", write_evidence(), "--out", tmp_path)
-    assert result.exit_code == 0, result.output
+    assert result.code == 0, result.output
     assert (tmp_path / "REPORT.md").exists()
     assert f"report: {tmp_path / 'REPORT.md'}" in result.output
 
 
 def test_report_names_a_file_that_is_not_there(tmp_path: Path) -> None:
     result = command("report", tmp_path / "none.json")
-    assert result.exit_code == 1
+    assert result.code == 1
     assert "cannot be read" in result.output
 
 
@@ -56,14 +55,14 @@ def test_reproduce_shows_both_verdicts_and_fails_on_an_opposite(
 ) -> None:
     own, again = write_evidence(synthesize(1), "a.json"), write_evidence(synthesize(2), "b.json")
     result = reproduce(own, again)
-    assert result.exit_code == 0, result.output
+    assert result.code == 0, result.output
     line = next(line for line in result.output.splitlines() if line.startswith("C-READ-JSONRPC "))
     assert line.count("holds") == 2
     assert "reproduced" in line
     true = {"grpc-protobuf": 1.0, "jsonrpc-json": 3.0}
     other = write_evidence(synthesize(3, true=true), "c.json")
     result = reproduce(other, own)
-    assert result.exit_code == 1
+    assert result.code == 1
     line = next(line for line in result.output.splitlines() if line.startswith("C-READ-JSONRPC "))
     assert "contradicted" in line
     assert "opposite" in line
@@ -78,16 +77,16 @@ def test_a_run_on_a_busy_machine_contradicts_nothing(
         block["before"] = {"load1": 17.0}
     committed = write_evidence(synthesize(1), "a.json")
     result = reproduce(write_evidence(own, "b.json"), committed)
-    assert result.exit_code == 3, result.output
+    assert result.code == 3, result.output
     assert "measured under a load of 17.0 on 2 CPUs" in result.output
     for block in own["blocks"]:
         block["before"] = {"load1": 1.5}
-    assert reproduce(write_evidence(own, "b.json"), committed).exit_code == 1
+    assert reproduce(write_evidence(own, "b.json"), committed).code == 1
 
 
 def test_reproduce_says_what_is_missing(tmp_path: Path, write_evidence: Write) -> None:
     result = reproduce(tmp_path / "none.json", write_evidence())
-    assert result.exit_code == 2
+    assert result.code == 2
     assert "transportlab evidence --out" in result.output
 
 
@@ -96,17 +95,17 @@ def test_reproduce_without_committed_evidence_asks_for_some(
 ) -> None:
     monkeypatch.setattr(commands, "RUNS", tmp_path / "nothing")
     result = reproduce(write_evidence())
-    assert result.exit_code == 2
+    assert result.code == 2
     assert "give --against" in result.output
 
 
 def test_evidence_refuses_what_does_not_exist(tmp_path: Path) -> None:
     result = command("evidence", "--profile", "huge", "--out", tmp_path / "e.json")
-    assert result.exit_code == 2
+    assert result.code == 2
     assert "unknown profile huge" in result.output
     missing = ("--profile", "smoke", "--resume", "--out", tmp_path / "none.json")
     result = command("evidence", *missing)
-    assert result.exit_code == 1
+    assert result.code == 1
     assert "none.json: cannot be read" in result.output
 
 
@@ -114,7 +113,7 @@ def test_evidence_leaves_a_file_that_is_there_alone(tmp_path: Path) -> None:
     out = tmp_path / "e.json"
     out.write_text("mine")
     result = command("evidence", "--profile", "smoke", "--suite", "codec", "--out", out)
-    assert result.exit_code == 2
+    assert result.code == 2
     assert "--force replaces the file" in result.output
     assert out.read_text() == "mine"
 
@@ -128,6 +127,6 @@ def test_an_interrupted_evidence_says_how_to_resume(
     monkeypatch.setattr(runner, "run_task", interrupted)
     out = tmp_path / "e.json"
     result = command("evidence", "--profile", "smoke", "--out", out, "--suite", "codec")
-    assert result.exit_code != 0
+    assert result.code != 0
     resume = f"transportlab evidence --profile smoke --out {out} --resume --suite codec"
     assert resume in result.output

@@ -6,13 +6,13 @@ session keeps it out of every text (P-SESSION-4).
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from typing import Annotated, Any, TextIO, cast
+from typing import Any, TextIO, cast
 
 import msgspec
-import typer
 
+from transportlab.cli.parser import repeated
 from transportlab.errors import UsageError
 from transportlab.quote import repr_without
 from transportlab.redact import SHORTEST, Redactor, too_short
@@ -22,22 +22,15 @@ MAX_BYTES = 65536
 
 PLAIN, FILE, ENVIRONMENT = "--backend-config", "--backend-config-file", "--backend-config-env"
 
-ConfigOption = Annotated[
-    list[str] | None,
-    typer.Option(PLAIN, help="Set a value of the backend's configuration.", metavar="NAME=VALUE"),
-]
-ConfigFileOption = Annotated[
-    list[str] | None,
-    typer.Option(FILE, help="Read a secret value from a file.", metavar="NAME=PATH"),
-]
-ConfigEnvOption = Annotated[
-    list[str] | None,
-    typer.Option(
+CONFIG = (
+    repeated(PLAIN, metavar="NAME=VALUE", help="Set a value of the backend's configuration."),
+    repeated(FILE, metavar="NAME=PATH", help="Read a secret value from a file."),
+    repeated(
         ENVIRONMENT,
-        help="Read a secret value from an environment variable.",
         metavar="NAME=VARIABLE",
+        help="Read a secret value from an environment variable.",
     ),
-]
+)
 
 
 class Configuration(msgspec.Struct, frozen=True):
@@ -88,9 +81,7 @@ class _HidingStream:
 
 
 def configuration(
-    pairs: list[str] | None = None,
-    files: list[str] | None = None,
-    variables: list[str] | None = None,
+    pairs: Sequence[str] = (), files: Sequence[str] = (), variables: Sequence[str] = ()
 ) -> Configuration:
     """The values that the three options give. Raises UsageError, whose text holds no value."""
     names: set[str] = set()
@@ -106,9 +97,9 @@ def configuration(
     return Configuration(plain, secrets)
 
 
-def _split(option: str, what: str, pairs: list[str] | None, names: set[str]) -> dict[str, str]:
+def _split(option: str, what: str, pairs: Iterable[str], names: set[str]) -> dict[str, str]:
     found: dict[str, str] = {}
-    for pair in pairs or ():
+    for pair in pairs:
         name, equals, value = pair.partition("=")
         if not name or not equals:
             # What was given may be the value itself, so it is not shown.

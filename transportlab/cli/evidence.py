@@ -2,13 +2,11 @@
 
 import shlex
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from transportlab.cli import render
-from transportlab.cli.operations import app
-from transportlab.cli.process import EXIT_ERROR, guarded, open_console, tell_error
+from transportlab.cli.errors import guarded
+from transportlab.cli.out import open_out, tell, tell_error
+from transportlab.cli.parser import at_least, command, flag, option, repeated
+from transportlab.cli.streams import EXIT_ERROR
 from transportlab.data import RUNS
 from transportlab.errors import UsageError
 
@@ -21,67 +19,85 @@ EXIT_BUSY = 3
 OWN = Path("out/evidence.json")
 
 
-@app.command()
-def evidence(  # noqa: PLR0913, PLR0917  # one parameter an option
-    profile: Annotated[str, typer.Option(help="quick or full.", metavar="NAME")] = "quick",
-    out: Annotated[Path, typer.Option(help="Write this file.", metavar="FILE")] = OWN,
-    seed: Annotated[
-        int | None,
-        typer.Option(help="Seed of the random order; a new one unless given.", min=0),
-    ] = None,
-    suite: Annotated[
-        list[str] | None,
-        typer.Option(help="Run this suite only; may be repeated.", metavar="NAME"),
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Continue the interrupted run in the file of --out.")
-    ] = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="Replace the file of --out if it is there.")
-    ] = False,
+@command(
+    option(
+        "--profile",
+        default="quick",
+        metavar="NAME",
+        help="quick or full (%(default)s by default).",
+    ),
+    option(
+        "--out",
+        type=Path,
+        default=OWN,
+        metavar="FILE",
+        help="Write this file (%(default)s by default).",
+    ),
+    option(
+        "--seed",
+        type=at_least(0, int),
+        metavar="N",
+        help="Seed of the random order; a new one unless given.",
+    ),
+    repeated("--suite", metavar="NAME", help="Run this suite only; may be repeated."),
+    flag("--resume", help="Continue the interrupted run in the file of --out."),
+    flag("--force", help="Replace the file of --out if it is there."),
+)
+def evidence(  # noqa: PLR0913  # one parameter an option
+    *, profile: str, out: Path, seed: int | None, suite: list[str], resume: bool, force: bool
 ) -> None:
     """Measure every transport and write a file of evidence.
 
     The file is written after each block, so an interrupted run can be resumed.
     """
-    suites = tuple(suite or ())
     try:
         with guarded():
             from transportlab.evidence.run.runner import EvidenceRun, Options
 
-            EvidenceRun(Options(profile, out, seed, suites, resume, force=force)).go()
+            EvidenceRun(Options(profile, out, seed, tuple(suite), resume, force=force)).go()
     except KeyboardInterrupt:
         words = ["transportlab", "evidence", "--profile", profile, "--out", str(out), "--resume"]
-        words += [word for name in suites for word in ("--suite", name)]
-        typer.echo(f"to resume: {shlex.join(words)}", err=True)
+        words += [word for name in suite for word in ("--suite", name)]
+        tell(f"to resume: {shlex.join(words)}")
         raise
-    typer.echo(f"evidence: {out}")
+    print(f"evidence: {out}")
 
 
-@app.command()
-def report(
-    files: Annotated[list[Path], typer.Argument(help="Evidence files.", metavar="FILE...")],
-    out: Annotated[
-        Path, typer.Option(help="A .md file to write, or a folder for REPORT.md.", metavar="PATH")
-    ] = Path("out"),
-) -> None:
+@command(
+    option("files", type=Path, nargs="+", metavar="FILE...", help="Evidence files."),
+    option(
+        "--out",
+        type=Path,
+        default=Path("out"),
+        metavar="PATH",
+        help="A .md file to write, or a folder for REPORT.md (%(default)s by default).",
+    ),
+)
+def report(*, files: list[Path], out: Path) -> None:
     """Write REPORT.md and its figures from evidence files."""
     with guarded():
         from transportlab.evidence.report.document import write
 
-        typer.echo(f"report: {write(files, out)}")
+        print(f"report: {write(files, out)}")
 
 
-@app.command()
-def reproduce(
-    file: Annotated[Path, typer.Argument(help="The evidence of your own run.")] = OWN,
-    against: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="Compare with this evidence; the committed unless given.", metavar="FILE"
-        ),
-    ] = None,
-) -> None:
+@command(
+    option(
+        "file",
+        type=Path,
+        nargs="?",
+        default=OWN,
+        metavar="[FILE]",
+        help="The evidence of your own run (%(default)s by default).",
+    ),
+    repeated(
+        "--against",
+        type=Path,
+        metavar="FILE",
+        help="Compare with this evidence; the committed unless given.",
+    ),
+)
+def reproduce(*, file: Path, against: list[Path]) -> int:
     """Judge every claim by your own run, beside the committed evidence.
 
     Exits with 1 if a claim holds in one and is contradicted in the other, but with 3 if your
@@ -117,17 +133,17 @@ def reproduce(
             {name: outcomes.count(name) for name in Outcome if name in outcomes},
         )
     if Outcome.OPPOSITE not in outcomes:
-        raise typer.Exit(0)
+        return 0
     why = busy(runs[0])
     if not why:
-        raise typer.Exit(EXIT_ERROR)
+        return EXIT_ERROR
     tell_error(f"{file}: {why}: it contradicts nothing; measure again on a quiet machine")
-    raise typer.Exit(EXIT_BUSY)
+    return EXIT_BUSY
 
 
 def _show(rows: list[tuple[str, ...]], counts: dict[str, int]) -> None:
     """Print a line for each claim, and how often there was each outcome."""
-    out = open_console()
+    out = open_out()
     head = ("CLAIM", "BOUND", "OWN RUN", "COMMITTED", "TOLERANCE", "OUTCOME")
-    render.table(out, head, rows)
+    out.table(head, rows)
     out.print(", ".join(f"{count} {name}" for name, count in counts.items()))

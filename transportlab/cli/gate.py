@@ -1,59 +1,83 @@
 """`transportlab gate`: the handshake gate. docs/handshake-gate.md explains it."""
 
+from functools import partial
 from pathlib import Path
 from subprocess import SubprocessError
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
 from msgspec.structs import replace
 
-from transportlab.cli.config import (
-    ConfigEnvOption,
-    ConfigFileOption,
-    ConfigOption,
-    configuration,
-)
-from transportlab.cli.operations import app
-from transportlab.cli.process import EXIT_USAGE, check_writable, guarded
+from transportlab.cli.config import CONFIG, configuration
+from transportlab.cli.errors import check_writable, guarded
+from transportlab.cli.out import tell, tell_error
+from transportlab.cli.parser import at_least, command, option, repeated
+from transportlab.cli.streams import EXIT_USAGE
 from transportlab.errors import UsageError
 
 if TYPE_CHECKING:  # numpy takes a tenth of a second, which no other command should wait for
     from transportlab.evidence.gate.run import Options
 
 
-@app.command()
+@command(
+    option(
+        "--plugin",
+        type=Path,
+        required=True,
+        metavar="PATH",
+        help="Judge this build of a plugin.",
+    ),
+    option("--against", type=Path, metavar="BASE", help="Compare with this build."),
+    option("--band", type=Path, metavar="FILE", help="Compare with this stored band."),
+    option("--write-band", type=Path, metavar="FILE", help="Measure a band and write it."),
+    option(
+        "--self-test",
+        type=at_least(1, int),
+        metavar="N",
+        help="Test the gate: N rounds unchanged, N delayed.",
+    ),
+    repeated("--transport", metavar="NAME", help="Only this one; may be repeated."),
+    *CONFIG,
+    option(
+        "--pairs",
+        type=at_least(1, int),
+        default=60,
+        metavar="N",
+        help="Pairs of handshakes in a batch (%(default)s by default).",
+    ),
+    option(
+        "--seconds",
+        type=at_least(1),
+        default=90.0,
+        metavar="SECONDS",
+        help="Time limit for one transport (%(default)s by default).",
+    ),
+    option(
+        "--seed",
+        type=at_least(0, int),
+        default=1,
+        metavar="N",
+        help="Seed of the order and the bootstrap (%(default)s by default).",
+    ),
+    option("--json", type=Path, metavar="FILE", help="Write the result as JSON."),
+    option("--junit", type=Path, metavar="FILE", help="Write the result for JUnit."),
+)
 def gate(  # noqa: PLR0913  # one parameter an option
     *,
-    plugin: Annotated[Path, typer.Option(help="Judge this build of a plugin.", metavar="PATH")],
-    against: Annotated[
-        Path | None, typer.Option(help="Compare with this build.", metavar="BASE")
-    ] = None,
-    band: Annotated[
-        Path | None, typer.Option(help="Compare with this stored band.", metavar="FILE")
-    ] = None,
-    write_band: Annotated[
-        Path | None, typer.Option(help="Measure a band and write it.", metavar="FILE")
-    ] = None,
-    self_test: Annotated[
-        int | None,
-        typer.Option(help="Test the gate: N rounds unchanged, N delayed.", metavar="N", min=1),
-    ] = None,
-    transport: Annotated[
-        list[str] | None, typer.Option(help="Only this one; may be repeated.", metavar="NAME")
-    ] = None,
-    backend_config: ConfigOption = None,
-    backend_config_file: ConfigFileOption = None,
-    backend_config_env: ConfigEnvOption = None,
-    pairs: Annotated[int, typer.Option(help="Pairs of handshakes in a batch.", min=1)] = 60,
-    seconds: Annotated[float, typer.Option(help="Time limit for one transport.", min=1)] = 90.0,
-    seed: Annotated[int, typer.Option(help="Seed of the order and the bootstrap.", min=0)] = 1,
-    json: Annotated[
-        Path | None, typer.Option("--json", help="Write the result as JSON.", metavar="FILE")
-    ] = None,
-    junit: Annotated[
-        Path | None, typer.Option(help="Write the result for JUnit.", metavar="FILE")
-    ] = None,
-) -> None:
+    plugin: Path,
+    against: Path | None,
+    band: Path | None,
+    write_band: Path | None,
+    self_test: int | None,
+    transport: list[str],
+    backend_config: list[str],
+    backend_config_file: list[str],
+    backend_config_env: list[str],
+    pairs: int,
+    seconds: float,
+    seed: int,
+    json: Path | None,
+    junit: Path | None,
+) -> int:
     """Fail if a build of a plugin has become slower to its first answer.
 
     Exits with 0 if it has not, 1 if it has, 3 if the machine cannot tell, 4 if it does not answer.
@@ -71,7 +95,7 @@ def gate(  # noqa: PLR0913  # one parameter an option
         options = Options(
             head=_file(plugin),
             base=_file(against) if against else None,
-            transports=tuple(dict.fromkeys(transport or ())),
+            transports=tuple(dict.fromkeys(transport)),
             config=config.plain,
             secrets=config.secrets,
             pairs=pairs,
@@ -88,7 +112,7 @@ def gate(  # noqa: PLR0913  # one parameter an option
         except (OSError, SubprocessError) as error:
             # Status 1 says that the build is slower, and this does not.
             raise UsageError(f"the gate could not do its work: {error}") from error
-    raise typer.Exit(code)
+    return code
 
 
 def _file(path: Path) -> str:
@@ -107,9 +131,9 @@ def _judge(options: "Options", band: Path | None, json: Path | None, junit: Path
         stored = load(band)
         options = replace(options, band=stored)
         for difference in differences(stored):
-            typer.echo(f"note: {difference}", err=True)
+            tell(f"note: {difference}")
     result = run(options)
-    typer.echo("\n".join(lines(result)))
+    print("\n".join(lines(result)))
     if json:
         json.write_bytes(as_json(result))
     if junit:
@@ -126,14 +150,14 @@ def _write_band(options: "Options", path: Path) -> int:
 
     found = readings(options)
     for name, reading in found.items():
-        typer.echo(
+        print(
             f"{name}: {reading.ratio:.3f} bare spawns"
             f" [{reading.low:.3f}, {reading.high:.3f}] of {reading.pairs} pairs"
         )
     bad = {n: r.contaminated or "too few pairs" for n, r in found.items() if not r.usable}
     bad |= {n: why for n, r in found.items() if n not in bad and (why := too_wide(r.low, r.high))}
     for name, why in bad.items():
-        typer.echo(f"error: {name}: {why}; at least {MIN_PAIRS} pairs on a quiet machine", err=True)
+        tell_error(f"{name}: {why}; at least {MIN_PAIRS} pairs on a quiet machine")
     if bad:
         return EXIT_INCONCLUSIVE
     save(make(options.head, found), path)
@@ -146,6 +170,6 @@ def _self_test(options: "Options", rounds: int) -> int:
     from transportlab.evidence.gate.verdict import EXIT_REGRESSION
 
     names = tuple(measurable(options))
-    rates = self_test(replace(options, transports=names), rounds, typer.echo)
-    typer.echo("\n".join(shown(rates)))
+    rates = self_test(replace(options, transports=names), rounds, partial(print, flush=True))
+    print("\n".join(shown(rates)))
     return 0 if rates.sound else EXIT_REGRESSION

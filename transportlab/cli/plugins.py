@@ -5,16 +5,17 @@ import os
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Annotated
 
 import msgspec
-import typer
 
 from transportlab.channel import EndpointKind
 from transportlab.cli import render_plugins
-from transportlab.cli.operations import app
-from transportlab.cli.options import HandshakeOption, JsonOption, ManifestOption
-from transportlab.cli.process import EXIT_ERROR, guarded, interrupts, open_console
+from transportlab.cli.errors import guarded
+from transportlab.cli.options import HANDSHAKE, JSON, MANIFEST
+from transportlab.cli.out import open_out, tell
+from transportlab.cli.parser import command, flag, option
+from transportlab.cli.process import interrupts
+from transportlab.cli.streams import EXIT_ERROR
 from transportlab.context import Cancellation
 from transportlab.errors import RpcError, UsageError
 from transportlab.host.inspection.diagnose import diagnose
@@ -32,80 +33,76 @@ from transportlab.manifest.document import load_manifest
 from transportlab.quote import clean
 from transportlab.registry import load_transport
 
-plugins = typer.Typer(
-    no_args_is_help=True, help="List and diagnose plugins; pin and verify their sums."
+ONLY_FOR = option(
+    "--transport",
+    metavar="NAME",
+    help="Only the kind of file that this one uses, program or library; both by default.",
 )
-app.add_typer(plugins, name="plugins")
-
-OnlyFor = Annotated[
-    str | None,
-    typer.Option(
-        "--transport",
-        help="Only the kind of file that this one uses, program or library; both by default.",
-        metavar="NAME",
-    ),
-]
-PinsOption = Annotated[
-    Path | None,
-    typer.Option("--manifest", help="Hold plugins to this manifest's pins.", metavar="FILE"),
-]
+PINS = option("--manifest", type=Path, metavar="FILE", help="Hold plugins to this manifest's pins.")
 
 
-@plugins.callback()
-def _root() -> None:
-    """Without a callback Typer would drop the word `plugins` if it had only one command."""
-
-
-@plugins.command("list")
+@command(
+    PINS,
+    flag("--start", help="Start each plugin to ask for its version and transports."),
+    HANDSHAKE,
+    JSON,
+)
 def list_plugins(
-    manifest: PinsOption = None,
-    start: Annotated[
-        bool,
-        typer.Option("--start", help="Start each plugin to ask for its version and transports."),
-    ] = False,
-    timeout: HandshakeOption = 5.0,
-    as_json: JsonOption = False,
+    *, manifest: Path | None, start: bool, handshake_timeout: float, as_json: bool
 ) -> None:
     """Show the plugins that a host would find, and what is wrong with those that cannot run."""
     with guarded(), _starting() if start else nullcontext() as cancellation:
-        found = find_plugins(os.environ, _options(manifest, timeout, cancellation), start=start)
+        found = find_plugins(
+            os.environ, _options(manifest, handshake_timeout, cancellation), start=start
+        )
     if as_json:
-        typer.echo(json.dumps(msgspec.to_builtins(found)))
+        print(json.dumps(msgspec.to_builtins(found)))
     else:
-        render_plugins.listing(open_console(), found, started=start)
+        render_plugins.listing(open_out(), found, started=start)
 
 
-@plugins.command("diagnose")
+@command(
+    option("backend", metavar="NAME", help="The backend: a name, or the path of a plugin."),
+    option(
+        "--transport",
+        metavar="NAME",
+        help="Start it over this one; over each in turn by default.",
+    ),
+    PINS,
+    HANDSHAKE,
+    JSON,
+)
 def diagnose_plugin(
-    backend: Annotated[str, typer.Argument(help="The backend: a name, or the path of a plugin.")],
-    transport: Annotated[
-        str | None,
-        typer.Option(help="Start it over this one; over each in turn by default.", metavar="NAME"),
-    ] = None,
-    manifest: PinsOption = None,
-    timeout: HandshakeOption = 5.0,
-    as_json: JsonOption = False,
-) -> None:
+    *,
+    backend: str,
+    transport: str | None,
+    manifest: Path | None,
+    handshake_timeout: float,
+    as_json: bool,
+) -> int:
     """Find out why a plugin does not start: examine its file, then start it.
 
     Exits with 1 if it does not start.
     """
     with guarded(), _starting() as cancellation:
-        found = diagnose(backend, transport, _options(manifest, timeout, cancellation))
+        found = diagnose(backend, transport, _options(manifest, handshake_timeout, cancellation))
     if as_json:
-        typer.echo(json.dumps(msgspec.to_builtins(found)))
+        print(json.dumps(msgspec.to_builtins(found)))
     else:
-        render_plugins.diagnosis(open_console(), found)
-    raise typer.Exit(0 if found.starts else EXIT_ERROR)
+        render_plugins.diagnosis(open_out(), found)
+    return 0 if found.starts else EXIT_ERROR
 
 
-@plugins.command()
-def pin(
-    names: Annotated[
-        list[str], typer.Argument(help="Backends: names, or paths of plugins (with a slash).")
-    ],
-    transport: OnlyFor = None,
-) -> None:
+@command(
+    option(
+        "names",
+        nargs="+",
+        metavar="NAME...",
+        help="Backends: names, or paths of plugins (with a slash).",
+    ),
+    ONLY_FOR,
+)
+def pin(*, names: list[str], transport: str | None) -> None:
     """Print the manifest's plugins block that pins these plugins as they are now.
 
     On stderr it says what each sum does not cover.
@@ -113,16 +110,12 @@ def pin(
     with guarded():
         files = [file for name in names for file in hash_files(name, _libraries(transport))]
     for file in files:
-        typer.echo(clean(f"{file.path}: {coverage(file.left_out)}"), err=True)
-    typer.echo(json.dumps({"plugins": plugins_block(files)}, indent=2))
+        tell(clean(f"{file.path}: {coverage(file.left_out)}"))
+    print(json.dumps({"plugins": plugins_block(files)}, indent=2))
 
 
-@plugins.command("verify")
-def verify_pins(
-    manifest: ManifestOption,
-    transport: OnlyFor = None,
-    as_json: JsonOption = False,
-) -> None:
+@command(MANIFEST, ONLY_FOR, JSON)
+def verify_pins(*, manifest: Path, transport: str | None, as_json: bool) -> int:
     """Compare the manifest's pins with the files that a host would run, without running them.
 
     Exits with 1 unless every pin is ok, and with 2 if there is none.
@@ -133,12 +126,11 @@ def verify_pins(
             raise UsageError(f"{manifest} pins no plugin; see `transportlab plugins pin`")
         results = verify(pins, _libraries(transport))
     if as_json:
-        typer.echo(json.dumps({"pins": [msgspec.to_builtins(result) for result in results]}))
+        print(json.dumps({"pins": [msgspec.to_builtins(result) for result in results]}))
     else:
         for result in results:
-            typer.echo(render_plugins.pin(result))
-    if any(result.state is not PinState.OK for result in results):
-        raise typer.Exit(EXIT_ERROR)
+            print(render_plugins.pin(result))
+    return 0 if all(result.state is PinState.OK for result in results) else EXIT_ERROR
 
 
 def _libraries(transport: str | None) -> Collection[bool]:

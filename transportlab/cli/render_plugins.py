@@ -3,9 +3,7 @@
 from collections.abc import Iterator, Sequence
 from textwrap import wrap
 
-from rich.console import Console
-from rich.text import Text
-
+from transportlab.cli.out import Out
 from transportlab.host.inspection.check import Check, Status
 from transportlab.host.inspection.diagnose import Diagnosis
 from transportlab.host.inspection.list import ListedPlugin, Listing
@@ -15,27 +13,27 @@ from transportlab.quote import clean
 _COLOURS = {Status.OK: "green", Status.FAILED: "red", Status.NOT_REACHED: "dim"}
 _INDENT = " " * 4
 
-NARROWEST = 20
-"""Columns that a finding has at least, however narrow the terminal is."""
+_COLUMN = 13
+"""Width of a check's status, and of its name."""
 
 LINE = 76
 """Where a remark wraps: 80 columns, less the indent."""
 
 
-def listing(out: Console, found: Listing, *, started: bool) -> None:
+def listing(out: Out, found: Listing, *, started: bool) -> None:
     """A line for each plugin with its longer details below it; then the directories searched."""
     head = ["NAME", "KIND", "PINNED", *(["VERSION", "TRANSPORTS"] if started else [])]
     lines = [head, *(_columns(row, started) for row in found.plugins)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for row, cells in zip((None, *found.plugins), lines, strict=True):
-        out.print(Text(_padded(cells, widths), "bold" if row is None else ""))
+        out.print(_padded(cells, widths), "bold" if row is None else "")
         for text, style in () if row is None else _below(row):
-            out.print(Text(_INDENT + clean(text), style), soft_wrap=True)
+            out.print(_INDENT + clean(text), style)
     count = len(found.plugins)
     out.print(f"{count} plugin{'' if count == 1 else 's'}. Searched, the first match wins:")
     for place in found.directories:
         problem = f" ({place.problem})" if place.problem else ""
-        out.print(Text(_INDENT + clean(place.path + problem)), soft_wrap=True)
+        out.print(_INDENT + clean(place.path + problem))
     if not started:
         out.print("No plugin was started: --start asks each for its version and transports.")
 
@@ -62,33 +60,31 @@ def _below(row: ListedPlugin) -> Iterator[tuple[str, str]]:
         yield f"-> {row.action}", ""
 
 
-def diagnosis(out: Console, found: Diagnosis) -> None:
+def diagnosis(out: Out, found: Diagnosis) -> None:
     """Each check with what it found and what to do about it; at the end, whether it starts."""
     kind = "library" if found.library else "program"
     title = f'{kind} "{found.name}" over {found.transport}'
-    out.print(Text(clean(title), "bold"))
+    out.print(clean(title), "bold")
     for check in found.checks:
         _check(out, check)
     answers: dict[str, list[str]] = {}
     for transport, answer in found.refused.items():
         answers.setdefault(answer, []).append(transport)
     for answer, transports in answers.items():
-        out.print(Text(clean(f"not over {', '.join(transports)}: {answer}")))
+        for line in out.wrapped(clean(f"not over {', '.join(transports)}: {answer}")):
+            out.print(line)
     if found.starts:
-        out.print(Text("It starts.", "green"))
+        out.print("It starts.", "green")
     elif found.cause is not None:
-        out.print(Text(f"It does not start; see {found.cause.name} first.", "red"))
+        out.print(f"It does not start; see {found.cause.name} first.", "red")
 
 
-def _check(out: Console, check: Check) -> None:
-    start = Text.assemble((f"{check.status:13}", _COLOURS[check.status]), f"{check.name:13}")
-    text = Text("\n".join(_texts(check)))
-    width = max(out.width - len(start), NARROWEST)
-    for line in text.wrap(out, width, overflow="fold"):  # a path is shown whole
-        shown = start + line
-        shown.rstrip()
-        out.print(shown)
-        start = Text(" " * len(start))
+def _check(out: Out, check: Check) -> None:
+    name = f"{check.name:{_COLUMN}}"
+    head = out.styled(f"{check.status:{_COLUMN}}", _COLOURS[check.status]) + name
+    for line in out.wrapped("\n".join(_texts(check)), beside=2 * _COLUMN):
+        out.print((head + line).rstrip())
+        head = " " * (2 * _COLUMN)
 
 
 def _texts(check: Check) -> Iterator[str]:

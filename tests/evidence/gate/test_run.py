@@ -4,13 +4,11 @@ import json
 import subprocess
 from itertools import count
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from typer.testing import CliRunner
 
-from transportlab.cli import app
+from tests.command import Done, in_process
 from transportlab.errors import LabError, UsageError
 from transportlab.evidence.gate import band, measure
 from transportlab.evidence.gate.decide import Reading
@@ -19,8 +17,8 @@ from transportlab.evidence.gate.selftest import wrapped
 from transportlab.evidence.gate.verdict import Outcome, Verdict
 
 
-def gate(*words: str) -> Any:
-    return CliRunner().invoke(app, ["gate", *words])
+def gate(*words: str) -> Done:
+    return in_process(["gate", *words], {})
 
 
 Seconds = dict[str, list[float]]
@@ -99,7 +97,7 @@ def test_few_pairs_are_inconclusive_and_leave_files_for_ci(
     files = ["--json", str(tmp_path / "g.json"), "--junit", str(tmp_path / "g.xml")]
     words = ["--plugin", str(bare), "--against", str(bare), "--transport", stdio, "--pairs", "2"]
     result = gate(*words, *files)
-    assert result.exit_code == 3, result.output
+    assert result.code == 3, result.output
     assert "too few pairs" in result.output
     assert json.loads((tmp_path / "g.json").read_text())["outcomes"][0]["first"]["pairs"] == 2
     assert ET.parse(tmp_path / "g.xml").getroot().get("errors") == "1"
@@ -107,7 +105,7 @@ def test_few_pairs_are_inconclusive_and_leave_files_for_ci(
 
 def test_a_head_that_does_not_answer_fails(dead: str, bare: Path, stdio: str) -> None:
     result = gate("--plugin", dead, "--against", str(bare), "--transport", stdio, "--pairs", "1")
-    assert result.exit_code == 4, result.output
+    assert result.code == 4, result.output
     assert "FAILED" in result.output
     assert "E-EXITED" in result.output
     assert "the plugin ended with exit status 3" in result.output
@@ -118,9 +116,9 @@ def test_a_base_that_does_not_answer_is_a_wrong_question(
     tmp_path: Path, dead: str, bare: Path, stdio: str
 ) -> None:
     result = gate("--plugin", str(bare), "--against", dead, "--transport", stdio)
-    assert result.exit_code == 2, result.output
+    assert result.code == 2, result.output
     result = gate("--plugin", dead, "--write-band", str(tmp_path / "band.json"))
-    assert result.exit_code == 2, result.output
+    assert result.code == 2, result.output
     assert "nothing to measure" in result.output
 
 
@@ -141,7 +139,7 @@ def test_a_band_without_the_transport_is_refused_first(
     path = tmp_path / "band.json"
     band.save(band.make(str(bare), {}), path)
     result = gate("--plugin", str(bare), "--band", str(path), "--transport", stdio)
-    assert result.exit_code == 2, result.output
+    assert result.code == 2, result.output
     assert "the band has no entry" in result.output
 
 
@@ -154,7 +152,7 @@ def test_a_result_that_cannot_be_written_is_refused_first(
     (tmp_path / "file").touch()
     words = ["--plugin", str(bare), "--against", str(bare), "--transport", stdio]
     result = gate(*words, option, str(tmp_path / path))
-    assert result.exit_code == 2, result.output
+    assert result.code == 2, result.output
     assert "cannot be written" in result.output
 
 
@@ -162,9 +160,9 @@ def test_a_result_that_cannot_be_written_is_refused_first(
 def test_options_that_would_do_nothing_are_refused(tmp_path: Path, bare: Path) -> None:
     new = str(tmp_path / "new.json")
     result = gate("--plugin", str(bare), "--write-band", new, "--json", new)
-    assert result.exit_code == 2, result.output
+    assert result.code == 2, result.output
     result = gate("--plugin", str(bare), "--write-band", str(tmp_path))
-    assert result.exit_code == 2, result.output
+    assert result.code == 2, result.output
 
 
 def test_what_keeps_the_gate_from_measuring_is_not_a_slower_build(
@@ -176,7 +174,7 @@ def test_what_keeps_the_gate_from_measuring_is_not_a_slower_build(
     seconds[echo] = [0.1]
     monkeypatch.setattr(measure, "bare_spawn", fails)
     result = gate("--plugin", echo, "--against", echo, "--transport", stdio)
-    assert result.exit_code == 2, result.output
+    assert result.code == 2, result.output
     assert "could not do its work" in result.output
 
 
@@ -184,13 +182,13 @@ def test_a_wide_band_is_refused(tmp_path: Path, seconds: Seconds, echo: str, std
     seconds[echo] = [0.10, 0.16]
     path = tmp_path / "band.json"
     result = gate("--plugin", echo, "--write-band", str(path), "--transport", stdio)
-    assert result.exit_code == 3, result.output
+    assert result.code == 3, result.output
     assert "too wide to judge by" in result.output
     assert not path.exists()
     wide = band.make(echo, {stdio: Reading(1.65, 1.38, 1.93, 1.0, 60)})
     band.save(wide, path)
     result = gate("--plugin", echo, "--band", str(path), "--transport", stdio)
-    assert result.exit_code == 2, result.output
+    assert result.code == 2, result.output
     assert "too wide to judge by" in result.output
 
 
@@ -202,7 +200,7 @@ def test_a_band_of_another_python_is_noted(
     made = band.make(echo, {stdio: Reading(1000.0, 960.0, 1040.0, 1.0, 60)})
     band.save(band.Band(1, made.plugin, "2.7", made.machine, made.entries), path)
     result = gate("--plugin", echo, "--band", str(path), "--transport", stdio)
-    assert result.exit_code == 0, result.output
+    assert result.code == 0, result.output
     assert "the band has 2.7" in result.output
     assert "PASS" in result.output
 
@@ -214,11 +212,11 @@ def test_a_band_is_written_only_of_batches_that_can_be_used(
     path = tmp_path / "band.json"
     words = ["--plugin", echo, "--write-band", str(path), "--transport", stdio]
     result = gate(*words, "--pairs", "2")
-    assert result.exit_code == 3, result.output
+    assert result.code == 3, result.output
     assert "at least 20 pairs" in result.output
     assert not path.exists()
     result = gate(*words)
-    assert result.exit_code == 0, result.output
+    assert result.code == 0, result.output
     assert band.load(path).entries[stdio].pairs == 60
 
 
@@ -236,21 +234,21 @@ def test_a_band_is_written_only_of_batches_that_can_be_used(
 )
 def test_wrong_usage_exits_with_2(echo: str, words: list[str]) -> None:
     result = gate(*(echo if word == "ECHO" else word for word in words))
-    assert result.exit_code == 2, result.output
+    assert result.code == 2, result.output
 
 
 @pytest.mark.slow
 def test_a_delay_that_doubles_the_handshake_never_passes(bare: Path, stdio: str) -> None:
     with wrapped(str(bare), 0.0) as base, wrapped(str(bare), 0.1) as slow:
         result = gate("--plugin", slow, "--against", base, "--transport", stdio, "--pairs", "20")
-    assert result.exit_code in {1, 3}, result.output  # 3: this machine is busy with other tests
+    assert result.code in {1, 3}, result.output  # 3: this machine is busy with other tests
     assert "PASS" not in result.output, result.output
 
 
 @pytest.mark.slow
 def test_every_transport_that_reaches_the_file_is_gated_unless_one_is_chosen(echo: str) -> None:
     result = gate("--plugin", echo, "--against", echo, "--pairs", "1")
-    assert result.exit_code == 3, result.output
+    assert result.code == 3, result.output
     assert result.output.count("INCONCLUSIVE") >= 3
     assert "needs a shared library" in result.output
 
@@ -258,5 +256,5 @@ def test_every_transport_that_reaches_the_file_is_gated_unless_one_is_chosen(ech
 @pytest.mark.slow
 def test_a_library_is_gated_in_fresh_hosts(library: str) -> None:
     result = gate("--plugin", library, "--against", library, "--pairs", "1")
-    assert result.exit_code == 3, result.output
+    assert result.code == 3, result.output
     assert "needs a program" in result.output

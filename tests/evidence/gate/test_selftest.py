@@ -3,17 +3,15 @@
 from collections import Counter
 from pathlib import Path
 
-from typer.testing import CliRunner
-
-from transportlab.cli import app
+from tests.command import in_process
 from transportlab.evidence.gate.selftest import Rates, shown
 from transportlab.evidence.gate.verdict import Verdict
 
 
 def test_the_self_test_prints_its_rates(bare: Path, stdio: str) -> None:
     words = ["--plugin", str(bare), "--self-test", "1", "--transport", stdio, "--pairs", "2"]
-    result = CliRunner().invoke(app, ["gate", *words])
-    assert result.exit_code == 0, result.output  # nothing was failed, and no delay passed
+    result = in_process(["gate", *words], {})
+    assert result.code == 0, result.output  # nothing was failed, and no delay passed
     assert "unchanged: 1 runs: 1 inconclusive" in result.output
     assert "delayed by 20 %: 1 runs: 1 inconclusive" in result.output
 
