@@ -116,8 +116,9 @@ def _fill(field: str, hint: Any) -> list[str]:
         return [f"{there} = _{inner.__name__}_TO[{here}]"]
     if shape == "optional":
         return [f"if {here} is not None:", f"    {there} = {here}"]
+    # What is empty is not set: that is the default, and setting it takes time.
     verb = {"repeated": "extend", "map": "update"}.get(shape)
-    return [f"{there}.{verb}({here})" if verb else f"{there} = {here}"]
+    return [f"if {here}:", f"    {there}.{verb}({here})" if verb else f"    {there} = {here}"]
 
 
 def _from(field: str, hint: Any) -> str:

@@ -47,16 +47,21 @@ class _Handlers(grpc.GenericRpcHandler):
         self._secret = secret
 
     def service(self, call: grpc.HandlerCallDetails) -> "grpc.RpcMethodHandler[bytes, bytes]":
-        metadata = call.invocation_metadata
-        name = next((v for k, v in metadata if k == CODEC_KEY), "protobuf")
+        name, secrets = "", []
+        for key, value in call.invocation_metadata:
+            if key == SECRET_KEY:
+                secrets.append(str(value))
+            elif key == CODEC_KEY:
+                name = name or str(value)
+        name = name or "protobuf"
         spoken = "json" if name == "json" else "protobuf"
         handler = _Call(self._dispatcher, self._codec(spoken), call.method)
         try:
-            check_secret([str(v) for k, v in metadata if k == SECRET_KEY], self._secret)
+            check_secret(secrets, self._secret)
         except RpcError as error:  # P-AUTH-2
             return handler.refuse(error)
         if name != spoken:
-            return handler.refuse(_unknown_codec(str(name)))
+            return handler.refuse(_unknown_codec(name))
         if handler.method is not None and handler.method.streams:
             return grpc.unary_stream_rpc_method_handler(handler.stream)
         return grpc.unary_unary_rpc_method_handler(handler.unary)

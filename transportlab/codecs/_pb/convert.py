@@ -72,10 +72,14 @@ _Verdict_FROM[0] = model.Verdict.OWNED
 
 
 def fill_HttpRequest(w, m):
-    w.method = m.method
-    w.url = m.url
-    w.headers.update(m.headers)
-    w.body = m.body
+    if m.method:
+        w.method = m.method
+    if m.url:
+        w.url = m.url
+    if m.headers:
+        w.headers.update(m.headers)
+    if m.body:
+        w.body = m.body
     return w
 
 
@@ -89,9 +93,12 @@ def from_HttpRequest(w):
 
 
 def fill_Retries(w, m):
-    w.max_attempts = m.max_attempts
-    w.min_seconds = m.min_seconds
-    w.max_seconds = m.max_seconds
+    if m.max_attempts:
+        w.max_attempts = m.max_attempts
+    if m.min_seconds:
+        w.min_seconds = m.min_seconds
+    if m.max_seconds:
+        w.max_seconds = m.max_seconds
     return w
 
 
@@ -106,7 +113,8 @@ def from_Retries(w):
 def fill_Policy(w, m):
     w.concurrency = _Concurrency_TO[m.concurrency]
     w.concurrency_scope = _ConcurrencyScope_TO[m.concurrency_scope]
-    w.timeout_seconds = m.timeout_seconds
+    if m.timeout_seconds:
+        w.timeout_seconds = m.timeout_seconds
     fill_Retries(w.retries, m.retries)
     return w
 
@@ -121,7 +129,8 @@ def from_Policy(w):
 
 
 def fill_Auth(w, m):
-    w.secret_refs.extend(m.secret_refs)
+    if m.secret_refs:
+        w.secret_refs.extend(m.secret_refs)
     return w
 
 
@@ -132,9 +141,12 @@ def from_Auth(w):
 
 
 def fill_Job(w, m):
-    w.name = m.name
-    w.schedules.extend(m.schedules)
-    w.timezone = m.timezone
+    if m.name:
+        w.name = m.name
+    if m.schedules:
+        w.schedules.extend(m.schedules)
+    if m.timezone:
+        w.timezone = m.timezone
     fill_HttpRequest(w.request, m.request)
     fill_Policy(w.policy, m.policy)
     fill_Auth(w.auth, m.auth)
@@ -154,7 +166,8 @@ def from_Job(w):
 
 def fill_DesiredJob(w, m):
     fill_Job(w.job, m.job)
-    w.hashes.extend(m.hashes)
+    if m.hashes:
+        w.hashes.extend(m.hashes)
     return w
 
 
@@ -166,13 +179,20 @@ def from_DesiredJob(w):
 
 
 def fill_Entry(w, m):
-    w.app = m.app
-    w.job = m.job
-    w.index = m.index
-    w.hash = m.hash
-    w.schedule = m.schedule
-    w.command = m.command
-    w.location = m.location
+    if m.app:
+        w.app = m.app
+    if m.job:
+        w.job = m.job
+    if m.index:
+        w.index = m.index
+    if m.hash:
+        w.hash = m.hash
+    if m.schedule:
+        w.schedule = m.schedule
+    if m.command:
+        w.command = m.command
+    if m.location:
+        w.location = m.location
     return w
 
 
@@ -189,9 +209,12 @@ def from_Entry(w):
 
 
 def fill_MalformedMarker(w, m):
-    w.location = m.location
-    w.text = m.text
-    w.reason = m.reason
+    if m.location:
+        w.location = m.location
+    if m.text:
+        w.text = m.text
+    if m.reason:
+        w.reason = m.reason
     return w
 
 
@@ -204,11 +227,16 @@ def from_MalformedMarker(w):
 
 
 def fill_StoreWarning(w, m):
-    w.reason = m.reason
-    w.job = m.job
-    w.location = m.location
-    w.message = m.message
-    w.action = m.action
+    if m.reason:
+        w.reason = m.reason
+    if m.job:
+        w.job = m.job
+    if m.location:
+        w.location = m.location
+    if m.message:
+        w.message = m.message
+    if m.action:
+        w.action = m.action
     return w
 
 
@@ -223,10 +251,14 @@ def from_StoreWarning(w):
 
 
 def fill_OpenSessionRequest(w, m):
-    w.host_version = m.host_version
-    w.protocol_versions.extend(m.protocol_versions)
-    w.config.update(m.config)
-    w.required_capabilities.extend(m.required_capabilities)
+    if m.host_version:
+        w.host_version = m.host_version
+    if m.protocol_versions:
+        w.protocol_versions.extend(m.protocol_versions)
+    if m.config:
+        w.config.update(m.config)
+    if m.required_capabilities:
+        w.required_capabilities.extend(m.required_capabilities)
     return w
 
 
@@ -240,10 +272,14 @@ def from_OpenSessionRequest(w):
 
 
 def fill_OpenSessionReply(w, m):
-    w.protocol_version = m.protocol_version
-    w.plugin_name = m.plugin_name
-    w.plugin_version = m.plugin_version
-    w.capabilities.extend(m.capabilities)
+    if m.protocol_version:
+        w.protocol_version = m.protocol_version
+    if m.plugin_name:
+        w.plugin_name = m.plugin_name
+    if m.plugin_version:
+        w.plugin_version = m.plugin_version
+    if m.capabilities:
+        w.capabilities.extend(m.capabilities)
     return w
 
 
@@ -303,7 +339,8 @@ def from_ReadReply(w):
 
 def fill_Op(w, m):
     w.kind = _OpKind_TO[m.kind]
-    w.job = m.job
+    if m.job:
+        w.job = m.job
     add = w.before.add
     for x in m.before:
         fill_Entry(add(), x)
@@ -327,11 +364,13 @@ def from_Op(w):
 
 
 def fill_PlanRequest(w, m):
-    w.app = m.app
+    if m.app:
+        w.app = m.app
     add = w.jobs.add
     for x in m.jobs:
         fill_DesiredJob(add(), x)
-    w.allow_empty = m.allow_empty
+    if m.allow_empty:
+        w.allow_empty = m.allow_empty
     return w
 
 
@@ -344,11 +383,13 @@ def from_PlanRequest(w):
 
 
 def fill_PlanReply(w, m):
-    w.app = m.app
+    if m.app:
+        w.app = m.app
     add = w.ops.add
     for x in m.ops:
         fill_Op(add(), x)
-    w.state_digest = m.state_digest
+    if m.state_digest:
+        w.state_digest = m.state_digest
     add = w.warnings.add
     for x in m.warnings:
         fill_StoreWarning(add(), x)
@@ -376,10 +417,14 @@ def from_ApplyRequest(w):
 
 
 def fill_Counts(w, m):
-    w.deleted = m.deleted
-    w.updated = m.updated
-    w.created = m.created
-    w.skipped = m.skipped
+    if m.deleted:
+        w.deleted = m.deleted
+    if m.updated:
+        w.updated = m.updated
+    if m.created:
+        w.created = m.created
+    if m.skipped:
+        w.skipped = m.skipped
     return w
 
 
@@ -394,9 +439,11 @@ def from_Counts(w):
 
 def fill_ApplyEvent(w, m):
     w.kind = _ApplyEventKind_TO[m.kind]
-    w.op_index = m.op_index
+    if m.op_index:
+        w.op_index = m.op_index
     w.op_kind = _OpKind_TO[m.op_kind]
-    w.job = m.job
+    if m.job:
+        w.job = m.job
     if m.counts is not None:
         w.counts.SetInParent()
         fill_Counts(w.counts, m.counts)
@@ -414,7 +461,8 @@ def from_ApplyEvent(w):
 
 
 def fill_DriftRequest(w, m):
-    w.app = m.app
+    if m.app:
+        w.app = m.app
     add = w.jobs.add
     for x in m.jobs:
         fill_DesiredJob(add(), x)
@@ -430,9 +478,12 @@ def from_DriftRequest(w):
 
 def fill_DriftItem(w, m):
     w.kind = _DriftKind_TO[m.kind]
-    w.app = m.app
-    w.job = m.job
-    w.index = m.index
+    if m.app:
+        w.app = m.app
+    if m.job:
+        w.job = m.job
+    if m.index:
+        w.index = m.index
     if m.expected is not None:
         w.expected.SetInParent()
         fill_Entry(w.expected, m.expected)
@@ -467,10 +518,14 @@ def from_DriftReply(w):
 
 
 def fill_PruneRequest(w, m):
-    w.app = m.app
-    w.keep.extend(m.keep)
-    w.dry_run = m.dry_run
-    w.allow_empty = m.allow_empty
+    if m.app:
+        w.app = m.app
+    if m.keep:
+        w.keep.extend(m.keep)
+    if m.dry_run:
+        w.dry_run = m.dry_run
+    if m.allow_empty:
+        w.allow_empty = m.allow_empty
     return w
 
 
@@ -497,9 +552,11 @@ def from_PruneReply(w):
 
 
 def fill_AdoptRequest(w, m):
-    w.app = m.app
+    if m.app:
+        w.app = m.app
     fill_DesiredJob(w.job, m.job)
-    w.dry_run = m.dry_run
+    if m.dry_run:
+        w.dry_run = m.dry_run
     return w
 
 
@@ -512,10 +569,14 @@ def from_AdoptRequest(w):
 
 
 def fill_Difference(w, m):
-    w.index = m.index
-    w.expected = m.expected
-    w.got = m.got
-    w.location = m.location
+    if m.index:
+        w.index = m.index
+    if m.expected:
+        w.expected = m.expected
+    if m.got:
+        w.got = m.got
+    if m.location:
+        w.location = m.location
     return w
 
 
@@ -548,7 +609,8 @@ def from_AdoptReply(w):
 
 
 def fill_VerifyOwnershipRequest(w, m):
-    w.app = m.app
+    if m.app:
+        w.app = m.app
     add = w.jobs.add
     for x in m.jobs:
         fill_DesiredJob(add(), x)
@@ -565,7 +627,8 @@ def from_VerifyOwnershipRequest(w):
 def fill_OwnershipItem(w, m):
     w.verdict = _Verdict_TO[m.verdict]
     fill_Entry(w.entry, m.entry)
-    w.reason = m.reason
+    if m.reason:
+        w.reason = m.reason
     return w
 
 
@@ -595,14 +658,22 @@ def from_VerifyOwnershipReply(w):
 
 
 def fill_ErrorDetails(w, m):
-    w.reason = m.reason
-    w.path = m.path
-    w.expected = m.expected
-    w.got = m.got
-    w.action = m.action
-    w.applied.extend(m.applied)
-    w.failed.extend(m.failed)
-    w.unattempted.extend(m.unattempted)
+    if m.reason:
+        w.reason = m.reason
+    if m.path:
+        w.path = m.path
+    if m.expected:
+        w.expected = m.expected
+    if m.got:
+        w.got = m.got
+    if m.action:
+        w.action = m.action
+    if m.applied:
+        w.applied.extend(m.applied)
+    if m.failed:
+        w.failed.extend(m.failed)
+    if m.unattempted:
+        w.unattempted.extend(m.unattempted)
     return w
 
 
@@ -620,8 +691,10 @@ def from_ErrorDetails(w):
 
 
 def fill_Status(w, m):
-    w.code = m.code
-    w.message = m.message
+    if m.code:
+        w.code = m.code
+    if m.message:
+        w.message = m.message
     fill_ErrorDetails(w.details, m.details)
     return w
 
