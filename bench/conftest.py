@@ -1,14 +1,11 @@
 """Gives benchmarks the arms that can run here, and prints the ratios that they find."""
 
 import random
-from pathlib import Path
-from sysconfig import get_path
 
 import pytest
 
 from bench.common import RATIOS
-from transportlab.channel import EndpointKind
-from transportlab.registry import load_transport, transport_names
+from bench.overhead import wires
 
 SEED = 20_260_101
 
@@ -17,17 +14,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a benchmark that takes (transport, codec) over every wire, in seeded random order."""
     if not {"transport", "codec"} <= set(metafunc.fixturenames):
         return
-    arms = []
-    for name in transport_names():
-        traits = load_transport(name).traits
-        library = Path(get_path("scripts"), "cronix-backend-echo.so")
-        missing = traits.endpoint is EndpointKind.LIBRARY and not library.exists()
-        marks = [pytest.mark.skipif(missing, reason="not run: no C compiler, no libraries")]
-        arms += [
-            pytest.param(name, codec, id=f"{name}-{codec}", marks=marks)
-            for codec in traits.codecs
-            if traits.wire
-        ]
+    arms = [
+        pytest.param(
+            name,
+            codec,
+            id=f"{name}-{codec}",
+            marks=pytest.mark.skipif(not here, reason="not run: no C compiler, no libraries"),
+        )
+        for name, codec, here in wires()
+    ]
     random.Random(SEED).shuffle(arms)
     metafunc.parametrize(("transport", "codec"), arms)
 
