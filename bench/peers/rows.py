@@ -128,13 +128,14 @@ def _start(at: Workplace, name: str, bound: float, peer: Plugin) -> Group:
 def _warm(at: Workplace, name: str, bound: float, peer: Plugin) -> Group:
     """The lab's entries are applied, not in a file, as the peer too keeps its own in memory."""
     row = Row(name, "a Read of ten entries in an open session", bound)
+    plugins: dict[str, Plugin] = {}
 
     def block(draw: Random) -> dict[str, Values]:
-        plugins = {
-            arm: Plugin(of.plugin, peer.transport, peer.codec, {})
-            for arm, of in ((LAB, at.lab), (BEFORE, at.before))
-            if of is not None
-        }
+        if not plugins:
+            for arm, of in ((LAB, at.lab), (BEFORE, at.before)):
+                if of is not None:
+                    found = Plugin(of.plugin, peer.transport, peer.codec, {})
+                    plugins[arm] = samples.quiet(found)
         return {name: samples.warm(plugins, {PEER: peer}, draw)}
 
     return Group((row,), block)
