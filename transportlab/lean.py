@@ -81,7 +81,9 @@ def later(name: str, *, front: bool = False, **known: object) -> None:
     if spec is None:
         return
     module = _Later(name)
-    vars(module).update(known, __spec__=spec)
+    # Those who look through sys.modules ask each module for these, and need not load it.
+    facts = {"__file__": spec.origin, "__loader__": spec.loader, "__package__": spec.parent}
+    vars(module).update(known, __spec__=spec, **facts)
     if front:
         vars(module)["__path__"] = spec.submodule_search_locations
     sys.modules[name] = module
