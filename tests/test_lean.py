@@ -53,8 +53,9 @@ from big.plain import word
 print(word)
 import big.plain
 print(big.plain.__file__[-8:], big.plain.word)
+print('word' in dir(big.plain), big.plain.word)
 """
-    assert run(big, code) == "front\n7\nplain\nplain.py plain\n"
+    assert run(big, code) == "front\n7\nplain.py 7\nplain\nTrue plain\n"
 
 
 def test_what_is_set_is_set_in_the_module_itself(big: Path) -> None:
