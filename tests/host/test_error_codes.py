@@ -7,7 +7,7 @@ import pytest
 
 from transportlab.errors import PluginError
 from transportlab.handshake import HandshakeError, parse
-from transportlab.host.handshake import protocol_mismatch
+from transportlab.host.versions import protocol_mismatch
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = (ROOT / "docs" / "error-codes.md").read_text()

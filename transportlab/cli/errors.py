@@ -1,5 +1,6 @@
 """What a command says when something fails, to people and to programs, and its exit status."""
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -75,8 +76,6 @@ def log_json(record: LogRecord) -> str:
 
 def _json(value: object) -> str:
     r"""JSON that may also hold what msgspec refuses: file names that are no Unicode (\udcff)."""
-    import json  # errors and logs are rare
-
     return clean_json(
         json.dumps(msgspec.to_builtins(value), ensure_ascii=False, separators=(",", ":"))
     )

@@ -5,6 +5,7 @@ Blame has what the session knows of both. How a process ends and what it wrote i
 """
 
 from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -17,9 +18,11 @@ from transportlab.errors import (
     TransportError,
 )
 from transportlab.handshake import HandshakeError
-from transportlab.host.handshake import protocol_mismatch
-from transportlab.host.process import EXIT_GRACE, PluginProcess
+from transportlab.host.versions import protocol_mismatch
 from transportlab.redact import Redactor
+
+if TYPE_CHECKING:
+    from transportlab.host.process import PluginProcess
 
 KILLED = "signal SIGKILL"
 
@@ -35,7 +38,7 @@ class Blame(msgspec.Struct):
     redactor: Redactor
     path: str = ""
     opened_version: str = ""
-    process: PluginProcess | None = None
+    process: "PluginProcess | None" = None
 
     @property
     def version(self) -> str:
@@ -53,8 +56,8 @@ class Blame(msgspec.Struct):
     def for_connection(self, code: str, error: TransportError) -> PluginError:
         """A PluginError for a connection that failed, with what became of the plugin's process.
 
-        code is used unless a handshake line is at fault, which has codes of its own. Waits at most
-        EXIT_GRACE for the process to end.
+        code is used unless a handshake line is at fault, which has codes of its own. Waits a little
+        for the process to end.
         """
         if self.process is None:
             line = error if isinstance(error, HandshakeError) else None  # a library's
@@ -66,7 +69,7 @@ class Blame(msgspec.Struct):
                 version=self.version,
                 action=line.action if line else "",
             )
-        self.process.wait(EXIT_GRACE)
+        self.process.wait()
         second = error if isinstance(error, SecondHandshake) else self.process.second_handshake()
         if second is not None:
             action = "write the line once: two processes that serve are one too many"

@@ -1,9 +1,8 @@
-"""The host's side of the handshake: reads the plugin's one line, checks it, and compares versions.
+"""The host's side of the handshake: reads the plugin's one line, and checks it.
 
 read_handshake() waits for the line on stdout (P-HANDSHAKE). check_handshake() then compares it with
 what the plugin was asked for. Both work on a running PluginProcess; the format of the line is in
-transportlab/handshake.py. protocol_mismatch() explains an OpenSession that failed because the two
-sides have no protocol version in common (P-SESSION-2).
+transportlab/handshake.py.
 
 Each way to get the line wrong has a code of its own: docs/error-codes.md.
 """
@@ -12,7 +11,6 @@ import os
 import re
 import select
 import time
-from collections.abc import Collection
 
 from transportlab.context import Cancellation
 from transportlab.errors import PluginError, cancelled
@@ -26,7 +24,7 @@ from transportlab.handshake import (
     parse,
     show_bytes,
 )
-from transportlab.host.process import EXIT_GRACE, PluginProcess
+from transportlab.host.process import PluginProcess
 from transportlab.host.secrets import one_line
 
 MAX_SECONDS = 86400.0
@@ -37,9 +35,6 @@ CANCEL_SECONDS = 0.05
 
 _ADDRESS = re.compile(r"(\w+://)?(\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9.*-]*):[0-9]{1,5}/?\Z")
 """A network address, as a plugin may name it: localhost:80, [::1]:80, tcp://127.0.0.1:80."""
-
-
-# ---- the line
 
 
 def read_handshake(
@@ -104,7 +99,7 @@ def _wait(poll: select.poll, end: float, cancellation: Cancellation | None) -> b
 
 def _no_line(process: PluginProcess, line: bytes) -> PluginError:
     """Return the error for a stdout that ended before the line did."""
-    process.wait(EXIT_GRACE)
+    process.wait()
     how = "ended" if process.exit else "closed stdout"
     if line:
         return process.error(
@@ -161,57 +156,3 @@ def _wrong_endpoint(said: str, wanted: str) -> tuple[str, str]:
     if wanted == STDIO or not os.path.isabs(said) or inside:
         return "E-ENDPOINT", "the plugin serves at another endpoint than the host gave it"
     return "E-ENDPOINT-OUTSIDE", "the plugin serves outside the private directory of its launch"
-
-
-# ---- versions of the protocol
-
-
-class ProtocolMismatch(PluginError):
-    """Plugin and host have no version in common. `got` is the plugin's set, `expected` the host's.
-
-    The text is one line that ends with what to do, and not the block of other plugin errors.
-    """
-
-    def __str__(self) -> str:
-        return f"{self.code}: {self.who()} {self.problem} {self.action}"
-
-
-def protocol_mismatch(
-    name: str, path: str, version: str, theirs: Collection[int], ours: Collection[int]
-) -> ProtocolMismatch:
-    """Return the error for the plugin's versions and the host's. `theirs` may be empty: unknown."""
-    return ProtocolMismatch(
-        "E-PROTO-MISMATCH",
-        f"speaks protocol {format_versions(theirs)}; this host speaks {format_versions(ours)}.",
-        name=name,
-        path=path,
-        version=version,
-        expected=format_versions(ours),
-        got=format_versions(theirs),
-        action=_advice(theirs, ours),
-    )
-
-
-def format_versions(versions: Collection[int]) -> str:
-    """Return versions as the protocol writes them: {1,2}. Unknown ones are {?}."""
-    return "{" + (",".join(map(str, sorted(versions))) or "?") + "}"
-
-
-def parse_versions(text: str) -> set[int]:
-    """Return the versions in a text like {1,2}, which a plugin wrote; empty if it is not one."""
-    found = re.fullmatch(r"\{(\d{1,9}(?:,\d{1,9})*)\}", text, re.ASCII)
-    return {int(number) for number in found[1].split(",")} if found else set()
-
-
-def _advice(theirs: Collection[int], ours: Collection[int]) -> str:
-    if theirs and max(theirs) < min(ours):
-        return (
-            f"The plugin is too old: install a release that speaks {min(ours)},"
-            f" or use a host that speaks {max(theirs)}."
-        )
-    if theirs and min(theirs) > max(ours):
-        return (
-            f"The host is too old: use a host that speaks {min(theirs)},"
-            f" or install a release of the plugin that speaks {max(ours)}."
-        )
-    return f"Install a release of the plugin that speaks one of {format_versions(ours)}."

@@ -27,7 +27,7 @@ from transportlab.handshake import STDIO
 from transportlab.host.discovery import LIBRARY_SUFFIX
 from transportlab.host.handshake import check_handshake, read_handshake
 from transportlab.host.options import HostOptions
-from transportlab.host.process import EXIT_GRACE, PluginProcess
+from transportlab.host.process import PluginProcess
 from transportlab.host.rundir import PREFIX, make_rundir, remove_abandoned, temporary_directory
 from transportlab.host.spawn import plugin_environment
 from transportlab.host.trust import Admitted
@@ -162,7 +162,7 @@ def _listener(process: PluginProcess, path: str) -> tuple[int, int] | None:
         try:
             probe.connect(path)
         except OSError as error:
-            process.wait(EXIT_GRACE)
+            process.wait()
             raise process.error(
                 "E-CONNECT",
                 f"cannot connect to {path}: {error.strerror}",

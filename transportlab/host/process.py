@@ -219,7 +219,7 @@ class PluginProcess:
             action=action,
         )
 
-    def wait(self, seconds: float) -> bool:
+    def wait(self, seconds: float = EXIT_GRACE) -> bool:
         """Wait at most so long for the end. Returns whether it has come."""
         if self._has_ended() or seconds <= 0:
             return self._exit is not None

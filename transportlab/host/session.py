@@ -12,7 +12,7 @@ import contextlib
 import os
 import threading
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from transportlab import __version__, model
 from transportlab.backend import PROTOCOL_VERSIONS, Backend
@@ -27,13 +27,9 @@ from transportlab.context import Context
 from transportlab.errors import LabError, PluginError, RpcError, TransportError, UsageError
 from transportlab.host.blame import Blame
 from transportlab.host.channel import HostChannel
-from transportlab.host.discovery import LIBRARY_SUFFIX, find
-from transportlab.host.handshake import parse_versions
-from transportlab.host.launch import Launch
 from transportlab.host.options import HostOptions
-from transportlab.host.process import PluginProcess
 from transportlab.host.secrets import hiding, one_line, redactor_of, secret_for
-from transportlab.host.trust import admit, library_path
+from transportlab.host.versions import parse_versions
 from transportlab.registry import (
     backend_names,
     load_backend,
@@ -43,6 +39,9 @@ from transportlab.registry import (
 )
 from transportlab.remote import RemoteBackend
 from transportlab.sdk.session import PluginSession
+
+if TYPE_CHECKING:
+    from transportlab.host.process import PluginProcess
 
 
 class HostSession:
@@ -93,6 +92,11 @@ class HostSession:
         kind = transport.traits.endpoint
         if kind is EndpointKind.OBJECT:
             return self._object()
+        # A backend in this process needs no file and no process, and these take a while.
+        from transportlab.host.discovery import LIBRARY_SUFFIX, find
+        from transportlab.host.launch import Launch
+        from transportlab.host.trust import admit, library_path
+
         library = kind is EndpointKind.LIBRARY or self._blame.name.endswith(LIBRARY_SUFFIX)
         found = find(self._blame.name, library=library)
         self._blame.name, self._blame.path = found.name, str(found.path)
@@ -132,9 +136,8 @@ class HostSession:
             reply = self.backend.open_session(request, context)
         except RpcError as error:
             if error.details.reason == "PROTOCOL_VERSION":
-                raise self._blame.for_versions(
-                    parse_versions(error.details.expected), PROTOCOL_VERSIONS
-                ) from error
+                theirs = parse_versions(error.details.expected)
+                raise self._blame.for_versions(theirs, PROTOCOL_VERSIONS) from error
             raise
         self._blame.opened_version = version = one_line(reply.plugin_version, self.redactor)
         if self.process is not None:

@@ -7,7 +7,7 @@ import pytest
 
 from transportlab.channel import EndpointKind
 from transportlab.errors import PluginError
-from transportlab.host.handshake import parse_versions, protocol_mismatch
+from transportlab.host.versions import parse_versions, protocol_mismatch
 from transportlab.registry import transport_names
 
 PROCESS = transport_names(EndpointKind.SOCKET, EndpointKind.STDIO)
