@@ -121,21 +121,22 @@ class _Parser(argparse.ArgumentParser):
         arguments: list[str] = []
         rest = iter(words)
         for word in rest:
-            name, equals, _ = word.partition("=")
+            name, equals, value = word.partition("=")
             if word == "--":
                 arguments.extend(rest)
             elif word == "-" or not word.startswith("-"):
                 arguments.append(word)
             elif (takes_value := self._takes_value.get(name)) is None:
                 self.error(_no_such("option", name, self._takes_value))
-            elif takes_value and not equals:
-                if (value := next(rest, None)) is None:
+            elif takes_value:
+                value = value if equals else next(rest, "--")
+                if value == "--":  # argparse would drop it
                     self.error(f"{name}: a value is missing")
                 options.append(f"{name}={value}")
-            elif equals and not takes_value:
+            elif equals:
                 self.error(f"{name}: takes no value")
             else:
-                options.append(word)
+                options.append(name)
         return options, arguments
 
     def error(self, message: str) -> NoReturn:

@@ -10,9 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from statistics import mean
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
 Tell = Callable[[str], None]
 """Is called with a name when a block begins."""
 
@@ -69,6 +66,9 @@ def progress(todo: Sequence[str]) -> Iterator[Tell]:
 
         yield line
         return
+    from rich.console import Console  # see cli/out.py
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TextColumn("{task.fields[left]}"), console=Console(stderr=True)) as bar:
         task = bar.add_task("", total=total, left="")
