@@ -2,7 +2,9 @@
 
 import base64
 import html
+import itertools
 import json
+import re
 import urllib.parse
 from collections.abc import Callable
 
@@ -31,6 +33,7 @@ from transportlab.redact import (
     PIECE,
     SHORTEST,
     Redactor,
+    base64_forms,
     is_part,
     lines_of,
     too_short,
@@ -171,6 +174,58 @@ def test_a_long_piece_is_hidden_in_the_middle_of_a_text() -> None:
     assert redactor.text(f"x {value[5 : 4 + PIECE]}... y") == f"x {value[5 : 4 + PIECE]}... y"
 
 
+def places(text: str, values: dict[str, str]) -> str:
+    """A text in which each character to hide is replaced: the rules of the module, word by word."""
+    hidden = [False] * len(text)
+    folded = "".join(c.lower() if c.isascii() else c for c in text)
+    breaks = list(re.finditer(r"""["']|[.]{3}|\u2026|(\r?\n|(\\r)?\\n)[ \t]*""", folded))
+    stops = {len(text), *(cut.start() for cut in breaks)}
+    starts = {0, *(cut.end() for cut in breaks)}
+    anywhere, beginnings, ends = set(), set(), set()
+    for value in values.values():
+        parts = [value, *(line for line in lines_of(value) if len(line) >= SHORTEST)]
+        for exact in {*base64_forms(value), *(f for part in parts for f in written_forms(part))}:
+            form = "".join(c.lower() if c.isascii() else c for c in exact)
+            anywhere |= {form, *(form[i : i + PIECE] for i in range(len(form) - PIECE + 1))}
+            for size in range(SHORTEST, min(PIECE, len(form))):
+                beginnings.add(form[:size])
+                ends.add(form[-size:])
+    for start, end in itertools.combinations(range(len(text) + 1), 2):
+        part = folded[start:end]
+        begun = end in stops and part in beginnings
+        ended = start in starts and part in ends
+        if part in anywhere or begun or ended:
+            hidden[start:end] = [True] * (end - start)
+    return "".join("#" if hide else c for hide, c in zip(hidden, text, strict=True))
+
+
+WORDS = st.lists(st.sampled_from(["a", "B", "ab", "'", '"', "...", ".", "\n ", "\\n", "é", "&"]))
+PIECES = st.lists(
+    st.one_of(WORDS.map("".join), st.tuples(st.integers(0, 9), st.integers(0, 40))), max_size=5
+)
+
+
+@settings(max_examples=100)
+@given(
+    st.lists(WORDS.map("".join), min_size=1, max_size=3),
+    st.lists(PIECES, min_size=1, max_size=3),
+)
+def test_what_is_hidden_is_what_the_rules_say(
+    secrets: list[str], texts: list[list[str | tuple[int, int]]]
+) -> None:
+    """Beside a reference that tries each part of each form at each place."""
+    values = {str(i): value for i, value in enumerate(secrets) if len(value) >= SHORTEST}
+    written = "".join(form for value in values.values() for form in sorted(written_forms(value)))
+    redactor = Redactor(values)
+    drawn = [
+        "".join(p if isinstance(p, str) else written[7 * p[0] :][: p[1]] for p in text)
+        for text in texts
+    ]
+    for text, shown in zip(drawn, redactor.value(drawn), strict=True):
+        assert shown == redactor.text(text)
+        assert re.sub(r"(\[\d\])+", "#", shown) == re.sub("#+", "#", places(text, values))
+
+
 def test_values_that_overlap_are_hidden_whole() -> None:
     redactor = Redactor({"a": "abcdefgh", "b": "efghijkl", "c": "cdef"})
     assert redactor.text("<abcdefghijkl>") == "<[a]>"
@@ -258,3 +313,17 @@ def test_an_error_with_nothing_to_hide_is_itself() -> None:
         assert redactor.error(error) is error
     other = TransportError("s3cr3t")
     assert NOTHING.error(other) is other
+
+
+def test_many_short_values_are_hidden_like_one() -> None:
+    values = {f"k{i}": f"{i:06}" for i in range(2000)}
+    assert Redactor(values).text("x 001234 y 99") == Redactor({"k1234": "001234"}).text(
+        "x 001234 y 99"
+    )
+
+
+def test_a_long_text_is_hidden_wherever_a_value_begins() -> None:
+    redactor = Redactor({"key": "0123456789abcdefghijklmnop"})
+    for before in range(LONG - 30, LONG + 8):
+        text = "x" * before + "0123456789ABCDEFGHIJKLMNOP" + "y" * LONG
+        assert redactor.text(text) == "x" * before + "[key]" + "y" * LONG

@@ -15,22 +15,30 @@ window of PIECE characters of every form is a key of one dictionary. The text is
 half that length; any window holds a whole block, so a look-up for each block finds where windows
 can be. Beginnings and ends are keys of two more dictionaries, looked up only where a text can be
 cut, and there only if SHORTEST characters fit. Forms shorter than PIECE have no window; str.find
-looks for these.
+looks for these, and a dictionary if there are many.
+
+A message may hold a hundred thousand short texts, nearly always without a secret. So value()
+collects the different ones, joins many to one text, and looks at each only where the joined text
+has something to hide.
 
 Case is ignored, so escapes need no separate forms for upper-case hex digits. This may hide more
-than the value, which is the better mistake. In a text longer than LONG only whole forms are found,
-in their exact case: texts that are cut or wrapped are shorter, and no message may keep a host busy.
+than the value, which is the better mistake. In a text longer than LONG nothing is looked for beside
+quotation marks and line ends: texts that are cut or wrapped are shorter, and no message may keep a
+host busy.
 
 A value of 1 to 3 characters cannot be hidden: a mark for every "a" would ruin all texts, and show
 the value as well. Those who take values in use too_short() to refuse such a value (P-SESSION-4).
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
+from operator import is_
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from transportlab.errors import LabError
 
@@ -44,13 +52,19 @@ BLOCK = PIECE // 2
 """A text is cut into blocks of so many characters. Any PIECE characters hold a whole block."""
 
 LONG = 65536
-"""Texts of more characters than this are searched for whole forms only, which takes little time."""
+"""In texts of more characters than this only whole forms and pieces are found."""
+
+FEW = 64
+"""With more forms shorter than PIECE, a look at each place is faster than str.find for each."""
+
+JOINED = 255
+"""So many texts of at most as many characters are searched at once: together they are not LONG."""
 
 MAX_BASE64 = 8192
 """The longest value whose base64 is looked for, in bytes. A key with its chain is shorter."""
 
-_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
-_CUT = re.compile(r"""["']|\.\.\.|\u2026|(\r?\n|(\\r)?\\n)[ \t]*""")
+# Each branch begins with one character, so re goes in native code to the next that may match.
+_CUT = re.compile(r""""|'|\.\.\.|\u2026|\r\n[ \t]*|\n[ \t]*|\\r\\n[ \t]*|\\n[ \t]*""")
 
 T = TypeVar("T")
 E = TypeVar("E", bound=LabError)
@@ -70,9 +84,9 @@ class Redactor:
     """
 
     def __init__(self, values: Mapping[str, str] | None = None) -> None:
-        self._exact: dict[str, str] = {}
-        # From here on the keys are folded.
+        # The keys are folded.
         self._short: dict[str, str] = {}
+        self._short_first: set[str] = set()
         self._pieces: dict[str, str] = {}
         self._blocks: set[str] = set()
         self._beginnings: dict[str, str] = {}
@@ -89,15 +103,15 @@ class Redactor:
                     for form in written_forms(line):
                         self._add(form, f"[{name}]", has_pieces=not is_part(line))
 
-    def _add(self, exact: str, mark: str, *, has_pieces: bool = True) -> None:
+    def _add(self, form: str, mark: str, *, has_pieces: bool = True) -> None:
         """Add one form. A part of a value has no pieces that the value's own form has not."""
-        self._exact[exact] = mark
-        form = _fold(exact)
+        form = _fold(form)
         if len(form) < PIECE:
             self._short[form] = mark
+            self._short_first.add(form[:SHORTEST])
         elif has_pieces:
-            for start in range(len(form) - PIECE + 1):
-                self._pieces[form[start : start + PIECE]] = mark
+            windows = [form[at : at + PIECE] for at in range(len(form) - PIECE + 1)]
+            self._pieces |= dict.fromkeys(windows, mark)
             self._blocks.update(form[at : at + BLOCK] for at in range(len(form) - BLOCK + 1))
         for size in range(SHORTEST, min(PIECE, len(form))):
             self._beginnings[form[:size]] = mark
@@ -107,121 +121,190 @@ class Redactor:
 
     def __bool__(self) -> bool:
         """Whether there is anything to hide."""
-        return bool(self._exact)
+        return bool(self._beginnings)
 
     def text(self, text: str) -> str:
         """Return the text with a mark in place of each value."""
         if not self:
             return text
-        long = len(text) > LONG
-        spans = sorted(_find(text, self._exact) if long else self._spans(_fold(text)))
-        if not spans:
-            return text
         parts, done = [], 0
-        start, end, mark = spans[0]
-        for next_start, next_end, next_mark in [*spans[1:], (len(text) + 1, 0, "")]:
+        start, end, mark = 0, 0, ""
+        for next_start, next_end, next_mark in sorted(self._spans(_fold(text))):
             if next_start < end:  # overlapping spans become one, with the first one's mark
                 end = max(end, next_end)
                 continue
             parts += [text[done:start], mark]
             done, start, end, mark = end, next_start, next_end, next_mark
-        return "".join([*parts, text[done:]])
+        return "".join([*parts, text[done:start], mark, text[end:]])
 
     def _spans(self, text: str) -> Iterator[Span]:
         """Yield what to hide in a folded text, in any order. Spans may overlap."""
         size = len(text)
-        yield from _find(text, self._short)
+        yield from self._short_spans(text)
         if self._pieces:
-            yield from self._windows(text)
-        if self._beginnings:
-            cuts = [match.span() for match in _CUT.finditer(text)]
-            for before, after in [(size, 0), *cuts]:
+            for start in range(0, size, LONG):  # a list of all blocks at once may be too large
+                yield from self._windows(text, start, min(size, start + LONG + PIECE))
+        if size <= LONG:
+            last, first = self._beginnings_last, self._ends_first
+            cuts = [(size, 0), *[match.span() for match in _CUT.finditer(text)]]
+            near = [
+                (before, after)
+                for before, after in cuts
+                if text[max(0, before - SHORTEST) : before] in last
+                or text[after : after + SHORTEST] in first
+            ]
+            for before, after in near:  # nearly always none
                 yield from self._spans_at_cut(text, before, after)
 
-    def _windows(self, text: str) -> Iterator[Span]:
-        """Yield each window of PIECE characters that is one of a form's."""
-        blocks = [text[at : at + BLOCK] for at in range(0, len(text) - BLOCK + 1, BLOCK)]
+    def _short_spans(self, text: str) -> Iterator[Span]:
+        """Yield each form that is shorter than PIECE."""
+        if len(self._short) <= FEW:
+            yield from _find(text, self._short)
+            return
+        for start in range(len(text) - SHORTEST + 1):
+            if text[start : start + SHORTEST] in self._short_first:
+                for end in range(start + SHORTEST, min(start + PIECE, len(text) + 1)):
+                    if mark := self._short.get(text[start:end]):
+                        yield start, end, mark
+
+    def _windows(self, text: str, start: int, stop: int) -> Iterator[Span]:
+        """Yield where windows of PIECE characters are a form's, from start to stop."""
+        blocks = [text[at : at + BLOCK] for at in range(start, stop - BLOCK + 1, BLOCK)]
         if self._blocks.isdisjoint(blocks):
             return
+        run: Span | None = None  # what overlaps is one span: a text may be full of a value
         for number, block in enumerate(blocks):
-            if block in self._blocks:
-                at = number * BLOCK
-                for start in range(max(0, at + BLOCK - PIECE), at + 1):
-                    if mark := self._pieces.get(text[start : start + PIECE]):
-                        yield start, start + PIECE, mark
+            if block not in self._blocks:
+                continue
+            at = start + number * BLOCK
+            around = range(max(0, at + BLOCK - PIECE), at + 1)
+            found = [i for i in around if text[i : i + PIECE] in self._pieces]
+            if not found:
+                continue
+            if run and found[0] < run[1]:
+                run = run[0], found[-1] + PIECE, run[2]
+            else:
+                if run:
+                    yield run
+                run = found[0], found[-1] + PIECE, self._pieces[text[found[0] : found[0] + PIECE]]
+        if run:
+            yield run
 
     def _spans_at_cut(self, text: str, before: int, after: int) -> Iterator[Span]:
         """Yield a beginning that stops at `before`, and an end that starts at `after`."""
-        near_end = text[max(0, before - SHORTEST) : before] in self._beginnings_last
-        near_start = text[after : after + SHORTEST] in self._ends_first
-        if not (near_end or near_start):  # nearly always so
-            return
-        for length in range(SHORTEST, PIECE):
-            if length <= before and (mark := self._beginnings.get(text[before - length : before])):
-                yield before - length, before, mark
-            end = after + length
-            if end <= len(text) and (mark := self._ends.get(text[after:end])):
+        for start in range(max(0, before - PIECE + 1), before - SHORTEST + 1):
+            if mark := self._beginnings.get(text[start:before]):
+                yield start, before, mark
+        for end in range(after + SHORTEST, min(after + PIECE, len(text) + 1)):
+            if mark := self._ends.get(text[after:end]):
                 yield after, end, mark
 
     def value(self, value: T) -> T:
-        """Return a value with all texts in it hidden.
+        """Return the value itself if nothing in it is hidden, else a copy.
 
         It walks through tuples, lists, mappings, structs and errors. A number whose digits hold
         a secret becomes a text, unless it is a member of a struct.
         """
-        return self._value(value) if self else value
-
-    def _value(self, value: Any) -> Any:
-        if type(value) is str:
-            return self.text(value)
-        if type(value) in (int, float):
-            shown = self.text(str(value))
-            return value if shown == str(value) else shown
-        if isinstance(value, tuple | list):
-            return type(value)(map(self._value, value))
-        if isinstance(value, Mapping):
-            return {self._value(key): self._value(item) for key, item in value.items()}
-        return self._object(value)
-
-    def _object(self, value: Any) -> Any:
-        if isinstance(value, LabError):
-            return self.error(value)
-        if not isinstance(value, msgspec.Struct):
+        if not self:
             return value
-        members = {name: getattr(value, name) for name in value.__struct_fields__}
-        texts = {n: self._value(m) for n, m in members.items() if not isinstance(m, int | float)}
-        return replace(value, **texts)
+        texts: set[str] = set()
+        _collect((value,), texts)
+        hidden = self._hidden(texts)
+        return _replaced(value, hidden) if hidden else value
+
+    def _hidden(self, texts: Iterable[str]) -> dict[str, str]:
+        """Return those texts that have something to hide, each with what to show instead."""
+        close: list[str] = []
+        joined: list[str] = []
+        for text in texts:
+            (joined if len(text) <= JOINED else close).append(text)
+        for at in range(0, len(joined), JOINED):
+            some = joined[at : at + JOINED]
+            # Beside a quotation mark a text may be cut, as at its own beginning and end.
+            spans = list(self._spans(_fold('"'.join(some))))
+            if spans:
+                starts = list(accumulate((len(text) + 1 for text in some), initial=0))
+                close += {some[bisect_right(starts, start) - 1] for start, _, _ in spans}
+        shown = {text: self.text(text) for text in close}
+        return {text: other for text, other in shown.items() if text != other}
 
     def error(self, error: E) -> E:
         """Return the error itself if nothing in it is hidden, else a copy, notes included.
 
         Do not raise the copy `from` the original: a traceback would show the original.
         """
-        args, members = self.value(error.args), self.value(vars(error))
-        if (args, members) == (error.args, vars(error)):
-            return error
-        copy = type(error).__new__(type(error))
-        copy.args = args
-        vars(copy).update(members)
-        return copy
+        return self.value(error)
 
 
 NOTHING = Redactor()
 """Hides nothing."""
 
 
+def _collect(value: Any, texts: set[str]) -> None:
+    """Add each text that value() looks at."""
+    in_struct = isinstance(value, msgspec.Struct)
+    for member in _members(value):
+        kind = type(member)
+        if kind is str:
+            texts.add(member)
+        elif kind is int or kind is float:
+            if not in_struct:
+                texts.add(str(member))
+        elif member is not None and kind is not bool:
+            _collect(member, texts)
+
+
+def _members(value: Any) -> Sequence[Any]:
+    """Return the parts of a value that value() walks through. A text has none."""
+    if isinstance(value, msgspec.Struct):
+        return astuple(value)
+    if isinstance(value, tuple | list):
+        return value
+    if isinstance(value, Mapping):
+        return (*value.keys(), *value.values())
+    if isinstance(value, LabError):
+        return (value.args, vars(value))
+    return ()
+
+
+def _replaced(value: Any, hidden: Mapping[str, str]) -> Any:
+    """Return the value with other texts in it: a copy where there are any."""
+    if type(value) in (str, int, float):
+        return hidden.get(str(value), value)
+    old = _members(value)
+    new: list[Any] = [m if m is None else _replaced(m, hidden) for m in old]
+    if all(map(is_, old, new)):
+        return value
+    if isinstance(value, msgspec.Struct):
+        members = zip(value.__struct_fields__, old, new, strict=True)
+        return replace(value, **{n: b for n, a, b in members if not isinstance(a, int | float)})
+    if isinstance(value, Mapping):
+        return dict(zip(new[: len(value)], new[len(value) :], strict=True))
+    if isinstance(value, LabError):
+        copy = type(value).__new__(type(value))
+        copy.args = new[0]
+        vars(copy).update(new[1])
+        return copy
+    return type(value)(new)
+
+
 def _find(text: str, forms: Mapping[str, str]) -> Iterator[Span]:
-    """Yield every place of every form."""
+    """Yield enough places of every form to cover all of them."""
     for form, mark in forms.items():
+        size = len(form)
         start = text.find(form)
         while start >= 0:
-            yield start, start + len(form), mark
-            start = text.find(form, start + 1)
+            end = start + size
+            yield start, end, mark
+            overlapping = text.rfind(form, start + 1, end + size - 1)
+            start = text.find(form, end) if overlapping < 0 else overlapping
 
 
 def _fold(text: str) -> str:
     """Return the text in lower case as far as ASCII goes, so that no character changes place."""
-    return text.lower() if text.isascii() else text.translate(_LOWER)
+    if text.isascii():
+        return text.lower()
+    return text.encode("utf-8", "surrogatepass").lower().decode("utf-8", "surrogatepass")
 
 
 # ---- the forms in which a value may be written
