@@ -6,6 +6,7 @@ call is in flight at a time.
 """
 
 import contextlib
+import fcntl
 import os
 import socket
 import struct
@@ -15,6 +16,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 Echo = Callable[[bytes], bytes]
 """Sends a payload, and returns what came back."""
@@ -25,7 +27,10 @@ Started = Callable[[int], object]
 STOP_SECONDS = 5.0
 """How long a child may take to exit after its stdin has ended."""
 
-CHUNK = 65536
+PIPE_BYTES = 1 << 20
+"""How much a pipe holds: the most that Linux gives everybody. 64 KiB, the usual size, makes both
+sides wait for each other several times in a large payload."""
+
 _HEAD = struct.Struct(">I")
 
 
@@ -70,13 +75,16 @@ def pipe_echo(started: Started) -> Iterator[Echo]:
     with child(program, started=started) as process:
         if process.stdin is None or process.stdout is None:
             raise RuntimeError("the echo process has no pipes")
-        reader, writer = process.stdout.fileno(), process.stdin.fileno()
+        writer = process.stdin.fileno()
+        for pipe in (process.stdout, process.stdin):
+            _widen(pipe.fileno())
+        with open(process.stdout.fileno(), "rb", closefd=False) as reader:
 
-        def echo(payload: bytes) -> bytes:
-            _write_all(writer, _HEAD.pack(len(payload)) + payload)
-            return _frame(lambda size: os.read(reader, size))[_HEAD.size :]
+            def echo(payload: bytes) -> bytes:
+                _send(writer, payload)
+                return _frame(reader)
 
-        yield echo
+            yield echo
 
 
 @contextmanager
@@ -85,19 +93,18 @@ def socket_echo(started: Started) -> Iterator[Echo]:
     program = "import sys; from transportlab.floor import serve_socket; serve_socket(sys.argv[1])"
     with socket_child(program, started) as path, socket.socket(socket.AF_UNIX) as peer:
         peer.connect(path)
+        with open(peer.fileno(), "rb", closefd=False) as reader:
 
-        def echo(payload: bytes) -> bytes:
-            peer.sendall(_HEAD.pack(len(payload)) + payload)
-            return _frame(peer.recv)[_HEAD.size :]
+            def echo(payload: bytes) -> bytes:
+                _send(peer.fileno(), payload)
+                return _frame(reader)
 
-        yield echo
+            yield echo
 
 
 def serve_pipe() -> None:
     """The child's side of pipe_echo."""
-    with contextlib.suppress(EOFError):
-        while True:
-            _write_all(1, _frame(lambda size: os.read(0, size)))
+    _serve(0, 1)
 
 
 def serve_socket(path: str) -> None:
@@ -106,30 +113,39 @@ def serve_socket(path: str) -> None:
         listener.bind(path)
         listener.listen(1)
         os.write(1, b"\n")
-        with listener.accept()[0] as peer, contextlib.suppress(EOFError):
-            while True:
-                peer.sendall(_frame(peer.recv))
+        with listener.accept()[0] as peer:
+            _serve(peer.fileno(), peer.fileno())
 
 
-def _write_all(fd: int, data: bytes) -> None:
-    rest = memoryview(data)
+def _serve(source: int, target: int) -> None:
+    with open(source, "rb", closefd=False) as reader, contextlib.suppress(EOFError):
+        while True:
+            _send(target, _frame(reader))
+
+
+def _widen(pipe: int) -> None:
+    with contextlib.suppress(AttributeError, OSError):  # not on this platform, or not for this user
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+
+
+def _send(fd: int, payload: bytes) -> None:
+    """Write a frame, in one system call if it fits. The payload is not copied."""
+    head = _HEAD.pack(len(payload))
+    rest = memoryview(payload)[max(0, os.writev(fd, (head, payload)) - len(head)) :]
     while rest:
         rest = rest[os.write(fd, rest) :]
 
 
-def _frame(read: Callable[[int], bytes]) -> bytes:
-    """Read one frame with its head. Its head comes whole, as each frame is written at once."""
-    data = read(CHUNK)
-    if not data:
+def _frame(reader: BinaryIO) -> bytes:
+    """Read the payload of one frame. Raises EOFError at the end.
+
+    The reader fills the result in its place; a read for each chunk would make an object of each.
+    """
+    head = reader.read(_HEAD.size)
+    if len(head) < _HEAD.size:
         raise EOFError
-    size = _HEAD.unpack_from(data)[0] + _HEAD.size
-    if len(data) == size:
-        return data
-    parts, left = [data], size - len(data)
-    while left:
-        part = read(min(left, 1 << 20))
-        if not part:
-            raise EOFError
-        parts.append(part)
-        left -= len(part)
-    return b"".join(parts)
+    size = _HEAD.unpack(head)[0]
+    payload = reader.read(size)
+    if len(payload) < size:
+        raise EOFError
+    return payload

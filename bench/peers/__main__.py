@@ -52,7 +52,11 @@ class Result(msgspec.Struct, frozen=True):
     @property
     def fails(self) -> bool:
         """Whether it is beyond its bound by more than the slack."""
-        return bool(self.blocks) and self.judged > self.row.bound * SLACK
+        return self.beyond(SLACK)
+
+    def beyond(self, slack: float = 1.0) -> bool:
+        """Whether it is beyond its bound times the slack."""
+        return bool(self.blocks and self.row.bound) and self.judged > self.row.bound * slack
 
 
 def measure(wanted: Sequence[Group], blocks: int, seed: int) -> list[Result]:
@@ -91,8 +95,9 @@ def worst(results: Sequence[Result]) -> list[Result]:
 
 def table(results: Sequence[Result]) -> list[str]:
     """The results as a table in Markdown. `!` marks what is beyond its bound."""
-    arms = list(dict.fromkeys(arm for r in results for block in r.blocks for arm in block))
-    arms.sort(key=_rank)
+    measured = {arm for result in results for block in result.blocks for arm in block}
+    known = [LAB, BEFORE, *(arm for result in results for arm in result.row.under)]
+    arms = [arm for arm in dict.fromkeys(known) if arm in measured]
     lines = [
         f"| row | what | ratio [range] | bound |{''.join(f' {arm} |' for arm in arms)}",
         f"|---|---|---|---|{'---|' * len(arms)}",
@@ -103,17 +108,11 @@ def table(results: Sequence[Result]) -> list[str]:
             lines.append(f"| {row.id} | {row.what} | not run: {result.lacking} | {row.bound:g} |")
             continue
         cells = "".join(f" {_amount(result, arm)} |" for arm in arms)
-        mark = " !" if result.judged > row.bound else ""
+        mark = " !" if result.beyond() else ""
         lines.append(
             f"| {row.id} | {row.what} | {_ratio(result, LAB)}{mark} | {row.bound:g} |{cells}"
         )
     return lines
-
-
-def _rank(arm: str) -> int:
-    """The place of an arm's column. Sorting keeps the others' order."""
-    known = [LAB, BEFORE]
-    return known.index(arm) if arm in known else len(known)
 
 
 def _ratio(result: Result, arm: str) -> str:

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from sysconfig import get_path
 
@@ -17,8 +18,10 @@ import msgspec
 from bench.paired import ROOT
 from transportlab.backends.echo import EchoStore, Memory
 from transportlab.backends.echo.state import render
+from transportlab.codecs import load_codec
 from transportlab.evidence.run.workload import MIDDLE, app, jobs
-from transportlab.model import Entry
+from transportlab.model import Entry, OpenSessionReply, ReadReply
+from transportlab.registry import load_transport
 from transportlab.store import order
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -26,10 +29,14 @@ PROTO = ROOT / "spec" / "plugin" / "backend.proto"
 PAGE = ROOT / "docs" / "writing-a-plugin.md"
 MANIFEST = ROOT / "spec" / "manifests" / "dozen.json"
 
+FLOORS = ("grpc", "jsonrpc", "http")
+"""Transports whose floor is a program that answers a Read with grpcio, two pipes, a socket."""
+
 JOBS, SCHEDULES = 256, 64
 """A manifest may have that many jobs, and a job that many schedules."""
 
-_FIRST_LINE = "#!python\n"
+_PYTHON = "#!python"
+_CLOCK = PROGRAMS / "import_clock.py"
 
 
 class Installed(msgspec.Struct, frozen=True):
@@ -53,13 +60,16 @@ class Installed(msgspec.Struct, frozen=True):
 
 
 class Built(msgspec.Struct, frozen=True):
-    """The peers' paths, and the files that rows need. go is empty if there is no Go."""
+    """The peers' paths, the floors by transport, and files. Go's are empty if there is no Go."""
 
     stubs: str
     web: str
     listing: str
     flood: str
     go: str
+    floors: dict[str, str]
+    floor_go: str
+    clocked: str
     state: str
     entries: str
     dozen: str
@@ -71,20 +81,25 @@ def build(folder: Path) -> Built:
     command = ["-m", "grpc_tools.protoc", f"-I{PROTO.parent}", f"--python_out={folder}"]
     command += [f"--grpc_python_out={folder}", str(PROTO)]
     subprocess.run([sys.executable, *command], check=True)
-    written = {
-        name: _executable(folder / f"cronix-backend-{name}", _source(name))
-        for name in ("stubs", "web", "flood")
-    }
+    stubs, web, flood, *floors = (
+        _executable(folder / f"cronix-backend-{name}", _source(name))
+        for name in ("stubs", "web", "flood", *(f"floor-{name}" for name in FLOORS))
+    )
     state, entries, largest = (folder / f"{n}.json" for n in ("state", "entries", "largest"))
     state.write_bytes(render(seed()))
     entries.write_bytes(msgspec.json.encode(msgspec.json.decode(state.read_bytes())["entries"]))
     largest.write_text(json.dumps(largest_manifest()))
     return Built(
-        **written,
+        stubs=stubs,
+        web=web,
+        flood=flood,
         listing=_executable(
             folder / "cronix-backend-listing", _from_page("cronix-backend-listing")
         ),
-        go=_go(folder / "cronix-backend-listing-go"),
+        go=_go(folder / "cronix-backend-listing-go", "listing.go"),
+        floors=dict(zip(FLOORS, floors, strict=True)),
+        floor_go=_go(folder / "cronix-backend-floor-go", "floor.go"),
+        clocked=_with_import_clock(Installed.here().plugin, folder),
         state=str(state),
         entries=str(entries),
         dozen=str(MANIFEST),
@@ -112,8 +127,37 @@ def largest_manifest() -> dict[str, object]:
     return {"version": 1, "app": "largest", "jobs": made}
 
 
+def _with_import_clock(plugin: str, folder: Path) -> str:
+    """Write a copy of a plugin's script that tells how long its imports take. Returns its path."""
+    line, _, program = Path(plugin).read_text().partition("\n")
+    path = folder / Path(plugin).name
+    path.write_text(f"{line}\n{_CLOCK.read_text()}\n{program}")
+    path.chmod(0o755)
+    return str(path)
+
+
 def _source(name: str) -> str:
-    return (PROGRAMS / f"cronix-backend-{name}").read_text().removeprefix(_FIRST_LINE)
+    """A program's text, its first line and its replies filled in."""
+    text = (PROGRAMS / f"cronix-backend-{name}").read_text().removeprefix(_PYTHON)
+    texts = {"PACKAGES": repr(get_path("purelib"))}
+    transport = name.removeprefix("floor-")
+    if transport in FLOORS:
+        codec = load_transport(transport).traits.codecs[0]
+        texts |= {member: repr(reply) for member, reply in _replies(codec).items()}
+    return f"#!{sys.executable}{_filled(text, texts)}"
+
+
+def _filled(text: str, texts: Mapping[str, str]) -> str:
+    for name, value in texts.items():
+        text = text.replace(f"@{name}@", value)
+    return text
+
+
+def _replies(codec: str) -> dict[str, bytes]:
+    """The replies that a floor holds ready."""
+    spoken = load_codec(codec)
+    opened = OpenSessionReply(1, "floor", "1.0", ("read",))
+    return {"OPENED": spoken.encode(opened), "READ": spoken.encode(ReadReply(seed()))}
 
 
 def _from_page(file: str) -> str:
@@ -122,21 +166,24 @@ def _from_page(file: str) -> str:
     found = re.search(pattern, PAGE.read_text(), re.M | re.S)
     if found is None:
         raise LookupError(f"{PAGE} has no file {file}")
-    return found[1]
+    return f"#!{sys.executable}\n{found[1]}"
 
 
 def _executable(path: Path, text: str) -> str:
-    path.write_text(f"#!{sys.executable}\n{text}")
+    path.write_text(text)
     path.chmod(0o755)
     return str(path)
 
 
-def _go(path: Path) -> str:
-    """Build the plugin in Go, from the standard library alone. Empty without Go."""
+def _go(path: Path, file: str) -> str:
+    """Build a program in Go, from the standard library alone. Empty without Go."""
     compiler = shutil.which("go")
     if compiler is None:
         return ""
+    texts = {name: reply.decode() for name, reply in _replies("json").items()}
+    source = path.with_suffix(".go")
+    source.write_text(_filled((PROGRAMS / file).read_text(), texts))
     alone = {"GOTOOLCHAIN": "local", "GOPROXY": "off", "CGO_ENABLED": "0", "GO111MODULE": "off"}
-    command = [compiler, "build", "-trimpath", "-o", str(path), str(PROGRAMS / "listing.go")]
+    command = [compiler, "build", "-trimpath", "-o", str(path), str(source)]
     subprocess.run(command, check=True, env={**os.environ, **alone}, cwd=path.parent)
     return str(path)

@@ -9,6 +9,7 @@ from functools import partial
 from random import Random
 
 import msgspec
+from msgspec.structs import replace
 
 from bench import overhead
 from bench.peers import samples
@@ -37,8 +38,9 @@ Take = Callable[[], float]
 class Row(msgspec.Struct, frozen=True):
     """One question: how many times as much the lab's own takes as what it is held against.
 
-    under: the arms it is held against, of which the largest counts. Without any the lab's value
-    itself is bounded, in seconds. family: of several rows of one family the table has the worst.
+    bound: 0 for none. under: the arms it is held against, of which the largest counts. Without any
+    the lab's value itself is bounded, in seconds. family: of rows of one family the table has the
+    worst.
     """
 
     id: str
@@ -93,6 +95,7 @@ def groups(at: Workplace) -> list[Group]:
         _memory(at),
         *_decodes(at),
         _secret(at),
+        *_floors(at),
         *_overheads(),
     ]
 
@@ -122,7 +125,28 @@ def _start(at: Workplace, name: str, bound: float, peer: Plugin) -> Group:
         return partial(samples.start, at.plugin(of, peer.transport, peer.codec))
 
     arms = at.arms(take) | {PEER: partial(samples.start, peer)}
-    return _single(Row(name, "start of a plugin to its first Read", bound), arms)
+    lacking = "" if peer.path else "no go"
+    return _single(Row(name, "start of a plugin to its first Read", bound), arms, lacking=lacking)
+
+
+def _floors(at: Workplace) -> list[Group]:
+    """The lab's start over the least that its carriage can cost, and what of it imports are."""
+    found = []
+    for transport, floor in at.built.floors.items():
+        codec = load_transport(transport).traits.codecs[0]
+        peer = Plugin(floor, transport, codec, {})
+        lab = at.plugin(at.lab, transport, codec)
+        clocked = replace(lab, path=at.built.clocked)
+        found += [_start(at, f"floor-{transport}", 0, peer), _imports(clocked)]
+    go = Plugin(at.built.floor_go, "jsonrpc", "json", {})
+    return [*found, _start(at, "floor-go", 0, go)]
+
+
+def _imports(clocked: Plugin) -> Group:
+    row = Row(f"imports-{clocked.transport}", "imports within a plugin, over its start", 0)
+    return Group(
+        (row,), lambda _: {row.id: dict(zip((LAB, PEER), samples.parts(clocked), strict=True))}
+    )
 
 
 def _warm(at: Workplace, name: str, bound: float, peer: Plugin) -> Group:

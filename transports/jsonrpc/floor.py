@@ -4,6 +4,7 @@ The first is what the lab's own layers are measured against, the second the floo
 """
 
 import os
+import select
 from collections.abc import Callable
 from typing import Any
 
@@ -40,7 +41,11 @@ def raw_call(
     message = _Request(method.name, {"request": request})
 
     def call() -> object:
-        os.write(writer, encoder.encode(message) + b"\n")
+        data = encoder.encode(message) + b"\n"
+        written = os.write(writer, data)
+        while written < len(data):  # the pipe is full, and the channel has made it non-blocking
+            select.select((), (writer,), ())
+            written += os.write(writer, memoryview(data)[written:])
         line = os.read(reader, CHUNK)
         while not line.endswith(b"\n"):
             line += os.read(reader, CHUNK)
