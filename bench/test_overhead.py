@@ -22,9 +22,10 @@ STARTS = 7
 def test_overhead(benchmark: Any, transport: str, codec: str) -> None:
     """Measure each RPC at 10 jobs over one transport and codec. pytest-benchmark times Read."""
     draw = Random(f"{transport} {codec}")
+    options = HostOptions(codec=codec, config={"log": "none"})
     found: dict[str, list[dict[str, float]]] = {rpc: [] for rpc in requests(MIDDLE)}
     for start in range(STARTS):
-        with open_backend("echo", transport, HostOptions(codec=codec)) as session:
+        with open_backend("echo", transport, options) as session:
             fill(session.backend, MIDDLE)
             for rpc, starts in found.items():
                 starts.append(medians(arms(session, transport, codec, rpc, MIDDLE), draw))

@@ -104,14 +104,13 @@ def table(results: Sequence[Result]) -> list[str]:
     ]
     for result in results:
         row = result.row
+        bound = f"{row.bound:g}" if row.bound else ""
         if not result.blocks:
-            lines.append(f"| {row.id} | {row.what} | not run: {result.lacking} | {row.bound:g} |")
+            lines.append(f"| {row.id} | {row.what} | not run: {result.lacking} | {bound} |")
             continue
         cells = "".join(f" {_amount(result, arm)} |" for arm in arms)
         mark = " !" if result.beyond() else ""
-        lines.append(
-            f"| {row.id} | {row.what} | {_ratio(result, LAB)}{mark} | {row.bound:g} |{cells}"
-        )
+        lines.append(f"| {row.id} | {row.what} | {_ratio(result, LAB)}{mark} | {bound} |{cells}")
     return lines
 
 
@@ -124,8 +123,12 @@ def _amount(result: Result, arm: str) -> str:
     values = [block[arm] for block in result.blocks if arm in block]
     if not values:
         return ""
-    shown = f"{median(values) * UNITS[result.row.unit]:.3g} {result.row.unit}"
+    shown = f"{_number(median(values) * UNITS[result.row.unit])} {result.row.unit}"
     return f"{shown}; {_ratio(result, arm)}" if arm == BEFORE else shown
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}" if value < 1000 else f"{value:.0f}"
 
 
 def chosen(every: Sequence[Group], names: str) -> list[Group]:

@@ -281,9 +281,11 @@ def _overhead(transport: str, codec: str, lacking: str) -> Group:
         for rpc in requests(size)
     }
 
+    options = HostOptions(codec=codec, config={"log": "none"})
+
     def block(draw: Random) -> dict[str, Values]:
         found: dict[str, Values] = {}
-        with open_backend("echo", transport, HostOptions(codec=codec)) as session:
+        with open_backend("echo", transport, options) as session:
             for size in OVERHEAD_SIZES:
                 fill(session.backend, size)
             for (rpc, size), row in cases.items():

@@ -52,7 +52,7 @@ def test_the_other_environment_has_a_ratio_of_its_own() -> None:
     found = result(START, {"lab": 1.0, "before": 4.0, "peer": 2.0})
     [head, _, line] = table([found])
     assert head.endswith("| lab | before | peer |")
-    assert line.endswith("| 1e+03 ms | 4e+03 ms; 2.00 [2.00, 2.00] | 2e+03 ms |")
+    assert line.endswith("| 1000 ms | 4000 ms; 2.00 [2.00, 2.00] | 2000 ms |")
 
 
 @pytest.mark.parametrize(("seconds", "fails"), [(1.05, 0), (1.25, 0), (1.27, 1)])
@@ -75,6 +75,12 @@ def test_check_is_the_exit_status(
     assert peers.main(["--check"]) == status
     assert ("grpc-start" in capsys.readouterr().err) == bool(status)
     assert peers.main([]) == 0
+
+
+def test_a_row_without_a_bound_never_fails() -> None:
+    found = result(Row("floor-x", "a start", 0), {"lab": 9.0, "peer": 1.0})
+    assert verdict([found]) == []
+    assert table([found])[-1].startswith("| floor-x | a start | 9.00 [9.00, 9.00] |  |")
 
 
 def test_of_a_family_the_worst_is_shown() -> None:
@@ -117,17 +123,17 @@ def test_the_largest_manifest_has_what_a_manifest_may_have() -> None:
 @pytest.mark.slow
 def test_a_short_run_measures_real_peers(tmp_path: Path) -> None:
     file = tmp_path / "peers.json"
-    rows = "grpc,stdio-start,http-start,version,plan-go,session-jsonrpc,memory"
+    rows = "grpc,stdio-start,http-start,version,plan-go,session-jsonrpc,memory,floor,imports-grpc"
     command = [sys.executable, "-m", "bench.peers", "--blocks", "1", "--rows", rows]
     command += ["--json", str(file), "--plugin-python", sys.executable]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     found = {one["row"]["id"]: one for one in json.loads(file.read_text())}
-    assert len(found) == 8
+    assert len(found) == 13
     assert len(done.stdout.splitlines()) == 2 + len(found)
     lacking = {name for name, one in found.items() if not one["blocks"]}
-    assert lacking <= {"plan-go"}
-    for one in found.values():
+    assert lacking <= {"plan-go", "floor-go"}
+    for name, one in found.items():
         for block in one["blocks"]:
-            assert {"lab", "before"} < block.keys()
+            assert {"lab", "before"} < block.keys() or name == "imports-grpc"
             assert all(value > 0 for value in block.values())
