@@ -101,14 +101,14 @@ def in_process(arguments: list[str], environment: dict[str, str]) -> Done:
 
 
 def open_files() -> set[tuple[str, str]]:
-    """This process's descriptors and what they are, but for those that gRPC keeps for itself."""
+    """This process's descriptors and what they are, without gRPC's own and matplotlib's fonts."""
     found = set()
     for name in os.listdir("/proc/self/fd"):
         try:
             target = os.readlink(f"/proc/self/fd/{name}")
         except OSError:  # that of the listing itself
             continue
-        if not target.startswith("anon_inode:"):
+        if not target.startswith("anon_inode:") and not target.endswith(".ttf"):
             found.add((name, target))
     return found
 

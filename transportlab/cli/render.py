@@ -98,7 +98,7 @@ def _line(entry: model.Entry | None) -> str:
 @contextmanager
 def progress(steps: int) -> Iterator[Callable[[str], None]]:
     """A bar on stderr while an Apply runs, if stderr is a terminal; yields what moves it."""
-    if not sys.stderr.isatty():
+    if not steps or not sys.stderr.isatty():
         yield lambda _: None
         return
     from rich.console import Console  # see cli/out.py
