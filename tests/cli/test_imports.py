@@ -60,6 +60,10 @@ def test_a_plan_in_this_process_takes_no_library_and_no_module_that_starts_proce
     assert "transportlab.cli.plugins" not in found
 
 
+def test_a_table_that_needs_no_wrapping_takes_no_library() -> None:
+    assert not imported("transports") & LIBRARIES
+
+
 @pytest.mark.parametrize("words", [["--help"], ["plugins", "--help"], ["fly"]])
 def test_what_names_no_command_imports_none(words: list[str]) -> None:
     code = TELL.format(words=words)

@@ -60,6 +60,24 @@ def test_a_table_in_a_pipe_is_one_line_a_row_however_long() -> None:
     ]
 
 
+def test_a_table_that_fits_looks_as_rich_would_show_it() -> None:
+    rows = [["a", "", "x" * 30], ["some words", "[bold]b[/]", ""], ["", "b", ":smile:"]]
+    for lines in ([], rows[:1], rows):
+        plain, laid_out = io.StringIO(), io.StringIO()
+        head = ["", "NAME", "A LONGER HEAD"]
+        Out(plain).table(head, lines)
+        Out(laid_out).table([*head, "é"], [[*line, ""] for line in lines])  # not ASCII: by rich
+        assert plain.getvalue().splitlines() == [
+            line[: -len("  é")] for line in laid_out.getvalue().splitlines()
+        ]
+
+
+def test_wide_characters_take_two_columns() -> None:
+    file = io.StringIO()
+    Out(file).table(["A", "B"], [["表", "x"], ["ab", "y"]])
+    assert file.getvalue().splitlines() == ["A   B", "表  x", "ab  y"]
+
+
 def test_a_table_on_a_terminal_is_as_wide_as_that(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "40")
     file = io.StringIO()

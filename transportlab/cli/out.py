@@ -1,7 +1,7 @@
 """Where a command prints: text in colours on a terminal, tables, and the real stdout.
 
-rich lays out tables and wraps text. It takes several times as long to import as all else here, so
-lines are printed without it, and whoever needs it imports it there.
+rich wraps what is too wide. It takes several times as long to import as all else here, so what fits
+is printed without it.
 """
 
 import os
@@ -9,7 +9,7 @@ import re
 import select
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import FileIO, RawIOBase, TextIOWrapper
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, cast
 
@@ -28,6 +28,9 @@ _IMITATION = re.compile(r"(?<=\n)(?=\s*(error|warning|note):)", re.IGNORECASE)
 
 NOT_A_TERMINAL_WIDTH = 10_000
 """Columns of a table that goes into a file or a pipe, where nothing need be wrapped."""
+
+USUAL_WIDTH = 80
+"""Columns of a terminal that does not tell."""
 
 NARROWEST = 20
 """Columns that wrapped text has at least, however narrow the terminal is."""
@@ -60,19 +63,43 @@ class Out:
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Print columns under their heads, with every cell escaped."""
+        lines = [list(columns), *([clean(cell) for cell in row] for row in rows)]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        narrow = all(cell.isascii() for line in lines for cell in line)  # a column a character
+        if not narrow or sum(widths) + 2 * (len(widths) - 1) > self.width:
+            self._wrapped_table(lines)
+            return
+        for number, line in enumerate(lines):
+            cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+            self.print("  ".join(cells), "" if number else "bold")
+
+    def _wrapped_table(self, lines: Sequence[Sequence[str]]) -> None:
+        """Print a table by rich, which breaks long cells and knows how wide characters are."""
         from rich.table import Table
         from rich.text import Text
 
-        shown = Table(*columns, box=None, pad_edge=False, header_style="bold")
+        head, *rows = lines
+        shown = Table(*head, box=None, pad_edge=False, header_style="bold")
         for row in rows:
-            shown.add_row(*(Text(clean(cell)) for cell in row))
+            shown.add_row(*map(Text, row))
         self._console.print(shown)
+
+    @property
+    def width(self) -> int:
+        """How many columns there are."""
+        if not self._terminal:
+            return self._width
+        if (told := os.environ.get("COLUMNS", "")).isdigit():
+            return int(told)
+        with suppress(OSError):
+            return os.get_terminal_size(self.file.fileno()).columns
+        return USUAL_WIDTH
 
     def wrapped(self, text: str, *, beside: int = 0) -> list[str]:
         """The text in lines that fit beside so many columns; words longer than that are folded."""
         from rich.text import Text
 
-        width = max(self._console.width - beside, NARROWEST)
+        width = max(self.width - beside, NARROWEST)
         lines = Text(text).wrap(self._console, width, overflow="fold")
         return [line.plain.rstrip() for line in lines]
 
@@ -86,7 +113,7 @@ class Out:
             markup=False,
             emoji=False,
             force_terminal=self._terminal,
-            width=None if self._terminal else self._width,
+            width=self.width,
         )
 
 
