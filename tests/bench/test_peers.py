@@ -1,6 +1,7 @@
 """bench.peers: its table, its judgement, and a short run of it against real peers."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from bench.peers import __main__ as peers
 from bench.peers.__main__ import Result, chosen, measure, table, verdict, worst
-from bench.peers.build import largest_manifest, seed
+from bench.peers.build import FLOORS, build, largest_manifest, seed
 from bench.peers.rows import Group, Row
 from bench.peers.samples import Values
 
@@ -112,6 +113,19 @@ def test_rows_are_chosen_by_how_they_begin() -> None:
 
 def test_the_peers_read_ten_entries() -> None:
     assert len(seed()) == 10
+
+
+@pytest.mark.slow
+def test_every_program_is_built(tmp_path: Path) -> None:
+    built = build(tmp_path)
+    programs = [built.stubs, built.web, built.listing, built.flood, *built.floors.values()]
+    assert set(built.floors) == set(FLOORS)
+    for program in programs:
+        text = Path(program).read_text()
+        assert text.startswith(f"#!{sys.executable}")
+        assert not re.search("@[A-Z]+@", text)
+        compile(text, program, "exec")
+    assert json.loads(Path(built.entries).read_text())[0]["app"] == seed()[0].app
 
 
 def test_the_largest_manifest_has_what_a_manifest_may_have() -> None:
