@@ -23,7 +23,7 @@ from transportlab import model
 from transportlab.channel import EndpointKind
 from transportlab.context import Context
 from transportlab.evidence.analysis.stats import Interval
-from transportlab.host import HostOptions, launch, open_backend, session
+from transportlab.host import HostOptions, launch, open_backend, trust
 from transportlab.host.discovery import find
 from transportlab.host.trust import Admitted, file_sum
 from transportlab.manifest.pin import PluginPin
@@ -38,11 +38,11 @@ WITH, WITHOUT, PINNED = "with", "without", "pinned"
 
 
 CHECKS: list[tuple[Any, str, Callable[..., object]]] = [
-    (session, "admit", lambda _name, path, *_, **__: Admitted(path, path)),
+    (trust, "admit", lambda _name, path, *_, **__: Admitted(path, path)),
     (launch, "check_peer", lambda *_: None),
     (launch, "remove_abandoned", lambda *_: 0),
 ]
-"""The module that calls a check, the check's name there, and what replaces it."""
+"""The module in which the host finds a check, its name there, and what replaces it."""
 
 
 def take_checks_away() -> None:

@@ -57,6 +57,11 @@ def test_streams_that_are_closed_are_in_nobodys_way(transport: str, closed: str)
         assert "Plan: " in done.stdout
 
 
+def test_a_reader_that_has_enough_is_told_nothing() -> None:
+    done = shell(f"{{ {COMMAND} plugins list; echo $? >&2; }} | true")
+    assert done.stderr in {"0\n", "1\n"}  # 0: it was done before the reader ended
+
+
 @pytest.mark.parametrize("more", ["", "--json", "--json --backend-config no=such"])
 def test_a_full_stdout_is_an_error(more: str) -> None:
     done = shell(f"{PLAN} {PROCESS[0]} {more} > /dev/full")
@@ -65,8 +70,9 @@ def test_a_full_stdout_is_an_error(more: str) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_list_into_a_full_device_is_an_error() -> None:
-    done = shell(f"{COMMAND} plugins list > /dev/full")
+@pytest.mark.parametrize("words", ["--version", "--help", "plan --help", "plugins list"])
+def test_what_needs_no_session_is_an_error_on_a_full_stdout_too(words: str) -> None:
+    done = shell(f"{COMMAND} {words} > /dev/full")
     assert (done.returncode, done.stderr) == (1, "error: [Errno 28] No space left on device\n")
 
 

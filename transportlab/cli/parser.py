@@ -108,6 +108,9 @@ class _Parser(argparse.ArgumentParser):
     def parse(self, words: Sequence[str]) -> argparse.Namespace:
         """The values by name. Options may be given before and after arguments."""
         options, arguments = self._sorted(words)
+        if _HELP[0] in options:  # argparse would not mind a stdout that takes nothing
+            print(self.format_help(), end="")
+            raise SystemExit(0)
         if arguments and not self._takes_arguments:
             self.error(f"unexpected argument: {quote(arguments[0])}")
         return self.parse_args([*options, *(["--", *arguments] if arguments else [])])
