@@ -228,7 +228,7 @@ def _sessions(at: Workplace) -> list[Group]:
 
 def _session(at: Workplace, transport: str) -> Group:
     codec = load_transport(transport).traits.codecs[0]
-    what = f"a session in a fresh host over {transport}, over the longer of its two halves"
+    what = f"a session in a fresh host over {transport}, over the longer of its two parts"
     row = Row(f"session-{transport}", what, 1.15, (STARTS, IMPORTS))
     lab = at.plugin(at.lab, transport, codec)
     modules: list[str] = []
@@ -236,12 +236,12 @@ def _session(at: Workplace, transport: str) -> Group:
     def whole(of: Installed) -> Take:
         return lambda: samples.session(of.python, at.plugin(of, transport, codec))[0]
 
-    def halves() -> float:
+    def imports() -> float:
         if not modules:
             modules.extend(samples.session(at.lab.python, lab)[1])
         return samples.imports(at.lab.python, modules)
 
-    arms = at.arms(whole) | {STARTS: partial(samples.line, lab), IMPORTS: halves}
+    arms = at.arms(whole) | {STARTS: partial(samples.line, lab), IMPORTS: imports}
     return _single(row, arms)
 
 
