@@ -8,11 +8,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from transportlab import model
-from transportlab.codecs import Codec, DecodeError, load_codec
+from transportlab.codecs import CHECK_EVERY, LARGE, Codec, DecodeError, load_codec
 from transportlab.codecs._pb import backend_pb2
 from transportlab.codecs.json import CODEC as JSON
 from transportlab.codecs.schema import messages
-from transportlab.errors import MAX_MESSAGE_BYTES, Code, RpcError
+from transportlab.errors import MAX_MESSAGE_BYTES, Code, RpcError, deadline_exceeded
 from transportlab.model import INT32_MAX, INT32_MIN
 
 CODECS = [load_codec("json"), load_codec("protobuf")]
@@ -174,3 +174,22 @@ def test_every_hint_is_of_a_shape_that_the_codecs_know() -> None:
         for hint in get_type_hints(kind).values():
             assert get_origin(hint) is not list, kind
             assert all(get_origin(part) is None for part in get_args(hint)), kind
+
+
+@both
+def test_a_check_can_end_the_reading_of_a_large_message(codec: Codec) -> None:
+    many = (model.Entry(command="x" * 20),) * (CHECK_EVERY * 12)
+    plan = model.PlanReply(ops=(model.Op(after=many), model.Op(before=many)))
+    data = codec.encode(plan)
+    assert len(data) > LARGE
+    calls: list[None] = []
+    assert codec.decode(model.PlanReply, data, lambda: calls.append(None)) == plan
+    if codec.name == "json":  # native code reads it, many times faster
+        return
+    assert len(calls) >= 2 * 12
+
+    def give_up() -> None:
+        raise deadline_exceeded()
+
+    with pytest.raises(RpcError, match="DEADLINE_EXCEEDED"):
+        codec.decode(model.PlanReply, data, give_up)

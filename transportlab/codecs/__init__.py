@@ -7,7 +7,7 @@ transports.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from typing import Any, TypeVar
 
@@ -26,6 +26,15 @@ M = TypeVar("M")
 
 REQUIRES = {"protobuf": ("google.protobuf",)}
 """Import names of the libraries that a codec needs and that the project does not always bring."""
+
+Check = Callable[[], None]
+"""Raises an exception if the work should not go on."""
+
+CHECK_EVERY = 4096
+"""Messages or members that are read between two checks: they take a few milliseconds."""
+
+LARGE = 1 << 20
+"""Bytes from which a message takes long enough to read that somebody should check."""
 
 Pair = tuple[Callable[[], bytes], Callable[[bytes], object]]
 """Encodes one request; decodes one reply."""
@@ -76,11 +85,14 @@ class Codec(ABC):
     def _encode(self, message: object) -> bytes: ...
 
     @abstractmethod
-    def decode(self, kind: type[M], data: bytes | memoryview) -> M:
+    def decode(self, kind: type[M], data: bytes | memoryview, check: Check | None = None) -> M:
         """The message of that type in the bytes.
 
         Unknown members are ignored, absent ones get the struct's default (P-CODEC-4, -5). Raises
         DecodeError. Checking the size is left to the caller.
+
+        check: called from time to time where Python code reads a large message, to give up by an
+        exception. A context's check() keeps the deadline.
         """
 
     def pair(self, request: object, reply: type) -> "Pair":
@@ -94,6 +106,14 @@ class Codec(ABC):
         For benchmarks, which measure what this package adds to a library.
         """
         return self.pair(request, reply)
+
+
+def checking(items: Iterable[M], check: Check) -> Iterator[M]:
+    """Go through the items, and check at the beginning and after each CHECK_EVERY of them."""
+    for number, item in enumerate(items):
+        if number % CHECK_EVERY == 0:
+            check()
+        yield item
 
 
 def load_codec(name: str) -> Codec:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from transportlab.codecs import Codec, DecodeError, unencodable
+from transportlab.codecs import CHECK_EVERY, Check, Codec, DecodeError, unencodable
 from transportlab.codecs._int32 import INT32
 
 M = TypeVar("M")
@@ -23,7 +23,7 @@ class LoneSurrogate:
     """Stands for a text that is not Unicode, so that the member that holds it is the wrong type."""
 
 
-def parse_lone_surrogates(data: bytes | memoryview) -> Any:
+def parse_lone_surrogates(data: bytes | memoryview, check: Check | None = None) -> Any:
     """The value of JSON that only lone surrogates keep msgspec from reading; else None.
 
     A LoneSurrogate replaces each text with one, and the value of each member whose name has one.
@@ -33,6 +33,7 @@ def parse_lone_surrogates(data: bytes | memoryview) -> Any:
     import json  # not at the top: hardly anything comes here, and it takes 2 ms of each start
 
     found = False
+    objects = 0
 
     def seen(value: Any) -> Any:
         nonlocal found
@@ -44,6 +45,10 @@ def parse_lone_surrogates(data: bytes | memoryview) -> Any:
         return LoneSurrogate()
 
     def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal objects
+        objects += 1
+        if check is not None and objects % CHECK_EVERY == 0:
+            check()
         each: dict[str, Any] = {}
         for name, value in pairs:
             wrong = isinstance(seen(name), LoneSurrogate)
@@ -86,7 +91,7 @@ class JsonCodec(Codec):
             raise OverflowError
         return self._encoder.encode(message)
 
-    def decode(self, kind: type[M], data: bytes | memoryview) -> M:
+    def decode(self, kind: type[M], data: bytes | memoryview, check: Check | None = None) -> M:
         """See Codec.decode."""
         decoder = self._decoders.get(kind)
         if decoder is None:
@@ -94,7 +99,7 @@ class JsonCodec(Codec):
         try:
             message: M = decoder.decode(data)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            if (value := parse_lone_surrogates(data)) is not None:
+            if (value := parse_lone_surrogates(data, check)) is not None:
                 return self.convert(kind, value)  # tells the path
             raise _decode_error(error) from error
         return checked(message)

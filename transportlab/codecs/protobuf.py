@@ -5,13 +5,13 @@ from typing import Any, TypeVar
 
 from google.protobuf.message import DecodeError as ProtobufDecodeError
 
-from transportlab.codecs import Codec, DecodeError, Pair
+from transportlab.codecs import LARGE, Check, Codec, DecodeError, Pair, checking
 from transportlab.codecs._pb import convert
 
 M = TypeVar("M")
 
 _FILL: Mapping[Any, tuple[Any, Callable[[Any, Any], Any]]] = convert.FILL
-_FROM: Mapping[Any, tuple[Any, Callable[[Any], Any]]] = convert.FROM
+_FROM: Mapping[Any, tuple[Any, Callable[..., Any]]] = convert.FROM
 
 
 class ProtobufCodec(Codec):
@@ -25,7 +25,7 @@ class ProtobufCodec(Codec):
         data: bytes = fill(wire(), message).SerializeToString()
         return data
 
-    def decode(self, kind: type[M], data: bytes | memoryview) -> M:
+    def decode(self, kind: type[M], data: bytes | memoryview, check: Check | None = None) -> M:
         """See Codec.decode."""
         wire, from_wire = _FROM[kind]
         try:
@@ -33,7 +33,11 @@ class ProtobufCodec(Codec):
         except (ProtobufDecodeError, UnicodeDecodeError) as error:
             raise DecodeError("", f"not a valid protobuf {kind.__name__}: {error}") from error
         try:
-            message: M = from_wire(parsed)
+            message: M
+            if check is None or len(data) < LARGE:
+                message = from_wire(parsed)
+            else:
+                message = from_wire(parsed, lambda items: checking(items, check))
         except KeyError as error:
             raise DecodeError(_path_of(parsed), f"unknown enum number {error}") from error
         return message

@@ -61,7 +61,7 @@ class FfiChannel(Channel):
             code = self._call(call)
             if code != OK:
                 raise self._error(call, code)
-            return self._reply(call, method.reply)
+            return self._reply(call, method.reply, context)
         finally:
             if forget is not None:
                 forget()
@@ -77,7 +77,7 @@ class FfiChannel(Channel):
             forget = self._fill(call, method.name, data, context)
             code = self._call(call)
             while code == OK and (code := self._next(call)) == OK:
-                reply = self._reply(call, method.reply)
+                reply = self._reply(call, method.reply, context)
                 clear(call)
                 self._calls.pause(call)
                 yield reply
@@ -117,9 +117,10 @@ class FfiChannel(Channel):
         cancellation = context.cancellation
         return None if cancellation is None else cancellation.on_cancel(lambda: _throw(call))
 
-    def _reply(self, call: Struct, kind: type[R]) -> R:
+    def _reply(self, call: Struct, kind: type[R], context: Context | None = None) -> R:
         try:
-            return self._codec.decode(kind, _bytes(call))
+            check = None if context is None else context.check
+            return self._codec.decode(kind, _bytes(call), check)
         except DecodeError as error:
             raise ProtocolViolation(f"a reply cannot be read: {error}") from error
 

@@ -79,7 +79,7 @@ class GrpcChannel(Channel):
             raise self._translated(error, method.name, context) from error
         if reply is None:  # grpcio's word for it
             raise ProtocolViolation(f"{method.name}: status OK without a reply ")
-        return self._decoded(method.reply, reply)
+        return self._decoded(method.reply, reply, context)
 
     def stream(self, method: Method[Q, R], request: Q, context: Context) -> Iterator[R]:
         """See Channel.stream."""
@@ -91,7 +91,7 @@ class GrpcChannel(Channel):
             forget = None if cancellation is None else cancellation.on_cancel(call.cancel)
             try:
                 for reply in call:
-                    yield self._decoded(method.reply, reply)
+                    yield self._decoded(method.reply, reply, context)
             finally:
                 if forget is not None:
                     forget()
@@ -110,11 +110,11 @@ class GrpcChannel(Channel):
         left = context.remaining()
         return data, None if left is None else min(left, LONGEST_SECONDS)
 
-    def _decoded(self, kind: type[R], data: bytes) -> R:
+    def _decoded(self, kind: type[R], data: bytes, context: Context) -> R:
         if len(data) > MAX_MESSAGE_BYTES:
             raise ProtocolViolation(f"a reply of {len(data)} bytes is over the limit (P-LIMIT-1)")
         try:
-            return self._codec.decode(kind, data)
+            return self._codec.decode(kind, data, context.check)
         except DecodeError as error:
             raise ProtocolViolation(f"a reply cannot be read: {error}") from error
 
@@ -128,7 +128,7 @@ class GrpcChannel(Channel):
             return TransportError(f"grpcio: {type(error).__name__}: {error}")
         for key, value in error.trailing_metadata() or ():
             if key == STATUS_KEY and isinstance(value, bytes):
-                return RpcError.from_status(self._decoded(Status, value))
+                return RpcError.from_status(self._decoded(Status, value, context))
         return _own_failure(error, method, context.remaining())
 
     def close(self) -> None:

@@ -133,7 +133,7 @@ class HttpChannel(Channel):
             with _ending(response, call):
                 _check(response, self._codec.content_type, call)
                 data = _body(response, call)
-        return decoded(self._codec, method.reply, data)
+        return decoded(self._codec, method.reply, data, context.check)
 
     def stream(self, method: Method[Q, R], request: Q, context: Context) -> Iterator[R]:
         """See Channel.stream."""

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from transportlab.codecs import Codec, DecodeError
+from transportlab.codecs import Check, Codec, DecodeError
 from transportlab.codecs.json import CODEC as JSON
 from transportlab.errors import MAX_MESSAGE_BYTES, Code, ProtocolViolation, RpcError
 from transportlab.model import ErrorDetails, Status
@@ -24,10 +24,10 @@ SHOWN = 64
 """How many bytes of a reply that cannot be read an error shows."""
 
 
-def decoded(codec: Codec, kind: type[M], data: bytes) -> M:
-    """The message in a reply's bytes, or ProtocolViolation."""
+def decoded(codec: Codec, kind: type[M], data: bytes, check: Check | None = None) -> M:
+    """The message in a reply's bytes, or ProtocolViolation. check: see Codec.decode."""
     try:
-        return codec.decode(kind, data)
+        return codec.decode(kind, data, check)
     except DecodeError as error:
         problem = f"a reply cannot be read: {error}; it begins {data[:SHOWN]!r}"
         raise ProtocolViolation(problem) from error

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from transportlab.channel import Channel, StdioEndpoint
-from transportlab.codecs import DecodeError
+from transportlab.codecs import Check, DecodeError
 from transportlab.codecs.json import CODEC, checked
 from transportlab.context import Context
 from transportlab.errors import MAX_MESSAGE_BYTES, ProtocolViolation
@@ -37,7 +37,7 @@ class JsonRpcChannel(Channel):
         cancellation = context.cancellation
         forget = None if cancellation is None else cancellation.on_cancel(call.cancel)
         try:
-            reply: R = _reply(method, self._link.receive(call))
+            reply: R = _reply(method, self._link.receive(call), context)
         finally:
             if forget is not None:
                 forget()
@@ -76,7 +76,7 @@ class JsonRpcChannel(Channel):
         self._link.close()
 
 
-def _reply(method: Method[Q, R], message: Incoming | Reply[Any]) -> R:
+def _reply(method: Method[Q, R], message: Incoming | Reply[Any], context: Context) -> R:
     if isinstance(message, Reply):
         try:
             result: R = checked(message.result)
@@ -86,7 +86,7 @@ def _reply(method: Method[Q, R], message: Incoming | Reply[Any]) -> R:
     if message.params is not None:
         raise ProtocolViolation(f"{method.name} has one reply, but an event came")
     _raise_error(method.name, message)
-    return _decode(method.name, method.reply, message.result)
+    return _decode(method.name, method.reply, message.result, context.check)
 
 
 def _raise_error(method: str, message: Incoming) -> None:
@@ -94,12 +94,12 @@ def _raise_error(method: str, message: Incoming) -> None:
         raise from_wire(method, message.error.code, message.error.message, message.error.data)
 
 
-def _decode(method: str, kind: type[R], result: msgspec.Raw) -> R:
+def _decode(method: str, kind: type[R], result: msgspec.Raw, check: Check | None = None) -> R:
     data = memoryview(result)
     if data.nbytes > MAX_MESSAGE_BYTES:
         raise ProtocolViolation(f"{method}: a reply of {data.nbytes} bytes is over the limit")
     try:
-        return CODEC.decode(kind, data)
+        return CODEC.decode(kind, data, check)
     except DecodeError as error:
         shown = excerpt(bytes(data[:201]))
         raise ProtocolViolation(f"{method}: unreadable reply: {error}: {shown}") from None

@@ -17,11 +17,12 @@ lines are skipped. A line over the limit is counted and dropped as it comes, so 
 An error that the contract defines has data: {"code": name, "details": ErrorDetails}.
 """
 
+import re
 from typing import Any, NamedTuple
 
 import msgspec
 
-from transportlab.codecs import DecodeError
+from transportlab.codecs import LARGE, DecodeError
 from transportlab.codecs.json import CODEC
 from transportlab.errors import MAX_MESSAGE_BYTES, Code, ProtocolViolation, RpcError, unknown_method
 from transportlab.model import ErrorDetails, Status
@@ -34,6 +35,8 @@ MAX_LINE_BYTES = MAX_MESSAGE_BYTES + ENVELOPE_BYTES
 
 _EXCERPT = 200
 _encode = msgspec.json.encode
+_OUTERMOST = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 
 
 class Oversized(msgspec.Struct, frozen=True):
@@ -98,9 +101,12 @@ class Repeated(NamedTuple):
     """A member that stands twice in one object; outermost says whether that is the whole line."""
 
     name: str
+    """Empty also for a line that is too long to look for it."""
     outermost: bool
 
     def __str__(self) -> str:
+        if not self.name:
+            return "a member stands twice in one object"
         name = self.name[:_EXCERPT].encode("utf-8", "backslashreplace").decode()
         return f'the member "{name}" stands twice in one object'
 
@@ -111,10 +117,14 @@ def repeated_member(line: bytes, value: object) -> Repeated | None:
     Each parser makes something else of such an object (P-JSONRPC-6).
     """
     # Encoding the value again gives the same bytes only if no member was dropped. Where another
-    # writer formats differently, the second parser looks at each member.
-    if _encode(value) == line:
+    # writer formats differently, both must have as many members.
+    encoded = _encode(value)
+    if encoded == line or (value is not None and _members(encoded) == _members(line)):
         return None
-    import json  # hardly any writer formats differently, and it takes 2 ms of each start
+    if value is not None and len(line) > LARGE:  # a name is not worth the time that it would take
+        outer = _encode(_OUTERMOST.decode(line)) if isinstance(value, dict) else line
+        return Repeated("", outermost=_members(outer) != _members(line))
+    import json  # hardly any writer repeats a member, and it takes 2 ms of each start
 
     names: list[str] = []
 
@@ -126,6 +136,11 @@ def repeated_member(line: bytes, value: object) -> Repeated | None:
 
     outermost = json.loads(line, object_pairs_hook=look, parse_int=str, parse_float=str)
     return Repeated(names[-1], outermost is True) if names else None
+
+
+def _members(text: bytes) -> int:
+    """How many members all objects of a JSON text have: each has one colon outside strings."""
+    return _STRING.sub(b"", text).count(b":")
 
 
 def names_headers(line: bytes) -> bool:

@@ -223,7 +223,7 @@ def test_a_channel_that_closes_as_an_event_arrives_keeps_it(ffi_odd: Path) -> No
 
         encode = staticmethod(channel._codec.encode)  # type: ignore[attr-defined]  # as above
 
-        def decode(self, kind: type[object], data: bytes) -> object:
+        def decode(self, kind: type[object], data: bytes, check: object) -> object:
             closer.start()
             wait_until(lambda: channel._calls.closed)  # type: ignore[attr-defined]  # as above
             return decode(kind, data)
