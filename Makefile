@@ -14,7 +14,7 @@ WORKERS ?= 3
 # Else each of some thousand processes that tests start would compile the project anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: evidence report bench test test-all check install derived libraries archives clean
+.PHONY: evidence report bench test test-all test-languages check install derived libraries archives clean
 
 # quick is for a look and made for less than four minutes; PROFILE=full, for the record, for 25.
 # The last run is replaced when the new one is complete.
@@ -34,14 +34,19 @@ bench: install
 
 # Before a commit: the checks, and every test that is not marked slow.
 test: install check
-	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow"
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow and not languages"
 
 # All tests, with their coverage.
 test-all: install check
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n $(WORKERS)
+	$(BIN)/coverage run -m pytest -n $(WORKERS) -m "not languages"
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
+
+# The plugins of plugins/<language>, built and held to the conformance suite. What lacks its toolchain
+# here is shown as not run.
+test-languages: install
+	$(BIN)/python -m pytest -n $(WORKERS) -m languages tests/languages
 
 check: install
 	$(BIN)/ruff format --check .
