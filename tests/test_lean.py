@@ -130,7 +130,7 @@ print(sys.modules['big'].__file__.endswith('__init__.py'))
 def test_what_is_put_off_has_what_stock_has(name: str) -> None:
     code = f"""
 import importlib, sys, transports.grpc
-transports.grpc._import_leanly()
+transports.grpc.TRANSPORT.put_off()
 later('jsonrpcserver', front=True)
 module = importlib.import_module({name!r})
 print(sorted(n for n in dir(module) if n[0] != '_'))

@@ -142,8 +142,15 @@ class Transport(ABC):
     name: str
     traits: Traits
 
+    def put_off(self) -> None:  # noqa: B027  # most have nothing to put off
+        """Put off what the library imports and neither side uses (transportlab/lean.py).
+
+        To be called before anything imports the library: prepare(), connect() and serve() do.
+        """
+
     def prepare(self, codec: str) -> None:
         """Import what connect() needs. A host calls it while the plugin's process starts."""
+        self.put_off()
         load_codec(codec)
 
     @abstractmethod

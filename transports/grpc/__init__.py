@@ -34,10 +34,15 @@ class GrpcTransport(Transport):
         requires=("grpc", "google.protobuf"),
     )
 
+    def put_off(self) -> None:
+        """See Transport.put_off. grpc's asynchronous API takes half of its time."""
+        for name in ("asyncio", "grpc.aio", "inspect", "socket"):
+            lean.later(name)
+        lean.later("typing_extensions", override=_override)
+
     def prepare(self, codec: str) -> None:
         """See Transport.prepare."""
         super().prepare(codec)
-        _import_leanly()
         import transports.grpc.client  # noqa: F401
 
     def connect(self, endpoint: SocketEndpoint, *, codec: str) -> Channel:
@@ -45,7 +50,7 @@ class GrpcTransport(Transport):
 
         So if nobody answers it is that call which fails, with ConnectionLost.
         """
-        _import_leanly()
+        self.put_off()
         from transports.grpc.client import GrpcChannel
 
         return GrpcChannel(endpoint, codec)
@@ -54,19 +59,10 @@ class GrpcTransport(Transport):
         self, backend: Backend, endpoint: SocketEndpoint, *, codec: str, life: Lifecycle
     ) -> None:
         """See Transport.serve. codec is imported at once; each call names its own."""
-        _import_leanly()
+        self.put_off()
         from transports.grpc.server import serve
 
         serve(backend, endpoint, codec, life)
-
-
-def _import_leanly() -> None:
-    """Leave out what grpc imports for its asynchronous API, about half of its time."""
-    lean.later("asyncio")
-    lean.later("inspect")
-    lean.later("socket")
-    lean.later("grpc.aio")
-    lean.later("typing_extensions", override=_override)
 
 
 F = TypeVar("F", bound=Callable[..., object])

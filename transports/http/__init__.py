@@ -37,6 +37,11 @@ class HttpTransport(Transport):
         requires=("httpx",),
     )
 
+    def put_off(self) -> None:
+        """See Transport.put_off. A plugin's server has no TLS, no files and no pages."""
+        for name in ("ssl", "shutil", "html"):
+            lean.later(name)
+
     def prepare(self, codec: str) -> None:
         """See Transport.prepare."""
         super().prepare(codec)
@@ -52,9 +57,7 @@ class HttpTransport(Transport):
         self, backend: Backend, endpoint: SocketEndpoint, *, codec: str, life: Lifecycle
     ) -> None:
         """See Transport.serve. codec is imported at once; each request names its own."""
-        # The server's modules import these for what it does not do: TLS, files and pages.
-        for name in ("ssl", "shutil", "html"):
-            lean.later(name)
+        self.put_off()
         from transports.http.server import serve
 
         serve(backend, endpoint, codec, life)

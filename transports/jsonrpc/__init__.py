@@ -40,6 +40,12 @@ class JsonRpcTransport(Transport):
         requires=("jsonrpcserver", "msgspec"),
     )
 
+    def put_off(self) -> None:
+        """See Transport.put_off. The dispatcher alone is a fifth of what the library imports."""
+        lean.later("typing_extensions", runtime_checkable=typing.runtime_checkable)
+        lean.later("oslash", front=True)
+        lean.later("jsonrpcserver", front=True)
+
     def prepare(self, codec: str) -> None:
         """See Transport.prepare."""
         super().prepare(codec)
@@ -60,10 +66,7 @@ class JsonRpcTransport(Transport):
         life: Lifecycle,
     ) -> None:
         """See Transport.serve. The end of the endpoint's reader stops the plugin (P-STOP-2)."""
-        # The dispatcher alone: a fifth of what the whole library imports.
-        lean.later("typing_extensions", runtime_checkable=typing.runtime_checkable)
-        lean.later("oslash", front=True)
-        lean.later("jsonrpcserver", front=True)
+        self.put_off()
         from transports.jsonrpc.server import Server
 
         Server(backend, endpoint, life).run()

@@ -40,7 +40,9 @@ PHASES = (
 
 _IMPORT = """
 import sys
-for name in sys.argv[1:]:
+from transportlab.registry import load_transport
+load_transport(sys.argv[1]).put_off()
+for name in sys.argv[2:]:
     try:
         __import__(name)
     except ImportError:  # the plugin has tried it as well: sitecustomize, say
@@ -52,7 +54,8 @@ def measure(task: Task) -> list[Sample]:
     """Two lives of the plugin, and its imports."""
     found = [*life(task, COLD), *life(task, NEXT)]
     if task.modules:
-        seconds = spawn([sys.executable, "-c", _IMPORT, *task.modules], task.placement)
+        command = [sys.executable, "-c", _IMPORT, task.arm.transport, *task.modules]
+        seconds = spawn(command, task.placement)
         found.append(task.arm.one(IMPORTS, "total", seconds))
     return found
 
