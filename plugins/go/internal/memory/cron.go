@@ -1,0 +1,94 @@
+package memory
+
+import (
+	"fmt"
+	"math/bits"
+	"strconv"
+	"strings"
+)
+
+// cronFields are the five fields of a schedule: their bounds, and the names of the values from the
+// lower one on.
+var cronFields = [5]struct {
+	low, high int
+	names     string
+}{
+	{0, 59, ""},
+	{0, 23, ""},
+	{1, 31, ""},
+	{1, 12, "jan feb mar apr may jun jul aug sep oct nov dec"},
+	{0, 7, "sun mon tue wed thu fri sat"},
+}
+
+const everyDay, everyWeekday = 1<<32 - 2, 1<<7 - 1
+
+// meaning returns a text that is equal for schedules that fire at the same times. Of what is not
+// five fields of cron it is the schedule itself.
+func meaning(schedule string) string {
+	words := strings.Fields(schedule)
+	if len(words) != len(cronFields) {
+		return schedule
+	}
+	var sets [5]uint64
+	for i, word := range words {
+		set, ok := cronSet(word, i)
+		if !ok {
+			return schedule
+		}
+		sets[i] = set
+	}
+	if sets[4]>>7 == 1 { // 7 is Sunday as well
+		sets[4] |= 1
+	}
+	sets[4] &= everyWeekday
+	// cron fires on the days of either field, but of both where one begins with a star.
+	both := strings.HasPrefix(words[2], "*") || strings.HasPrefix(words[4], "*")
+	if !both && (sets[2] == everyDay || sets[4] == everyWeekday) {
+		sets[2], sets[4], both = everyDay, everyWeekday, true
+	}
+	return fmt.Sprint(sets, both)
+}
+
+// cronSet returns the values of one field as bits.
+func cronSet(word string, field int) (uint64, bool) {
+	var set uint64
+	for part := range strings.SplitSeq(word, ",") {
+		span, stepped, hasStep := strings.Cut(part, "/")
+		low, high := cronFields[field].low, cronFields[field].high
+		if span != "*" {
+			first, last, isRange := strings.Cut(span, "-")
+			var ok bool
+			if low, ok = cronValue(first, field); !ok {
+				return 0, false
+			}
+			if isRange {
+				if high, ok = cronValue(last, field); !ok || high < low {
+					return 0, false
+				}
+			} else if !hasStep {
+				high = low
+			}
+		}
+		step := 1
+		if hasStep {
+			var err error
+			if step, err = strconv.Atoi(stepped); err != nil || step < 1 {
+				return 0, false
+			}
+		}
+		for value := low; value <= high; value += step {
+			set |= 1 << value
+		}
+	}
+	return set, bits.OnesCount64(set) > 0
+}
+
+func cronValue(word string, field int) (int, bool) {
+	for i, name := range strings.Fields(cronFields[field].names) {
+		if strings.EqualFold(word, name) {
+			return cronFields[field].low + i, true
+		}
+	}
+	value, err := strconv.Atoi(word)
+	return value, err == nil && cronFields[field].low <= value && value <= cronFields[field].high
+}

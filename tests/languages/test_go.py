@@ -1,0 +1,48 @@
+"""The plugin in Go: its own checks and tests, its generated code, and the suite."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.languages.conftest import PLUGINS, Conforms
+
+pytestmark = [
+    pytest.mark.languages,
+    pytest.mark.skipif(shutil.which("go") is None, reason="not run: no go"),
+    pytest.mark.timeout(1200),
+]
+
+GO = PLUGINS / "go"
+GENERATED = Path("internal", "backendv1", "backend.pb.go")
+
+
+def make(*arguments: str) -> None:
+    done = subprocess.run(
+        ["make", "-s", *arguments], check=False, cwd=GO, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="session")
+def plugin() -> Path:
+    """The plugin, built."""
+    make("build")
+    return GO / "build" / "cronix-backend-memory"
+
+
+def test_it_is_formatted_and_vetted_and_its_own_tests_pass() -> None:
+    make("test")
+
+
+def test_its_messages_are_those_of_the_contract(tmp_path: Path) -> None:
+    make("generate", f"PROTOC={sys.executable} -m grpc_tools.protoc", f"GENERATED={tmp_path}")
+    made = (tmp_path / GENERATED.name).read_text()
+    assert made == (GO / GENERATED).read_text()
+
+
+@pytest.mark.parametrize("transport", ["jsonrpc"])
+def test_it_conforms(conforms: Conforms, plugin: Path, transport: str) -> None:
+    conforms(plugin, transport)
