@@ -59,6 +59,7 @@ from transports.jsonrpc.messages import (
     Reply,
     ReplyDecoder,
     cancel_line,
+    is_exact,
     parse,
     parse_reply,
     repeated,
@@ -352,13 +353,14 @@ class Link:
     def _deliver(self, line: bytes | Oversized, leader: Call) -> None:
         if isinstance(line, Oversized):
             raise ProtocolViolation(f"the plugin sent a line of {line.size} bytes")
-        twice = repeated(line)
-        if twice is None and leader.decoder is not None and leader.id in self._calls:
+        reply = None
+        if leader.decoder is not None and leader.id in self._calls:
             reply = parse_reply(line, leader.id, leader.decoder)
-            if reply is not None:
-                del self._calls[leader.id]
-                leader.inbox.append((reply, 0))
-                return
+        twice = None if reply is not None and is_exact(reply, line) else repeated(line)
+        if reply is not None and twice is None:
+            del self._calls[leader.id]
+            leader.inbox.append((reply, 0))
+            return
         message = parse(line)
         event = message.params
         # Its own id says to which call a reply belongs, unless it is not certain which id that is.
