@@ -38,8 +38,8 @@ class HttpTransport(Transport):
     )
 
     def put_off(self) -> None:
-        """See Transport.put_off. A plugin's server has no TLS, no files and no pages."""
-        for name in ("ssl", "shutil", "html"):
+        """See Transport.put_off. There is no TLS, no asynchronous call and no name of a host."""
+        for name in ("anyio", "certifi", "html", "idna", "shutil", "ssl"):
             lean.later(name)
 
     def prepare(self, codec: str) -> None:
