@@ -252,6 +252,7 @@ def test_a_signal_does_not_hide_the_error_that_came_before_it(
     assert done.stderr.endswith(b"interrupted; the plugin has been stopped\n")
 
 
+@pytest.mark.usefixtures("heeded_signals")
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_while_the_command_is_still_imported_shows_no_traceback(
     number: signal.Signals, tmp_path: Path
@@ -266,6 +267,7 @@ def test_a_signal_while_the_command_is_still_imported_shows_no_traceback(
     assert (done.returncode, done.stderr) == (-number, "")
 
 
+@pytest.mark.usefixtures("heeded_signals")
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_before_a_command_has_begun_is_told_by_its_own_status(
     number: signal.Signals, tmp_path: Path
