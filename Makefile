@@ -66,7 +66,7 @@ archives: $(READY)
 	@$(BIN)/python plugins/build_archives.py
 
 # Builds without isolation use the hatchling of the lock file, so that no other version comes in.
-$(READY): requirements.lock pyproject.toml $(wildcard plugins/cronix-backend-*)
+$(READY): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock

@@ -1,5 +1,6 @@
 """The wheel is whole: installed elsewhere, every command does its work without the checkout."""
 
+import json
 import os
 import re
 import shutil
@@ -128,6 +129,19 @@ def full(install: Install) -> Environment:
     return install("full", Path(get_path("purelib")))
 
 
+@pytest.mark.parametrize("name", ["a path with spaces", "a_path_of_many_letters_" * 9])
+def test_the_reference_plugins_start_whatever_the_environments_path_is(
+    install: Install, name: str
+) -> None:
+    """A first line of a script can hold neither."""
+    environment = install(name, Path(get_path("purelib")))
+    manifest = json.loads((environment.cwd / "one-job.json").read_text())
+    pins = json.loads(environment.lab("plugins", "pin", "crontab"))
+    (environment.cwd / "one-job.json").write_text(json.dumps(manifest | pins))
+    for transport in OTHERS:
+        assert "Plan: 1 to create" in environment.lab(*environment.plan(transport))
+
+
 @pytest.fixture(scope="module")
 def core(install: Install, tmp_path_factory: pytest.TempPathFactory) -> Environment:
     """With no extra: with what the project requires, and nothing else."""
@@ -151,13 +165,14 @@ def core(install: Install, tmp_path_factory: pytest.TempPathFactory) -> Environm
 def test_it_has_the_packages_and_their_data_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
-    kinds = {re.sub(r"-[\d.]+(\.data|\.dist-info)/.*|/.*", r"\1", name) for name in files}
-    assert kinds == {"transportlab", "transports", "transportlab.data", "transportlab.dist-info"}
+    kinds = {re.sub(r"-[\d.]+(\.dist-info)/.*|/.*", r"\1", name) for name in files}
+    assert kinds == {"transportlab", "transports", "transportlab.dist-info"}
     data = {name.removeprefix("transportlab/_data/") for name in files if "/_data/" in name}
     kept = [path for tree in ("spec", "evidence/runs") for path in (ROOT / tree).rglob("*")]
     assert data == {path.relative_to(ROOT).as_posix() for path in kept if path.is_file()}
-    scripts = {Path(name).name for name in files if "/scripts/" in name}
-    assert scripts == {"cronix-backend-crontab", "cronix-backend-echo"}
+    [points] = [held.decode() for name, held in files.items() if name.endswith("entry_points.txt")]
+    programs = set(re.findall(r"^(\S+) = ", points, re.MULTILINE))
+    assert programs == {"cronix-backend-crontab", "cronix-backend-echo", "transportlab"}
     places = [os.fsencode(place) for place in (ROOT, sys.prefix, sys.base_prefix)]
     assert [name for name, held in files.items() if any(place in held for place in places)] == []
 

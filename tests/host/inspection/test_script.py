@@ -197,6 +197,17 @@ def test_what_is_wrong_with_an_interpreter_is_told(tmp_path: Path, text: str, fo
     assert caught.value.action
 
 
+def test_a_space_in_an_interpreters_path_is_told(tmp_path: Path) -> None:
+    python = tmp_path / "a b" / "c d" / "python"
+    python.parent.mkdir(parents=True)
+    python.touch()
+    with pytest.raises(CheckFailed) as caught:
+        resolve(script(tmp_path / "s", f"#!{python} -I -S\n".encode()), {})
+    cut = f"{tmp_path}/a is not there; to the kernel a path ends at its first space"
+    assert caught.value.found == cut
+    assert f"{python} where" in caught.value.action
+
+
 # ---- and the start agrees
 
 

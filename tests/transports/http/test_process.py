@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from sysconfig import get_path
 
 import pytest
 
@@ -20,7 +21,7 @@ from transportlab.remote import RemoteBackend
 
 HTTP = load_transport("http")
 HANG_GUARD = 30.0
-PLUGIN = Path(__file__).resolve().parents[3] / "plugins" / "cronix-backend-echo"
+PLUGIN = Path(get_path("scripts"), "cronix-backend-echo")
 
 
 def test_reading_the_traits_imports_no_library() -> None:

@@ -12,7 +12,7 @@ from transportlab import __version__
 from transportlab.backends.crontab.conditions import system_zone
 from transportlab.backends.crontab.lines import Wording
 from transportlab.backends.crontab.store import Crontab, CrontabStore, is_user
-from transportlab.sdk import ConfigKey, Operations, Plugin, RpcError, invalid_argument
+from transportlab.sdk import ConfigKey, Operations, Plugin, RpcError, invalid_argument, run
 from transportlab.store import StoreOperations
 from transportlab.store.file import NEW_FILE_MODE, SharedFile
 
@@ -83,3 +83,8 @@ PLUGIN = Plugin(
         ConfigKey("timezone", "the time zone in which cron runs it; the system's unless given"),
     ),
 )
+
+
+def main() -> None:
+    """Be a plugin's program: a host starts it and says over which transport."""
+    run(PLUGIN)

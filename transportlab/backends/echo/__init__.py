@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from transportlab import __version__, model
 from transportlab.backends.echo.faults import SESSION_METHOD, Faults, Faulty, strike
-from transportlab.sdk import ConfigKey, Context, Operations, Plugin, RpcError, invalid_argument
+from transportlab.sdk import ConfigKey, Context, Operations, Plugin, RpcError, invalid_argument, run
 from transportlab.store import DesiredJob, Entry, Snapshot, StoreOperations, order
 
 Entries = tuple[Entry, ...]
@@ -239,3 +239,8 @@ PLUGIN = Plugin(
         ConfigKey("token", "a credential, which faults can give away; for tests", secret=True),
     ),
 )
+
+
+def main() -> None:
+    """Be a plugin's program: a host starts it and says over which transport."""
+    run(PLUGIN)

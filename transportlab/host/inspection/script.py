@@ -157,6 +157,13 @@ def _next(path: Path, environment: Mapping[str, str]) -> Path:
     if not target.is_absolute():
         raise CheckFailed(f"{line.interpreter} is not a full path", full)
     if problem := why_unusable(target):
+        whole = _with_spaces(line)
+        if whole:
+            raise CheckFailed(
+                f"{target} {problem}; to the kernel a path ends at its first space",
+                f"put {whole} where its path has no space, or have pip install the plugin as an"
+                " entry point, which starts by way of /bin/sh",
+            )
         raise CheckFailed(f"{target} {problem}", "install it, or write the right path behind #!")
     search = env_search(line, environment)
     if search is None:
@@ -167,6 +174,13 @@ def _next(path: Path, environment: Mapping[str, str]) -> Path:
             search.hint or "install it there, or write its full path behind #!",
         )
     return Path(search.found)
+
+
+def _with_spaces(line: FirstLine) -> str:
+    """Return the file that the line names if spaces belong to its path; empty if there is none."""
+    words = [line.interpreter, *line.argument.split(" ")]
+    paths = (" ".join(words[:end]) for end in range(len(words), 1, -1))
+    return next(filter(os.path.isfile, paths), "")
 
 
 class EnvSearch(msgspec.Struct, frozen=True):
