@@ -18,6 +18,7 @@ var transports = map[string]struct {
 	codecs []string
 	serve  func(launch) error
 }{
+	"grpc":    {[]string{"protobuf", "json"}, onSocket(serveGRPC)},
 	"jsonrpc": {[]string{"json"}, serveJSONRPC},
 }
 
