@@ -296,13 +296,18 @@ def test_ok_without_a_reply_is_a_violation(
         channel.unary(methods.READ, model.ReadRequest(), Context(cancellation=cancellation))
 
 
-def test_two_replies_end_with_the_deadline(foreign: Start) -> None:
+def test_two_replies_are_a_violation_at_the_first_call_and_end_others_at_the_deadline(
+    foreign: Start,
+) -> None:
     def twice(data: bytes, call: grpc.ServicerContext) -> Iterator[bytes]:
         yield b""
         yield b""
 
+    channel = foreign(twice)
+    with pytest.raises(ProtocolViolation, match="more than one reply"):
+        channel.unary(methods.READ, model.ReadRequest(), Context(timeout=30.0))
     with pytest.raises(RpcError, match="DEADLINE_EXCEEDED"):
-        foreign(twice).unary(methods.READ, model.ReadRequest(), Context(timeout=0.5))
+        channel.unary(methods.READ, model.ReadRequest(), Context(timeout=0.5))
 
 
 def test_a_reply_over_the_limit_is_a_violation(foreign: Start) -> None:
