@@ -43,6 +43,6 @@ def test_its_messages_are_those_of_the_contract(tmp_path: Path) -> None:
     assert made == (GO / GENERATED).read_text()
 
 
-@pytest.mark.parametrize("transport", ["grpc", "jsonrpc"])
+@pytest.mark.parametrize("transport", ["grpc", "http", "jsonrpc"])
 def test_it_conforms(conforms: Conforms, plugin: Path, transport: str) -> None:
     conforms(plugin, transport)

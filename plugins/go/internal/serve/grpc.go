@@ -124,9 +124,7 @@ func receive(stream grpc.ServerStream) ([]byte, error) {
 	switch {
 	case errors.Is(err, io.EOF):
 		return nil, status.Unreadable("", "the call has no message")
-	case grpcstatus.Code(err) == codes.ResourceExhausted:
-		return nil, status.TooLarge("request", wire.MaxMessage)
-	case err != nil:
+	case err != nil: // one over the limit gRPC has refused by itself, as P-GRPC-3 allows
 		return nil, ended(stream.Context(), err)
 	}
 	return data, nil

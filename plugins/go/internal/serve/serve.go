@@ -19,6 +19,7 @@ var transports = map[string]struct {
 	serve  func(launch) error
 }{
 	"grpc":    {[]string{"protobuf", "json"}, onSocket(serveGRPC)},
+	"http":    {[]string{"json", "protobuf"}, onSocket(serveHTTP)},
 	"jsonrpc": {[]string{"json"}, serveJSONRPC},
 }
 
