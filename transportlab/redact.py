@@ -243,7 +243,7 @@ NOTHING = Redactor()
 def _collect(value: Any, texts: set[str]) -> None:
     """Add each text that value() looks at."""
     in_struct = isinstance(value, msgspec.Struct)
-    for member in _members(value):
+    for member in astuple(value) if in_struct else _members(value):
         kind = type(member)
         if kind is str:
             texts.add(member)
@@ -272,7 +272,10 @@ def _replaced(value: Any, hidden: Mapping[str, str]) -> Any:
     if type(value) in (str, int, float):
         return hidden.get(str(value), value)
     old = _members(value)
-    new: list[Any] = [m if m is None else _replaced(m, hidden) for m in old]
+    # Most members are texts; a call for each would take as long as all the rest.
+    new: list[Any] = [
+        hidden.get(m, m) if type(m) is str else m and _replaced(m, hidden) for m in old
+    ]
     if all(map(is_, old, new)):
         return value
     if isinstance(value, msgspec.Struct):
