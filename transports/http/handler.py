@@ -5,11 +5,12 @@ request's body and its deadline requests.py's.
 """
 
 import socket
+import time
 from contextlib import closing
 from http.client import HTTPException
 from http.server import BaseHTTPRequestHandler
-from io import BufferedIOBase
-from typing import Any
+from io import BufferedReader
+from typing import Any, cast
 
 from transportlab.auth import check_secret
 from transportlab.codecs import Codec, DecodeError
@@ -25,7 +26,7 @@ from transports.http.requests import (
     read_body,
     timeout_seconds,
 )
-from transports.http.service import Service
+from transports.http.service import STRANGER_SECONDS, Service
 from transports.http.wire import (
     FRAMINGS,
     PROBLEM_TYPE,
@@ -47,12 +48,16 @@ MAX_HEAD_BYTES = 65536
 _METHODS = {method.path: method for method in METHODS.values()}
 
 
-class _Head:
-    """Reads a request, of whose head it takes MAX_HEAD_BYTES at most."""
+class Head:
+    """Reads a request, of whose head it takes MAX_HEAD_BYTES at most.
 
-    def __init__(self, file: BufferedIOBase) -> None:
+    until: when the connection must have shown the secret, on time.monotonic(); None once it has.
+    """
+
+    def __init__(self, file: BufferedReader, until: float | None) -> None:
         self._file = file
         self.taken = 0
+        self.until = until
         self.read = file.read
         self.close = file.close
 
@@ -60,8 +65,17 @@ class _Head:
         """The next line of the head."""
         if self.taken > MAX_HEAD_BYTES:
             raise HTTPException(f"a head of more than {MAX_HEAD_BYTES} bytes")  # answered by 431
-        line = self._file.readline(limit)
+        line = self._file.readline(limit) if self.until is None else self._early(limit, self.until)
         self.taken += len(line)
+        return line
+
+    def _early(self, limit: int, until: float) -> bytes:
+        """The next line, with a look at the time after each piece: it may come byte by byte."""
+        line = b""
+        while len(line) < limit and not line.endswith(b"\n") and (piece := self._file.peek()):
+            if time.monotonic() > until:
+                raise TimeoutError
+            line += self._file.readline(min(len(piece), limit - len(line)))
         return line
 
 
@@ -78,7 +92,9 @@ class Handler(BaseHTTPRequestHandler):
         """Called by the base class before the first request."""
         super().setup()
         self._known = False
-        self._body_file, self._reader = self.rfile, _Head(self.rfile)
+        until = time.monotonic() + STRANGER_SECONDS
+        self._body_file = self.rfile
+        self._reader = Head(cast("BufferedReader", self.rfile), until)
         self.rfile = self._reader  # type: ignore[assignment]  # all that the base class needs
 
     def handle_one_request(self) -> None:
@@ -116,6 +132,7 @@ class Handler(BaseHTTPRequestHandler):
             self._known = True
             self._service.strangers.leave(self.connection)
             self.connection.settimeout(None)
+            self._reader.until = None
 
     def _codec(self) -> Codec:
         given = self.headers.get("Content-Type", "")

@@ -14,7 +14,10 @@ MAX_STRANGERS = 64
 """Connections at once that have not shown the secret: each is a thread (P-AUTH-4)."""
 
 STRANGER_SECONDS = 10.0
-"""How long a connection that has not shown the secret may keep still (P-AUTH-4)."""
+"""How long a connection that has not shown the secret may keep still (P-AUTH-4).
+
+One that sends a byte from time to time ends with the first that comes after this.
+"""
 
 
 class Running:
