@@ -15,11 +15,15 @@ Conforms = Callable[..., str]
 
 @pytest.fixture
 def conforms(run: Run) -> Conforms:
-    """conforms(plugin, transport) runs the conformance suite by the command line: no failure."""
+    """conforms(plugin, transport, offer, ...) runs the conformance suite by the command line.
 
-    def check(plugin: Path, transport: str) -> str:
+    There must be no failure. Each plugin keeps its entries in memory, so it offers a fresh store.
+    """
+
+    def check(plugin: Path, transport: str, *offers: str) -> str:
         arguments = ["--plugin", os.path.relpath(plugin), "--transport", transport]
-        done = run("conformance", *arguments, "--offers", "fresh-store")
+        arguments += [f"--offers={offer}" for offer in ("fresh-store", *offers)]
+        done = run("conformance", *arguments)
         assert done.code == 0, done.output
         assert " 0 fail, " in done.out
         return done.out

@@ -45,4 +45,4 @@ def test_its_messages_are_those_of_the_contract(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("transport", ["grpc", "http", "jsonrpc"])
 def test_it_conforms(conforms: Conforms, plugin: Path, transport: str) -> None:
-    conforms(plugin, transport)
+    conforms(plugin, transport, "faults")

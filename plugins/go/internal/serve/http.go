@@ -96,10 +96,10 @@ type httpHandler struct {
 }
 
 func (h *httpHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	media, status, err := h.admit(r)
+	media, code, err := h.admit(r)
 	if err != nil {
 		w.Header().Set("Connection", "close") // P-HTTP-5
-		writeProblem(w, err, status)
+		writeProblem(w, err, code)
 		return
 	}
 	if err := h.call(w, r, media); err != nil {
@@ -113,6 +113,9 @@ func (h *httpHandler) admit(r *http.Request) (media string, code int, err error)
 		return "", http.StatusUnauthorized, unauthenticated()
 	}
 	h.door.let(r.Context().Value(connKey{}).(net.Conn))
+	if r.ProtoMinor != 1 { // net/http takes 1.0 as well
+		return "", http.StatusHTTPVersionNotSupported, malformed("not HTTP/1.1")
+	}
 	if r.Method != http.MethodPost {
 		details := &pb.ErrorDetails{Reason: "HTTP_METHOD", Expected: http.MethodPost, Got: r.Method}
 		return "", http.StatusMethodNotAllowed, status.New(status.Unimplemented, details, "the method is not POST")

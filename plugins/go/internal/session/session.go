@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	pb "cronix-backend-memory/internal/backendv1"
+	"cronix-backend-memory/internal/faults"
 	"cronix-backend-memory/internal/memory"
 	"cronix-backend-memory/internal/status"
 )
@@ -48,6 +49,8 @@ type Session struct {
 	state state
 	slots chan struct{}
 	store *memory.Store
+	// faults are written by OpenSession, before any call that reads them.
+	faults *faults.Faults
 }
 
 // New makes a session that is not open yet.
@@ -82,33 +85,15 @@ func Known(method string) bool { return rpcs[method] != nil }
 
 // rpcs holds each RPC. The order of the checks is that of P-RPC-3.
 var rpcs = map[string]func(*Session, context.Context, Decode, Send) (proto.Message, error){
-	"OpenSession":  rpc(notOpen, (*Session).open),
-	"CloseSession": rpc(open, (*Session).close),
-	"Read": rpc(open, func(s *Session, r *pb.ReadRequest) (*pb.ReadReply, error) {
-		return s.store.Read(r), nil
-	}),
-	"Plan": rpc(open, func(s *Session, r *pb.PlanRequest) (*pb.PlanReply, error) {
-		return s.store.Plan(r)
-	}),
-	"Drift": rpc(open, func(s *Session, r *pb.DriftRequest) (*pb.DriftReply, error) {
-		return s.store.Drift(r)
-	}),
-	"Prune": rpc(open, func(s *Session, r *pb.PruneRequest) (*pb.PruneReply, error) {
-		return s.store.Prune(r)
-	}),
-	"Adopt": rpc(open, func(s *Session, r *pb.AdoptRequest) (*pb.AdoptReply, error) {
-		return s.store.Adopt(r)
-	}),
-	"VerifyOwnership": rpc(open, func(s *Session, r *pb.VerifyOwnershipRequest) (*pb.VerifyOwnershipReply, error) {
-		return s.store.VerifyOwnership(r)
-	}),
-	"Apply": func(s *Session, ctx context.Context, decode Decode, send Send) (proto.Message, error) {
-		request := &pb.ApplyRequest{}
-		if err := s.ready(ctx, decode, request, open); err != nil {
-			return nil, err
-		}
-		return nil, s.store.Apply(ctx, request, send)
-	},
+	"OpenSession":     rpc(notOpen, (*Session).open),
+	"CloseSession":    rpc(open, (*Session).close),
+	"Read":            rpc(open, (*Session).read),
+	"Plan":            operation("Plan", (*memory.Store).Plan),
+	"Drift":           operation("Drift", (*memory.Store).Drift),
+	"Prune":           operation("Prune", (*memory.Store).Prune),
+	"Adopt":           operation("Adopt", (*memory.Store).Adopt),
+	"VerifyOwnership": operation("VerifyOwnership", (*memory.Store).VerifyOwnership),
+	"Apply":           (*Session).apply,
 }
 
 // message is a pointer to a message's struct.
@@ -118,14 +103,48 @@ type message[T any] interface {
 }
 
 // rpc makes an RPC with one reply of a function; needed is the state that it needs.
-func rpc[T any, M message[T], R proto.Message](needed state, call func(*Session, M) (R, error)) func(*Session, context.Context, Decode, Send) (proto.Message, error) {
+func rpc[T any, M message[T], R proto.Message](
+	needed state, call func(*Session, context.Context, M) (R, error),
+) func(*Session, context.Context, Decode, Send) (proto.Message, error) {
 	return func(s *Session, ctx context.Context, decode Decode, _ Send) (proto.Message, error) {
 		request := M(new(T))
 		if err := s.ready(ctx, decode, request, needed); err != nil {
 			return nil, err
 		}
-		return call(s, request)
+		return call(s, ctx, request)
 	}
+}
+
+// operation makes an RPC of one of the store's operations.
+func operation[T any, M interface {
+	message[T]
+	GetApp() string
+}, R proto.Message](
+	name string, call func(*memory.Store, M) (R, error),
+) func(*Session, context.Context, Decode, Send) (proto.Message, error) {
+	return rpc(open, func(s *Session, ctx context.Context, request M) (reply R, err error) {
+		if err := s.faults.Strike(ctx, name, request.GetApp()); err != nil {
+			return reply, err
+		}
+		return call(s.store, request)
+	})
+}
+
+func (s *Session) read(ctx context.Context, request *pb.ReadRequest) (*pb.ReadReply, error) {
+	if reply, err := s.faults.Read(ctx, request); reply != nil || err != nil {
+		return reply, err
+	}
+	return s.store.Read(request), nil
+}
+
+func (s *Session) apply(ctx context.Context, decode Decode, send Send) (proto.Message, error) {
+	request := &pb.ApplyRequest{}
+	if err := s.ready(ctx, decode, request, open); err != nil {
+		return nil, err
+	}
+	return nil, s.faults.Apply(ctx, request.GetPlan().GetApp(), send, func(send func(*pb.ApplyEvent) error) error {
+		return s.store.Apply(ctx, request, send)
+	})
 }
 
 func (s *Session) ready(ctx context.Context, decode Decode, request proto.Message, needed state) error {
@@ -168,7 +187,7 @@ func (s *Session) Call(ctx context.Context, method string, decode Decode, send S
 	return call(s, ctx, decode, send)
 }
 
-func (s *Session) open(request *pb.OpenSessionRequest) (*pb.OpenSessionReply, error) {
+func (s *Session) open(ctx context.Context, request *pb.OpenSessionRequest) (*pb.OpenSessionReply, error) {
 	version, err := highestCommon(request.ProtocolVersions)
 	if err != nil {
 		return nil, err
@@ -180,15 +199,24 @@ func (s *Session) open(request *pb.OpenSessionRequest) (*pb.OpenSessionReply, er
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(request.Config)) {
-		details := &pb.ErrorDetails{Reason: "UNKNOWN_CONFIG", Path: "config/" + key, Got: key}
-		return nil, status.New(status.InvalidArgument, details, "this plugin has no configuration, so no %q", key)
+		if key != "faults" {
+			details := &pb.ErrorDetails{Reason: "UNKNOWN_CONFIG", Path: "config/" + key, Expected: "faults", Got: key}
+			return nil, status.New(status.InvalidArgument, details, "there is no configuration %q", key)
+		}
+	}
+	asked, err := faults.Parse(request.Config["faults"])
+	if err != nil {
+		return nil, err
+	}
+	if err := asked.Strike(ctx, "OpenSession", ""); err != nil {
+		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.require(notOpen); err != nil { // another OpenSession may have come between
 		return nil, err
 	}
-	s.state = open
+	s.state, s.faults = open, asked
 	return &pb.OpenSessionReply{
 		ProtocolVersion: version, PluginName: Name, PluginVersion: Version, Capabilities: capabilities,
 	}, nil
@@ -223,7 +251,7 @@ func versionSet(versions []int32) string {
 	return "{" + strings.Join(words, ",") + "}"
 }
 
-func (s *Session) close(*pb.CloseSessionRequest) (*pb.CloseSessionReply, error) {
+func (s *Session) close(context.Context, *pb.CloseSessionRequest) (*pb.CloseSessionReply, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.require(open); err != nil {

@@ -17,33 +17,57 @@ const MaxText = 8192
 // Code is one of gRPC's canonical codes without OK (P-ERR-1).
 type Code int32
 
-// The codes that this plugin uses.
+// The codes.
 const (
-	Cancelled          Code = 1
-	InvalidArgument    Code = 3
-	DeadlineExceeded   Code = 4
-	ResourceExhausted  Code = 8
-	FailedPrecondition Code = 9
-	Aborted            Code = 10
-	Unimplemented      Code = 12
-	Internal           Code = 13
-	Unauthenticated    Code = 16
+	Cancelled Code = iota + 1
+	Unknown
+	InvalidArgument
+	DeadlineExceeded
+	NotFound
+	AlreadyExists
+	PermissionDenied
+	ResourceExhausted
+	FailedPrecondition
+	Aborted
+	OutOfRange
+	Unimplemented
+	Internal
+	Unavailable
+	DataLoss
+	Unauthenticated
 )
 
 // codes holds each code's name and HTTP status (P-ERR-2).
-var codes = map[Code]struct {
+var codes = [...]struct {
 	name string
 	http int
 }{
 	Cancelled:          {"CANCELLED", 499},
+	Unknown:            {"UNKNOWN", 500},
 	InvalidArgument:    {"INVALID_ARGUMENT", 400},
 	DeadlineExceeded:   {"DEADLINE_EXCEEDED", 504},
+	NotFound:           {"NOT_FOUND", 404},
+	AlreadyExists:      {"ALREADY_EXISTS", 409},
+	PermissionDenied:   {"PERMISSION_DENIED", 403},
 	ResourceExhausted:  {"RESOURCE_EXHAUSTED", 429},
 	FailedPrecondition: {"FAILED_PRECONDITION", 400},
 	Aborted:            {"ABORTED", 409},
+	OutOfRange:         {"OUT_OF_RANGE", 400},
 	Unimplemented:      {"UNIMPLEMENTED", 501},
 	Internal:           {"INTERNAL", 500},
+	Unavailable:        {"UNAVAILABLE", 503},
+	DataLoss:           {"DATA_LOSS", 500},
 	Unauthenticated:    {"UNAUTHENTICATED", 401},
+}
+
+// CodeOf returns the code of that name.
+func CodeOf(name string) (Code, bool) {
+	for code, known := range codes {
+		if known.name == name && code > 0 {
+			return Code(code), true
+		}
+	}
+	return 0, false
 }
 
 func (c Code) String() string { return codes[c].name }
