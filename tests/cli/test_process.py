@@ -258,7 +258,7 @@ def test_a_signal_while_the_command_is_still_imported_shows_no_traceback(
     number: signal.Signals, tmp_path: Path
 ) -> None:
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
-    assert scripts == {"transportlab": "transportlab.__main__:main"}
+    assert scripts["transportlab"] == "transportlab.__main__:main"
     code = f"import os, time; os.kill(os.getpid(), {number}); time.sleep(60)"
     (tmp_path / "argparse.py").write_text(code)
     command = [sys.executable, "-m", "transportlab"]
