@@ -33,7 +33,7 @@ the value as well. Those who take values in use too_short() to refuse such a val
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import accumulate
+from itertools import accumulate, chain
 from operator import is_
 from typing import Any, TypeVar
 
@@ -271,7 +271,7 @@ def _replaced(value: Any, hidden: Mapping[str, str]) -> Any:
     """Return the value with other texts in it: a copy where there are any."""
     if type(value) in (str, int, float):
         return hidden.get(str(value), value)
-    old = _members(value)
+    old = () if isinstance(value, tuple | list) and _is_plain(value, hidden) else _members(value)
     # Most members are texts; a call for each would take as long as all the rest.
     new: list[Any] = [
         hidden.get(m, m) if type(m) is str else m and _replaced(m, hidden) for m in old
@@ -289,6 +289,18 @@ def _replaced(value: Any, hidden: Mapping[str, str]) -> Any:
         vars(copy).update(new[1])
         return copy
     return type(value)(new)
+
+
+def _is_plain(value: Sequence[Any], hidden: Mapping[str, str]) -> bool:
+    """Whether a list has only structs of texts and integers, of which none is hidden.
+
+    Entries are such structs, and nearly all of a large message.
+    """
+    try:
+        flat = chain.from_iterable(map(astuple, value))
+        return not [m for m in flat if (m in hidden if type(m) is str else type(m) is not int)]
+    except TypeError:  # no struct
+        return False
 
 
 def _find(text: str, forms: Mapping[str, str]) -> Iterator[Span]:
