@@ -2,14 +2,13 @@
 //
 // The library hands bytes through: the codec is the call's own, and errors in it are the protocol's.
 
-import { once } from "node:events";
 import { createServer } from "node:net";
 import grpc from "@grpc/grpc-js";
 import { CODES, MAX_MESSAGE, Refusal, SERVICE, asRefusal, noSecret } from "./errors.js";
 import { JSON_CODEC } from "./json.js";
 import { RPCS } from "./messages.js";
 import { PROTOBUF_CODEC } from "./protobuf.js";
-import { Call, turn } from "./session.js";
+import { Call, drained, turn } from "./session.js";
 import { Strangers, listen, secretCheck } from "./socket.js";
 
 const MAX_GRPC_MESSAGE = 1024; // P-GRPC-3
@@ -117,7 +116,7 @@ function stream(session, method) {
       try {
         for (const event of session.call(method, request, call)) {
           const room = rpc.write(codec.encode(method, event));
-          if (!room && !rpc.cancelled) await Promise.race([once(rpc, "drain"), cancelled(rpc)]);
+          if (!room && !rpc.cancelled) await drained(rpc, "cancelled");
           await turn();
         }
       } finally {
@@ -129,8 +128,6 @@ function stream(session, method) {
     }
   };
 }
-
-const cancelled = (rpc) => new Promise((resolve) => rpc.once("cancelled", resolve));
 
 /** An error as the library takes it, with the whole Status in a trailer (P-GRPC-3). */
 function failure(refusal, requestMetadata) {

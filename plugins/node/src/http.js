@@ -1,6 +1,5 @@
 // HTTP/1.1 on the Unix socket, by node:http (P-HTTP).
 
-import { once } from "node:events";
 import { STATUS_CODES, createServer } from "node:http";
 import {
   MAX_MESSAGE,
@@ -14,7 +13,7 @@ import {
 } from "./errors.js";
 import { JSON_CODEC } from "./json.js";
 import { RPCS } from "./messages.js";
-import { Call, turn } from "./session.js";
+import { Call, drained, turn } from "./session.js";
 import { Strangers, listen, secretCheck } from "./socket.js";
 
 const MAX_HEAD = 64 * 1024; // P-AUTH-4
@@ -161,9 +160,7 @@ async function stream(codec, response, events) {
       const bytes = codec.encode("Apply", event);
       if (!response.headersSent) response.writeHead(200, { "Content-Type": STREAMS[codec.name] });
       const room = response.write(framed(codec, "event", bytes));
-      if (!room && !response.destroyed) {
-        await Promise.race([once(response, "drain"), once(response, "close")]);
-      }
+      if (!room && !response.destroyed) await drained(response, "close");
       await turn();
     }
   } catch (error) {

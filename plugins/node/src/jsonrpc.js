@@ -1,10 +1,9 @@
 // JSON-RPC 2.0 on two pipes, one object or batch a line (P-JSONRPC).
 
-import { once } from "node:events";
 import { MAX_CALLS, MAX_MESSAGE, Refusal, Unreadable, tooLarge, tooManyCalls } from "./errors.js";
 import { parse } from "./json.js";
 import { RPCS, read } from "./messages.js";
-import { Call, turn } from "./session.js";
+import { Call, drained, turn } from "./session.js";
 
 const MAX_LINE = MAX_MESSAGE + 64 * 1024;
 const LF = 10;
@@ -48,6 +47,7 @@ class Connection {
   #session;
   #output;
   #flight = new Map(); // from each call to its id in JSON
+  #drained = null;
 
   constructor(session, output) {
     this.#session = session;
@@ -120,7 +120,7 @@ class Connection {
       for (const event of result) {
         const named = `{"id":${id},"event":${JSON.stringify(event)}}`;
         const line = `{"jsonrpc":"2.0","method":"event","params":${named}}`;
-        if (id && !this.#write(line)) await once(this.#output, "drain");
+        if (id && !this.#write(line)) await this.#room();
         await turn();
       }
       return "null";
@@ -132,6 +132,13 @@ class Connection {
   #cancel(params) {
     const wanted = idOf(params);
     for (const [call, id] of this.#flight) if (wanted && id === wanted) call.cancelled = true;
+  }
+
+  /** All calls that write events wait for room by one listener. */
+  async #room() {
+    this.#drained ??= drained(this.#output, "close");
+    await this.#drained;
+    this.#drained = null;
   }
 
   #write(text) {

@@ -101,3 +101,16 @@ function* events(iterator) {
 
 /** Let other calls and cancellations in: between the ops of an Apply. */
 export const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+/** Wait until a stream has room again, or has ended by the other event. */
+export function drained(stream, end) {
+  return new Promise((resolve) => {
+    const done = () => {
+      stream.off("drain", done);
+      stream.off(end, done);
+      resolve();
+    };
+    stream.on("drain", done);
+    stream.on(end, done);
+  });
+}
