@@ -95,7 +95,7 @@ func TestMetadataHasABoundOfEachSide(t *testing.T) {
 	with := func(bytes int) context.Context {
 		return metadata.AppendToOutgoingContext(t.Context(), "x", strings.Repeat("x", bytes))
 	}
-	client := dial(t, serveWith(t, refuse)) // the default is 16 MiB
+	client := dial(t, serveWith(t, refuse))
 	if err := invoke(with(8<<20), client); grpcstatus.Code(err) != codes.Aborted {
 		t.Error("8 MiB:", err)
 	}
@@ -143,7 +143,16 @@ func TestADeadlineEndsTheContextOnBothSides(t *testing.T) {
 	}
 }
 
-func TestAMessageOverTheBoundIsRefusedBeforeItIsThere(t *testing.T) {
+func TestAServerTakes4MiBUnlessItIsTold(t *testing.T) {
+	path := serveWith(t, func(stream grpc.ServerStream) error { return stream.RecvMsg(&pb.ReadRequest{}) })
+	large := &pb.MalformedMarker{Text: strings.Repeat("x", 4<<20)}
+	err := dial(t, path).Invoke(t.Context(), "/a.B/C", large, &pb.ReadReply{})
+	if grpcstatus.Code(err) != codes.ResourceExhausted {
+		t.Error(err)
+	}
+}
+
+func TestTrailersAfterARefusedMessageAreNotSent(t *testing.T) {
 	path := serveWith(t, func(stream grpc.ServerStream) error {
 		err := stream.RecvMsg(&pb.ReadRequest{})
 		stream.SetTrailer(metadata.Pairs("x", "too late"))
