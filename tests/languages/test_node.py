@@ -1,5 +1,6 @@
 """The plugin in JavaScript: its own tests, and the suite on each of its transports."""
 
+import fcntl
 import shutil
 import subprocess
 from pathlib import Path
@@ -36,20 +37,20 @@ def plugin() -> Path:
     """The built plugin. What it needs is installed once, as the lock file says."""
     if reason := lacking():
         pytest.skip(reason)
-    if not (FOLDER / "node_modules").exists():
-        npm("ci", "--no-audit", "--no-fund")
+    with (FOLDER / "package-lock.json").open() as lock:  # for the other workers of this run
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (FOLDER / "node_modules").exists():
+            npm("ci", "--no-audit", "--no-fund")
     npm("run", "build")
     return FOLDER / "build" / "cronix-backend-node"
 
 
-@pytest.mark.xdist_group("node")
 @pytest.mark.parametrize("transport", ["jsonrpc", "http", "grpc"])
 def test_it_conforms(plugin: Path, conforms: Conforms, transport: str) -> None:
     out = conforms(plugin, transport)
     assert ("-protobuf" in out) is (transport != "jsonrpc")
 
 
-@pytest.mark.xdist_group("node")
 def test_its_own_tests_pass(plugin: Path) -> None:
     npm("run", "lint")
     npm("test")
