@@ -35,9 +35,11 @@ HEAVY = {"asyncio", "dataclasses", "jsonschema", "typing_extensions"}
 
 WRAPPER = """#!{python}
 import atexit, sys
+before = set(sys.modules)  # coverage, if it runs, has brought some
 def tell():
     with open({out!r}, "w") as file:
-        real = (name for name, it in sys.modules.items() if type(it).__name__ != "_Later")
+        new = sys.modules.keys() - before
+        real = [name for name in new if type(sys.modules[name]).__name__ != "_Later"]
         file.write("\\n".join(real))
 atexit.register(tell)
 exec(compile(open({plugin!r}).read(), {plugin!r}, "exec"))
