@@ -60,7 +60,10 @@ class Installed(msgspec.Struct, frozen=True):
 
 
 class Built(msgspec.Struct, frozen=True):
-    """The peers' paths, the floors by transport, and files. Go's are empty if there is no Go."""
+    """The peers' paths, the floors by transport and by language, and files.
+
+    A path is empty where its toolchain is not there.
+    """
 
     stubs: str
     web: str
@@ -68,7 +71,7 @@ class Built(msgspec.Struct, frozen=True):
     flood: str
     go: str
     floors: dict[str, str]
-    floor_go: str
+    other_floors: dict[str, str]
     clocked: str
     state: str
     entries: str
@@ -98,7 +101,10 @@ def build(folder: Path) -> Built:
         ),
         go=_go(folder / "cronix-backend-listing-go", "listing.go"),
         floors=dict(zip(FLOORS, floors, strict=True)),
-        floor_go=_go(folder / "cronix-backend-floor-go", "floor.go"),
+        other_floors={
+            "go": _go(folder / "cronix-backend-floor-go", "floor.go"),
+            "node": _node(folder / "cronix-backend-floor-node", "floor.js"),
+        },
         clocked=_with_import_clock(Installed.here().plugin, folder),
         state=str(state),
         entries=str(entries),
@@ -187,3 +193,13 @@ def _go(path: Path, file: str) -> str:
     command = [compiler, "build", "-trimpath", "-o", str(path), str(source)]
     subprocess.run(command, check=True, env={**os.environ, **alone}, cwd=path.parent)
     return str(path)
+
+
+def _node(path: Path, file: str) -> str:
+    """A program of Node.js without a package. Empty without Node.js."""
+    interpreter = shutil.which("node")
+    if interpreter is None:
+        return ""
+    texts = {name: reply.decode() for name, reply in _replies("json").items()}
+    text = _filled((PROGRAMS / file).read_text(), texts)
+    return _executable(path, f"#!{os.path.realpath(interpreter)}\n{text}")

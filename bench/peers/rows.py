@@ -125,7 +125,7 @@ def _start(at: Workplace, name: str, bound: float, peer: Plugin) -> Group:
         return partial(samples.start, at.plugin(of, peer.transport, peer.codec))
 
     arms = at.arms(take) | {PEER: partial(samples.start, peer)}
-    lacking = "" if peer.path else "no go"
+    lacking = "" if peer.path else f"no {name.rpartition('-')[2]}"
     return _single(Row(name, "start of a plugin to its first Read", bound), arms, lacking=lacking)
 
 
@@ -138,8 +138,9 @@ def _floors(at: Workplace) -> list[Group]:
         lab = at.plugin(at.lab, transport, codec)
         clocked = replace(lab, path=at.built.clocked)
         found += [_start(at, f"floor-{transport}", 0, peer), _imports(clocked)]
-    go = Plugin(at.built.floor_go, "jsonrpc", "json", {})
-    return [*found, _start(at, "floor-go", 0, go)]
+    for language, path in at.built.other_floors.items():
+        found.append(_start(at, f"floor-{language}", 0, Plugin(path, "jsonrpc", "json", {})))
+    return found
 
 
 def _imports(clocked: Plugin) -> Group:
