@@ -143,10 +143,10 @@ def test_a_short_run_measures_real_peers(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     found = {one["row"]["id"]: one for one in json.loads(file.read_text())}
-    assert len(found) == 13
+    assert len(found) == 14
     assert len(done.stdout.splitlines()) == 2 + len(found)
     lacking = {name for name, one in found.items() if not one["blocks"]}
-    assert lacking <= {"plan-go", "floor-go"}
+    assert lacking <= {"plan-go", "floor-go", "floor-node"}
     for name, one in found.items():
         for block in one["blocks"]:
             assert {"lab", "before"} < block.keys() or name == "imports-grpc"
