@@ -186,9 +186,8 @@ def _go(path: Path, file: str) -> str:
     compiler = shutil.which("go")
     if compiler is None:
         return ""
-    texts = {name: reply.decode() for name, reply in _replies("json").items()}
     source = path.with_suffix(".go")
-    source.write_text(_filled((PROGRAMS / file).read_text(), texts))
+    source.write_text(_with_replies(file))
     alone = {"GOTOOLCHAIN": "local", "GOPROXY": "off", "CGO_ENABLED": "0", "GO111MODULE": "off"}
     command = [compiler, "build", "-trimpath", "-o", str(path), str(source)]
     subprocess.run(command, check=True, env={**os.environ, **alone}, cwd=path.parent)
@@ -200,6 +199,10 @@ def _node(path: Path, file: str) -> str:
     interpreter = shutil.which("node")
     if interpreter is None:
         return ""
+    return _executable(path, f"#!{os.path.realpath(interpreter)}\n{_with_replies(file)}")
+
+
+def _with_replies(file: str) -> str:
+    """The text of a floor in another language, its replies filled in as JSON."""
     texts = {name: reply.decode() for name, reply in _replies("json").items()}
-    text = _filled((PROGRAMS / file).read_text(), texts)
-    return _executable(path, f"#!{os.path.realpath(interpreter)}\n{text}")
+    return _filled((PROGRAMS / file).read_text(), texts)
