@@ -206,6 +206,15 @@ def test_the_location_of_entries_in_a_plan_does_not_matter(subject: Subject, job
     assert subject.apply(changed(plan, 0, before=(entry,)))[-1].counts == model.Counts(updated=1)
 
 
+def test_ops_may_be_left_out_or_stand_in_another_order(subject: Subject, job: MakeJob) -> None:
+    subject.converge(job("d"))
+    plan = subject.plan(job("a"), job("b"))
+    assert [op.job for op in plan.ops] == ["d", "a", "b"]
+    events = subject.apply(replace(plan, ops=(plan.ops[2], plan.ops[0])))
+    assert [e.job for e in events if e.kind is model.ApplyEventKind.DONE] == ["b", "d"]
+    assert [job for _, job, *_ in subject.there()] == ["b"]
+
+
 def test_a_plan_without_ops_finishes_at_once(subject: Subject) -> None:
     assert [event.kind.value for event in subject.apply(subject.plan())] == ["finished"]
 

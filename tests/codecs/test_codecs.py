@@ -116,6 +116,8 @@ def test_the_limit_is_exact(codec: Codec) -> None:
         (b'{"protocol_versions": [9007199254740993]}', "protocol_versions/0", "int32"),
         (b'{"protocol_versions": [1.5]}', "protocol_versions/0", "Expected `int`"),
         (b'{"config": {"a": 1}}', "config/...", "Expected `str`"),
+        (b'{"host_version": null}', "host_version", "Expected `str`"),
+        (b'{"protocol_versions": null}', "protocol_versions", "Expected `array`"),
         (b"[1]", "", "Expected `object`"),
     ],
 )

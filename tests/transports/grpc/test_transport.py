@@ -80,6 +80,11 @@ def test_a_request_that_cannot_be_read_is_invalid_argument(served: str) -> None:
     assert "not valid JSON" in status_of(error, "json").message
 
 
+def test_protobuf_may_be_named_as_the_codec(served: str) -> None:
+    error = raw(served, methods.READ.path, b"\xff\xff", (CODEC_KEY, "protobuf"))
+    assert status_of(error).details.reason == "UNREADABLE_REQUEST"
+
+
 def test_a_request_over_the_limit_is_refused(served: str) -> None:
     error = raw(served, methods.READ.path, bytes(MAX_MESSAGE_BYTES + 1))
     assert status_of(error).details.reason == "MESSAGE_TOO_LARGE"
