@@ -11,7 +11,6 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from functools import cache, partial
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -23,6 +22,7 @@ from bench.paired import ROOT
 from bench.peers.build import seed
 from transportlab.context import Context
 from transportlab.errors import RpcError
+from transportlab.evidence.run import timing
 from transportlab.evidence.run.workload import MIDDLE, fill
 from transportlab.host import HostOptions, HostSession, open_backend
 from transportlab.model import ReadReply, ReadRequest
@@ -171,9 +171,7 @@ def memory(plugin: Plugin) -> float:
         _check(session.backend.read(ReadRequest(), Context()), plugin)
         if session.process is None:
             raise ValueError(f"{plugin.path} has no process over {plugin.transport}")
-        rollup = Path(f"/proc/{session.process.pid}/smaps_rollup").read_text()
-    parts = [text.split() for text in rollup.splitlines()]
-    return 1024.0 * sum(int(p[1]) for p in parts if p[0] in {"Private_Clean:", "Private_Dirty:"})
+        return float(timing.memory(session.process.pid).unique)
 
 
 def command(arguments: Sequence[str], **environment: str) -> float:

@@ -60,6 +60,13 @@ def test_what_was_seen_once_is_one_value() -> None:
     assert ARM.many("bytes/1", "latency", [0.25]) == ARM.one("bytes/1", "latency", 0.25)
 
 
+def test_a_sample_of_calls_in_order_has_the_medians_of_both_halves() -> None:
+    calls = [5.0, 4.0, 3.0, 1.0, 1.0]
+    assert ARM.many("x", "latency", calls).halves == (4.5, 1.0)
+    assert ARM.many("x", "latency", calls, in_order=False).halves == ()
+    assert ARM.one("x", "total", 1.0).halves == ()
+
+
 @pytest.fixture
 def interrupted(synthesize: Synthesize) -> Evidence:
     """A run that has two blocks so far."""
@@ -111,6 +118,22 @@ def test_each_member_and_each_block_has_a_line_of_its_own(
     lines = path.read_text().splitlines()
     assert sum('"suite"' in line for line in lines) == len(interrupted.blocks)
     assert sum(line.startswith(' "') for line in lines) == len(SCHEMA["required"])
+
+
+def test_a_compressed_file_is_read_back_and_always_the_same(
+    tmp_path: Path, interrupted: Evidence
+) -> None:
+    path = tmp_path / "run.json.gz"
+    for complete in (False, True):
+        interrupted.complete = complete
+        write(path, interrupted)
+        assert load(path) == interrupted
+    data = path.read_bytes()
+    write(path, interrupted)
+    assert path.read_bytes() == data
+    path.write_bytes(data[: len(data) // 2])
+    with pytest.raises(EvidenceError, match="cannot be read: not whole"):
+        load(path)
 
 
 def test_nothing_but_the_file_is_left_beside_it(path: Path, interrupted: Evidence) -> None:

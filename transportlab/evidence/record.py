@@ -34,6 +34,9 @@ SECONDS: Unit = "s"
 BYTES: Unit = "B"
 PER_SECOND: Unit = "1/s"
 
+COMPRESSED = ".gz"
+_GZIP = b"\x1f\x8b"
+
 MUST_AGREE = ("commit", "dirty", "project_version", "arms", "suites")
 """What runs must have in common, beside every fact, to be merged."""
 
@@ -48,11 +51,13 @@ class EvidenceError(LabError):
     """
 
 
-class Sample(msgspec.Struct, frozen=True):
+class Sample(msgspec.Struct, frozen=True, omit_defaults=True):
     """What one process measured for one case and metric.
 
     kind: "quantiles" for n calls, of which `values` has the 0, 5, ... 100 % quantiles; "value" for
-    something measured once, or once for all n calls. Arm.one() and Arm.many() make samples.
+    something measured once, or once for all n calls. halves: the medians of the first and of the
+    second half of the calls, as they came; () if their order is not known. Arm.one() and Arm.many()
+    make samples.
     """
 
     arm: str
@@ -62,6 +67,7 @@ class Sample(msgspec.Struct, frozen=True):
     n: int
     values: list[float]
     kind: Literal["quantiles", "value"]
+    halves: tuple[float, ...] = ()
 
     @property
     def value(self) -> float:
@@ -96,19 +102,36 @@ class Arm(msgspec.Struct, frozen=True):
         """A sample of something that a process measures once; n calls are behind it."""
         return Sample(self.id, case, metric, unit, n, [rounded(value)], "value")
 
-    def many(self, case: str, metric: str, values: Sequence[float], unit: Unit = SECONDS) -> Sample:
+    def many(
+        self,
+        case: str,
+        metric: str,
+        values: Sequence[float],
+        unit: Unit = SECONDS,
+        *,
+        in_order: bool = True,
+    ) -> Sample:
         """A sample of something that a process measures repeatedly, at least once.
 
-        Where there was only time for one call the sample is of kind "value".
+        Where there was only time for one call the sample is of kind "value". in_order: whether the
+        values are in the order in which they came.
         """
-        if len(values) == 1:
+        count = len(values)
+        if count == 1:
             return self.one(case, metric, values[0], unit)
-        return Sample(self.id, case, metric, unit, len(values), quantiles(values), "quantiles")
+        parts = (values[: count // 2], values[count // 2 :]) if in_order else ()
+        halves = tuple(rounded(median(part)) for part in parts)
+        return Sample(self.id, case, metric, unit, count, quantiles(values), "quantiles", halves)
 
 
 def rounded(value: float) -> float:
     """The value with DIGITS significant digits."""
     return float(f"{value:.{DIGITS}g}")
+
+
+def median(values: Sequence[float]) -> float:
+    """The median; a measuring process does not import `statistics` for it."""
+    return quantiles(values)[MEDIAN]
 
 
 def quantiles(values: Sequence[float]) -> list[float]:
@@ -209,17 +232,23 @@ def write(path: Path, evidence: Evidence) -> None:
     """Write the file, or replace it in one step: an interrupt leaves the old file or the new one.
 
     Each member and each block has a line of its own, so that two files can be compared line by
-    line. Raises EvidenceError.
+    line. A file whose name ends with .gz is compressed. Raises EvidenceError.
     """
     members = {name: getattr(evidence, name) for name in evidence.__struct_fields__}
     blocks = b",\n  ".join(msgspec.json.encode(block) for block in members.pop("blocks"))
     lines = [b'"%s": %s' % (n.encode(), msgspec.json.encode(v)) for n, v in members.items()]
     lines.append(b'"blocks": [\n  ' + blocks + b"\n ]")
+    data = b"{\n " + b",\n ".join(lines) + b"\n}\n"
+    if path.suffix == COMPRESSED:
+        import gzip
+
+        # The best compression takes a second, which a run would spend after each block.
+        data = gzip.compress(data, 9 if evidence.complete else 1, mtime=0)
     part = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with part.open("wb") as file:
-            file.write(b"{\n " + b",\n ".join(lines) + b"\n}\n")
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
@@ -230,15 +259,29 @@ def write(path: Path, evidence: Evidence) -> None:
 def load(path: Path) -> Evidence:
     """The evidence of one file. Raises EvidenceError."""
     try:
-        found = msgspec.json.decode(path.read_bytes(), type=Evidence)
+        data = path.read_bytes()
+        if data.startswith(_GZIP):
+            data = _decompressed(data)
+        found = msgspec.json.decode(data, type=Evidence)
     except OSError as error:
-        raise EvidenceError(f"{path}: cannot be read: {error.strerror}") from error
+        raise EvidenceError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise EvidenceError(f"{path}: not an evidence file: {error}") from error
     problem = _problem(found)
     if problem:
         raise EvidenceError(f"{path}: {problem}")
     return found
+
+
+def _decompressed(data: bytes) -> bytes:
+    """Raises OSError, also for what is cut."""
+    import gzip
+    import zlib
+
+    try:
+        return gzip.decompress(data)
+    except (EOFError, zlib.error) as error:
+        raise OSError(f"not whole: {error}") from error
 
 
 def _problem(found: Evidence) -> str:

@@ -10,8 +10,10 @@ from transportlab.registry import load_transport
 def test_a_life_has_the_phases_that_its_transport_has(task: Task) -> None:
     found = {sample.metric: sample.value for sample in life(task, "a case")}
     both = {"connected", "opened", "first-read", "exit"}
-    assert {*both, "ready", "total", "cpu-host", "rss-host"} <= found.keys()
-    plugin = {"spawn", "line", "cpu-plugin", "rss-plugin"}
+    memory = {"rss-host", "uss-host", "pss-host"}
+    assert {*both, "ready", "total", "cpu-host", *memory} <= found.keys()
+    assert found["uss-host"] < found["pss-host"] < found["rss-host"]
+    plugin = {"spawn", "line", "cpu-plugin", "rss-plugin", "uss-plugin", "pss-plugin"}
     assert found.keys() & plugin == (plugin if task.plugin_cpus else set())
     assert found["total"] == pytest.approx(found["ready"] + found["exit"], rel=0.01)
     phases = (both | {"spawn", "line"}) - {"exit"}

@@ -49,8 +49,11 @@ def facts() -> dict[str, Any]:
     }
 
 
-BESIDE = {"__pycache__", INSTALLED.name, "derive.py"}
-"""What is not measured code: a wheel has the data and lacks derive.py, a checkout the reverse."""
+BESIDE = {"__pycache__", INSTALLED.name, "derive.py", "analysis", "report", "gate"}
+"""What is not measured code: a wheel has the data and lacks derive.py, a checkout the reverse.
+
+What only reads evidence may change without making it evidence of other code.
+"""
 
 
 def read(path: Path | str) -> str:

@@ -68,3 +68,23 @@ def resident(pid: int | str = "self") -> int:
     """Resident memory of a process, in bytes."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return 1024 * int(next(line.split()[1] for line in lines if line.startswith("VmRSS")))
+
+
+class Memory(msgspec.Struct, frozen=True):
+    """Memory of a process, in bytes.
+
+    resident: all its pages. unique: those that no other process has (unique set size), which is
+    what its end would free. proportional: each page divided by the processes that share it.
+    """
+
+    resident: int
+    unique: int
+    proportional: int
+
+
+def memory(pid: int | str = "self") -> Memory:
+    """The memory of a process."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    pages = {name: 1024 * int(size) for name, size, *_ in map(str.split, lines[1:])}
+    unique = pages["Private_Clean:"] + pages["Private_Dirty:"]
+    return Memory(pages["Rss:"], unique, pages["Pss:"])

@@ -39,10 +39,11 @@ def measure(task: Task, opened: Opened) -> list[Sample]:
     for threads in IN_FLIGHT:
         taken, whole = closed_loop(call, threads, 2 * effort.seconds)
         case = f"in-flight/{threads}"
-        found.append(arm.many(case, "latency", taken))
+        found.append(arm.many(case, "latency", taken, in_order=False))
         found.append(arm.one(case, "rate", len(taken) / whole, PER_SECOND, len(taken)))
     calls = max(effort.least, round(RATE * 4 * effort.seconds))
-    found.append(arm.many(f"open/{RATE}", "latency", open_loop(call, calls, RATE)))
+    taken = open_loop(call, calls, RATE)
+    found.append(arm.many(f"open/{RATE}", "latency", taken, in_order=False))
     return found
 
 

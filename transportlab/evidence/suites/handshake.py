@@ -16,7 +16,7 @@ from transportlab.channel import EndpointKind
 from transportlab.context import Context
 from transportlab.evidence.record import BYTES, Arm, Sample
 from transportlab.evidence.run.task import Task
-from transportlab.evidence.run.timing import resident, spawn
+from transportlab.evidence.run.timing import Memory, memory, spawn
 from transportlab.host import HostOptions, LogRecord, open_backend
 from transportlab.host.discovery import find
 from transportlab.registry import load_transport
@@ -64,13 +64,13 @@ def life(task: Task, case: str) -> list[Sample]:
     """One plugin from start to end, without the phases that the transport does not have."""
     host = time.process_time()
     plugin = _children_cpu()
-    memory = {}
+    sizes: dict[str, Memory] = {}
     with task.open("echo", {}) as opened:
         opened.session.backend.read(model.ReadRequest("bench"), Context())
         opened.marks["read"] = time.monotonic()
-        memory["rss-host"] = resident()
+        sizes["host"] = memory()
         if opened.pid is not None:
-            memory["rss-plugin"] = resident(opened.pid)
+            sizes["plugin"] = memory(opened.pid)
         # The plugin has no part in these looks at memory, so their time is taken out again.
         looked = time.monotonic() - opened.marks["read"]
     marks = opened.marks | {"end": time.monotonic() - looked}
@@ -85,7 +85,10 @@ def life(task: Task, case: str) -> list[Sample]:
     found.append(arm.one(case, "cpu-host", time.process_time() - host))
     if opened.pid is not None:
         found.append(arm.one(case, "cpu-plugin", _children_cpu() - plugin))
-    return found + [arm.one(case, metric, size, BYTES) for metric, size in memory.items()]
+    for end, size in sizes.items():
+        kinds = {"rss": size.resident, "uss": size.unique, "pss": size.proportional}
+        found += [arm.one(case, f"{kind}-{end}", value, BYTES) for kind, value in kinds.items()]
+    return found
 
 
 def _children_cpu() -> float:
