@@ -12,6 +12,6 @@ SIZES = (0, 16 * 1024, 4 * 1024 * 1024)
 
 @pytest.mark.parametrize("size", SIZES)
 def test_carriage(benchmark: Any, transport: str, codec: str, size: int) -> None:
-    with task_of(transport, codec).open("echo", {"faults": "requests"}) as opened:
+    with task_of(transport, codec).open({"faults": "requests"}) as opened:
         rounds = 5 if size > 1 << 20 else 100
         benchmark.pedantic(echo_call(opened, size), rounds=rounds, warmup_rounds=1)

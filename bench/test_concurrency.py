@@ -8,7 +8,7 @@ from transportlab.evidence.suites.concurrency import measure
 
 def test_concurrency(benchmark: Any, transport: str, codec: str) -> None:
     task = task_of(transport, codec)
-    with task.open("echo", {"faults": "requests"}) as opened:
+    with task.open({"faults": "requests"}) as opened:
         samples = benchmark.pedantic(measure, args=(task, opened), rounds=1)
     for sample in samples:
         middle = sample.values[len(sample.values) // 2]

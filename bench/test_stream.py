@@ -9,7 +9,7 @@ from transportlab.evidence.suites.stream import EVENTS, stream
 
 def test_stream(benchmark: Any, transport: str, codec: str) -> None:
     firsts = []
-    with task_of(transport, codec).open("echo", {"faults": "requests"}) as opened:
+    with task_of(transport, codec).open({"faults": "requests"}) as opened:
         benchmark.pedantic(
             lambda: firsts.append(stream(opened, EVENTS)[0]), rounds=10, warmup_rounds=2
         )

@@ -10,7 +10,7 @@ from transportlab.evidence.suites.unary import cases
 def test_unary(benchmark: Any, transport: str, codec: str) -> None:
     """Time Read of ten jobs with pytest-benchmark; extra_info has the medians of all cases."""
     task = task_of(transport, codec)
-    with task.open("echo", {"faults": "requests"}) as opened:
+    with task.open({"faults": "requests"}) as opened:
         calls = cases(opened)
         medians = {}
         for case, call in calls.items():

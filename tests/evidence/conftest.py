@@ -3,7 +3,6 @@
 import copy
 import json
 import math
-import time
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -32,7 +31,7 @@ def task_of(transport: str, codec: str) -> Task:
     if arm is None:
         pytest.skip("not run: the libraries were not built (no C compiler)")
     place = Placement(UNPINNED, None, None)
-    return Task(("unary",), arm, place, SHORT, spawned=time.monotonic())
+    return Task(("unary",), arm, place, SHORT)
 
 
 @pytest.fixture

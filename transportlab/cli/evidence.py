@@ -40,24 +40,44 @@ OWN = Path("out/evidence.json")
         help="Seed of the random order; a new one unless given.",
     ),
     repeated("--suite", metavar="NAME", help="Run this suite only; may be repeated."),
+    repeated(
+        "--arm",
+        metavar="ARM",
+        help="Measure this arm instead of the profile's, an id or"
+        " name=NAME,plugin=PATH,transport=NAME[,codec=NAME][,host=NAME][,offers=store+faults]"
+        '[,config.NAME=VALUE]; may be repeated. "all" stands for those of the profile.',
+    ),
     flag("--resume", help="Continue the interrupted run in the file of --out."),
     flag("--force", help="Replace the file of --out if it is there."),
 )
 def evidence(  # noqa: PLR0913  # one parameter an option
-    *, profile: str, out: Path, seed: int | None, suite: list[str], resume: bool, force: bool
+    *,
+    profile: str,
+    out: Path,
+    seed: int | None,
+    suite: list[str],
+    arm: list[str],
+    resume: bool,
+    force: bool,
 ) -> None:
     """Measure every transport and write a file of evidence.
 
-    The file is written after each block, so an interrupted run can be resumed.
+    The file is written after each block, so an interrupted run can be resumed. What is not run here
+    is told before anything is measured, and stands in the file.
     """
     try:
         with guarded():
             from transportlab.evidence.run.runner import EvidenceRun, Options
 
-            EvidenceRun(Options(profile, out, seed, tuple(suite), resume, force=force)).go()
+            options = Options(profile, out, seed, tuple(suite), resume, tuple(arm), force)
+            run = EvidenceRun(options)
+            for gap in run.evidence.not_run:
+                tell(f"not run: {gap.what}: {gap.why}")
+            run.go()
     except KeyboardInterrupt:
         words = ["transportlab", "evidence", "--profile", profile, "--out", str(out), "--resume"]
         words += [word for name in suite for word in ("--suite", name)]
+        words += [word for name in arm for word in ("--arm", name)]
         tell(f"to resume: {shlex.join(words)}")
         raise
     print(f"evidence: {out}")

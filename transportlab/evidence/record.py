@@ -80,13 +80,19 @@ class Arm(msgspec.Struct, frozen=True):
 
     transport is empty for a codec alone and for the control. role: "aa" is a second copy of another
     arm, with that arm's id and "#2", and differs from it by noise alone. "control" uses no
-    transport and shows what the machine did meanwhile.
+    transport and shows what the machine did meanwhile. "peer" stands beside the arms and is not
+    compared with them in claims: what others would write, and floors of a start.
+
+    host and plugin: ids of spec/arms.json, or the name that a run gave its own plugin. Files from
+    before there were any are of the first ones. An arm without a transport has no use for them.
     """
 
     id: str
     transport: str
     codec: str
-    role: Literal["arm", "aa", "control"]
+    role: Literal["arm", "aa", "control", "peer"]
+    host: str = "python"
+    plugin: str = "sdk"
 
     @property
     def original(self) -> str:
@@ -224,7 +230,7 @@ class Evidence(msgspec.Struct, kw_only=True):
 
     @property
     def measured(self) -> list[Arm]:
-        """The arms that are compared: neither copies nor controls."""
+        """The arms that are compared: no copies, no controls, no peers."""
         return [arm for arm in self.arms if arm.role == "arm"]
 
 

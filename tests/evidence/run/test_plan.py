@@ -5,11 +5,14 @@ from collections import Counter
 import pytest
 from msgspec.structs import replace
 
-from transportlab.errors import PluginError
+from transportlab.errors import PluginError, UsageError
+from transportlab.evidence import arms as catalogue
+from transportlab.evidence.arms import load_arms
 from transportlab.evidence.record import Arm
-from transportlab.evidence.run import plan
 from transportlab.evidence.run.plan import (
+    LATER,
     PROFILES,
+    chosen_arms,
     codec_arms,
     copy_of,
     schedule,
@@ -20,15 +23,14 @@ from transportlab.registry import load_transport, transport_names
 
 def test_every_transport_is_an_arm_with_each_codec_or_has_a_reason() -> None:
     found, missing = transport_arms()
-    absent = {name for name, _ in missing}
-    pairs = {
-        (name, codec)
+    absent = {name for gap in missing for name in gap.what.split(", ")}
+    every = {
+        f"{name}-{codec}"
         for name in transport_names()
-        if name not in absent
         for codec in load_transport(name).traits.codecs
     }
-    assert {(arm.transport, arm.codec) for arm in found} == pairs
-    assert len({arm.id for arm in found}) == len(found)
+    assert {arm.id for arm in found} == every - absent
+    assert all(arm.id == f"{arm.transport}-{arm.codec}" for arm in found)
 
 
 def test_a_library_that_is_missing_is_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,7 +41,7 @@ def test_a_library_that_is_missing_is_the_reason(monkeypatch: pytest.MonkeyPatch
     found, missing = transport_arms()
     assert all(not load_transport(arm.transport).traits.requires for arm in found)
     assert missing
-    assert all(why.startswith("not installed: wings; pip install ") for _, why in missing)
+    assert all(gap.why.startswith("not installed: wings; pip install ") for gap in missing)
 
 
 @pytest.mark.parametrize(
@@ -55,10 +57,42 @@ def test_a_plugin_that_is_missing_is_the_reason(
     def nothing(*_: object, **__: object) -> None:
         raise PluginError(code, "no such file")
 
-    monkeypatch.setattr(plan, "find", nothing)
+    monkeypatch.setattr(catalogue, "find", nothing)
     found, missing = transport_arms()
     assert {load_transport(arm.transport).traits.wire for arm in found} == {False}
-    assert {why.partition("`")[0] for _, why in missing} == {library, program}
+    assert {gap.why.partition("`")[0] for gap in missing} == {library, program}
+
+
+def test_the_lab_and_what_is_quick_are_a_quick_runs_arms_and_the_rest_is_told() -> None:
+    quick, full = chosen_arms(every=False), chosen_arms(every=True)
+    assert {arm.id for arm in quick.arms} <= {arm.id for arm in full.arms}
+    assert quick.arms[: len(transport_arms()[0])] == transport_arms()[0]
+    later = {name for gap in quick.left_out if gap.why == LATER for name in gap.what.split(", ")}
+    told = {name for gap in quick.left_out for name in gap.what.split(", ")}
+    measured = {arm.id for arm in quick.arms}
+    assert measured | told == {arm.id for arm in load_arms().arms()}
+    assert later.isdisjoint(load_arms().quick)
+    assert LATER not in {gap.why for gap in full.left_out}
+
+
+def test_arms_that_are_asked_for_are_all_that_is_measured() -> None:
+    one = transport_arms()[0][0]
+    found = chosen_arms(every=False, words=(one.id,))
+    assert (found.arms, found.left_out) == ([one], [])
+
+
+def test_anybodys_plugin_is_an_arm_beside_the_others() -> None:
+    mine = "name=mine,plugin=plugins/stdlib/cronix-backend-stdlib,transport=jsonrpc"
+    found = chosen_arms(every=False, words=("all", mine))
+    assert found.arms[:-1] == chosen_arms(every=False).arms
+    assert found.arms[-1] == Arm(
+        "python/mine/jsonrpc-json", "jsonrpc", "json", "arm", "python", "mine"
+    )
+
+
+def test_an_arm_that_is_asked_for_and_cannot_run_is_an_error() -> None:
+    with pytest.raises(UsageError, match=r"--arm name=x,.*: not run: no such file"):
+        chosen_arms(every=False, words=("name=x,plugin=./none,transport=grpc",))
 
 
 def test_the_copy_is_of_an_arm_with_a_plugin_process() -> None:

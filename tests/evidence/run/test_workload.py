@@ -9,7 +9,7 @@ from transportlab.evidence.run.workload import app, fill, jobs, messages
 
 
 def test_the_backend_holds_what_the_calls_ask_for(direct: Task) -> None:
-    with direct.open("echo", {"faults": "requests"}) as opened:
+    with direct.open({"faults": "requests"}) as opened:
         backend = opened.session.backend
         fill(backend, 100)
         fill(backend, 100)

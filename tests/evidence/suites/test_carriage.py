@@ -9,7 +9,7 @@ def test_an_echo_that_loses_bytes_is_noticed(direct: Task) -> None:
     with pytest.raises(RuntimeError, match="something else"):
         floor_call(lambda payload: payload[1:], 10)()
     with (
-        direct.open("echo", {"faults": "Read=size:3"}) as opened,
+        direct.open({"faults": "Read=size:3"}) as opened,
         pytest.raises(RuntimeError, match="something else"),
     ):
         echo_call(opened, 10)()

@@ -1,5 +1,6 @@
 import pytest
 
+from transportlab.evidence.arms import load_arms
 from transportlab.evidence.record import Arm
 from transportlab.evidence.run.plan import transport_arms
 from transportlab.evidence.run.task import Task
@@ -29,7 +30,7 @@ def test_imports_are_measured_where_there_are_any(direct: Task) -> None:
 
 @pytest.mark.parametrize("arm", transport_arms()[0], ids=lambda a: a.id)
 def test_a_plugins_imports_are_those_of_its_transport(arm: Arm) -> None:
-    modules = plugin_modules(arm)
+    modules = plugin_modules(arm, load_arms().plugins[0])
     if not load_transport(arm.transport).traits.isolated:
         assert modules == ()
     else:

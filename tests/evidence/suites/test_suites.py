@@ -16,7 +16,7 @@ def test_a_suite_says_what_it_asks(name: str) -> None:
 
 def test_steady_suites_measure_on_one_plugin(task: Task) -> None:
     samples: list[Sample] = []
-    with task.open("echo", {"faults": "requests"}) as opened:
+    with task.open({"faults": "requests"}) as opened:
         for name in STEADY:
             found = load_suite(name).measure(task, opened)
             assert found

@@ -163,6 +163,12 @@ def source_digest(root: Path = ROOT) -> str:
     return digest.hexdigest()
 
 
+def file_digest(path: str) -> str:
+    """The SHA-256 of a file's bytes."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def commit(root: Path = ROOT) -> tuple[str, bool]:
     """The commit of the checkout, and whether any file differs from it.
 

@@ -18,13 +18,12 @@ from random import Random
 
 import msgspec
 
-from transportlab.channel import EndpointKind, Transport
-from transportlab.errors import PluginError
-from transportlab.evidence.record import Arm
+from transportlab.errors import UsageError
+from transportlab.evidence.arms import Catalogue, defined, load_arms, own_arms
+from transportlab.evidence.record import Arm, NotRun
 from transportlab.evidence.run.placement import SAME, SPLIT, UNPINNED
 from transportlab.evidence.run.timing import Effort
-from transportlab.host.discovery import find
-from transportlab.registry import load_transport, not_built, not_installed, transport_names
+from transportlab.registry import load_transport
 
 Blocks = Mapping[str, Mapping[str, int]]
 """How many blocks, by group of suites and by placement."""
@@ -34,11 +33,13 @@ class Profile(msgspec.Struct, frozen=True):
     """How much a run measures.
 
     every_codec: whether the conformance matrix covers all codecs, not each transport's usual one.
+    every_arm: whether all of spec/arms.json are measured, not the quick ones alone.
     """
 
     blocks: Blocks
     effort: Effort
     every_codec: bool = True
+    every_arm: bool = True
 
 
 PROFILES = {
@@ -51,6 +52,7 @@ PROFILES = {
         },
         Effort(0.002, 2, 20, 1 << 16),
         every_codec=False,
+        every_arm=False,
     ),
     "quick": Profile(
         {
@@ -61,6 +63,7 @@ PROFILES = {
         },
         Effort(0.006, 3, 1000, 1 << 18),
         every_codec=False,
+        every_arm=False,
     ),
     "full": Profile(
         {
@@ -75,44 +78,70 @@ PROFILES = {
 
 CONTROL_ARM = Arm("control", "", "", "control")
 
-BACKENDS = ("echo", "crontab")
-"""The plugins that the suites run."""
+LATER = "left to the profile full; --arm measures it with any"
+
+ALL = "all"
+"""The word for the arms of the profile, among those that a run is asked for."""
 
 
-def transport_arms() -> tuple[list[Arm], list[tuple[str, str]]]:
-    """The arms that can be measured here; and the transports and arms that cannot, with why."""
-    arms: list[Arm] = []
-    missing = []
-    for name in transport_names():
-        transport = load_transport(name)
-        reason = _missing(transport)
-        if reason:
-            missing.append((name, reason))
+class Chosen(msgspec.Struct, frozen=True):
+    """The arms of a run, and what was left out of it with the reasons.
+
+    named: whether the run was asked for arms, so that others are not missed.
+    """
+
+    catalogue: Catalogue
+    arms: list[Arm]
+    left_out: list[NotRun]
+    named: bool = False
+
+
+def transport_arms() -> tuple[list[Arm], list[NotRun]]:
+    """The arms of the lab's own host and plugin, and which of them cannot be measured here."""
+    catalogue = load_arms()
+    return _runnable(catalogue, own_arms(catalogue))
+
+
+def chosen_arms(every: bool, words: Sequence[str] = ()) -> Chosen:
+    """The arms of a run.
+
+    every: all of the file, not its quick ones alone. words: ids, definitions (arms.defined) and
+    ALL; if there are any, they alone. Raises UsageError for what is neither, and for an arm that a
+    run was asked for by its id or definition and that cannot be measured here.
+    """
+    catalogue = load_arms()
+    known = {arm.id: arm for arm in catalogue.arms()}
+    quick = {arm.id for arm in own_arms(catalogue)} | set(catalogue.quick)
+    wanted: dict[str, Arm] = {}
+    for word in words or (ALL,):
+        if word == ALL:
+            wanted |= {name: arm for name, arm in known.items() if every or name in quick}
             continue
-        for codec in transport.traits.codecs:
-            arm = Arm(f"{name}-{codec}", name, codec, "arm")
-            if lacking := not_installed(transport, codec):
-                missing.append((arm.id, lacking))
-            else:
-                arms.append(arm)
-    return arms, missing
+        if word not in known:
+            plugin, arm = defined(word, catalogue)
+            catalogue = catalogue.with_plugin(plugin)
+        else:
+            arm = known[word]
+        if missing := catalogue.missing(arm):
+            raise UsageError(f"--arm {word}: not run: {missing}")
+        wanted[arm.id] = arm
+    arms, missed = _runnable(catalogue, list(wanted.values()))
+    later = {} if every or words else {a: LATER for n, a in known.items() if n not in wanted}
+    return Chosen(catalogue, arms, missed + _told(later), bool(words))
 
 
-def _missing(transport: Transport) -> str:
-    """Why the transport cannot be measured here; empty if it can."""
-    if lacking := not_installed(transport):
-        return lacking
-    endpoint = transport.traits.endpoint
-    if endpoint is EndpointKind.OBJECT:
-        return ""
-    library = endpoint is EndpointKind.LIBRARY
-    try:
-        for backend in BACKENDS:
-            find(backend, library=library)
-    except PluginError as error:
-        unbuilt = library and error.code == "E-NOT-FOUND"
-        return not_built(transport) if unbuilt else error.code
-    return ""
+def _runnable(catalogue: Catalogue, arms: Sequence[Arm]) -> tuple[list[Arm], list[NotRun]]:
+    reasons = {arm.id: catalogue.missing(arm) for arm in arms}
+    able = [arm for arm in arms if not reasons[arm.id]]
+    return able, _told({arm: reasons[arm.id] for arm in arms if reasons[arm.id]})
+
+
+def _told(reasons: Mapping[Arm, str]) -> list[NotRun]:
+    """Arms that are not run, those of one host and plugin with one reason together."""
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for arm, why in reasons.items():
+        found.setdefault((arm.host, arm.plugin, why), []).append(arm.id)
+    return [NotRun(", ".join(names), why) for (_, _, why), names in found.items()]
 
 
 def codec_arms(arms: list[Arm]) -> list[Arm]:
@@ -125,7 +154,7 @@ def copy_of(arms: list[Arm]) -> Arm:
     """The A/A arm: a copy of the first arm that has a plugin process, else of the first."""
     isolated = [a for a in arms if a.transport and load_transport(a.transport).traits.isolated]
     original = (isolated or arms)[0]
-    return Arm(f"{original.id}#2", original.transport, original.codec, "aa")
+    return msgspec.structs.replace(original, id=f"{original.id}#2", role="aa")
 
 
 class Planned(msgspec.Struct, frozen=True):

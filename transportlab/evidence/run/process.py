@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 
 import msgspec
 
@@ -30,7 +29,6 @@ def run_task(task: Task, timeout: float = TIMEOUT) -> Result:
     # The process is in a group of its own: Ctrl-C is for this one to handle. Its stderr is a file,
     # because a pipe would wake this process up and make it part of what is measured.
     with tempfile.TemporaryFile() as errors:
-        begin = time.monotonic()
         command = [sys.executable, "-m", "transportlab.evidence.run.worker"]
         with subprocess.Popen(
             command,
@@ -41,8 +39,7 @@ def run_task(task: Task, timeout: float = TIMEOUT) -> Result:
         ) as process:
             task.placement.pin_host(process.pid)
             try:
-                sent = msgspec.json.encode(msgspec.structs.replace(task, spawned=begin))
-                out, _ = process.communicate(sent, timeout)
+                out, _ = process.communicate(msgspec.json.encode(task), timeout)
             except subprocess.TimeoutExpired:
                 process.kill()
                 raise MeasureError(f"no result within {timeout:g} s") from None

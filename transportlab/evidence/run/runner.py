@@ -17,6 +17,7 @@ import msgspec
 from transportlab import __version__
 from transportlab.data import ROOT
 from transportlab.errors import LabError, UsageError
+from transportlab.evidence.arms import Program, load_arms
 from transportlab.evidence.record import (
     FORMAT,
     Arm,
@@ -33,8 +34,10 @@ from transportlab.evidence.run.placement import Placement, available_cpus, core_
 from transportlab.evidence.run.plan import (
     CONTROL_ARM,
     PROFILES,
+    Chosen,
     Planned,
     Profile,
+    chosen_arms,
     codec_arms,
     copy_of,
     schedule,
@@ -44,7 +47,7 @@ from transportlab.evidence.run.process import MeasureError, run_task
 from transportlab.evidence.run.progress import progress
 from transportlab.evidence.run.task import Task
 from transportlab.evidence.run.worker import Result
-from transportlab.evidence.suites import GROUPS, SUITES, load_suite
+from transportlab.evidence.suites import GROUPS, SUITES, load_suite, unfit
 from transportlab.evidence.suites.carriage import SIZES as PAYLOADS
 from transportlab.evidence.suites.codec import sizes
 from transportlab.evidence.suites.handshake import plugin_modules
@@ -55,7 +58,9 @@ CONFORMANCE = "conformance"
 class Options(msgspec.Struct, frozen=True):
     """What to run.
 
-    suites: names; if empty, all suites and the conformance matrix. only: ids of arms, if not all.
+    suites: names; if empty, all suites and the conformance matrix.
+    arms: ids of arms, codecs' as well, and definitions (arms.defined); "all" stands for those of
+        the profile. If empty, these.
     seed: None for a new one, which the file tells; a resumed run has that of its file.
     force: replace a file that is there.
     """
@@ -65,7 +70,7 @@ class Options(msgspec.Struct, frozen=True):
     seed: int | None = None
     suites: tuple[str, ...] = ()
     resume: bool = False
-    only: tuple[str, ...] = ()
+    arms: tuple[str, ...] = ()
     force: bool = False
 
 
@@ -85,7 +90,7 @@ class EvidenceRun:
         self._suites = options.suites or SUITES
         self._conformance = not options.suites
         self._not_run: list[NotRun] = []
-        self._arms = self._all_arms(options.only)
+        self._arms = self._all_arms(options.arms)
         if "carriage" in self._suites and self._profile.effort.largest < max(PAYLOADS):
             beyond = f"carriage beyond {self._profile.effort.largest} bytes"
             self._not_run.append(NotRun(beyond, "the profile full has it"))
@@ -101,21 +106,53 @@ class EvidenceRun:
         }
         self.plan = schedule(blocks, ids, self.evidence.seed)
 
-    def _all_arms(self, only: Sequence[str]) -> dict[str, list[Arm]]:
+    def _all_arms(self, words: Sequence[str]) -> dict[str, list[Arm]]:
         """The arms of each group, with the copy and the control."""
-        arms, missing = transport_arms()
-        self._not_run += [NotRun(what, why) for what, why in missing]
+        codecs = codec_arms(transport_arms()[0])
+        named = [arm for arm in codecs if arm.id in words]
+        rest = [word for word in words if word not in {arm.id for arm in codecs}]
+        if named and not rest:
+            self._chosen = Chosen(load_arms(), [], [], named=True)
+        else:
+            self._chosen = chosen_arms(self._profile.every_arm, rest)
+        self._not_run += self._chosen.left_out
         found = {}
         for group, suites in GROUPS.items():
             if not set(suites) & set(self._suites):
                 continue
-            own = codec_arms(arms) if group == "codec" else arms
-            own = [arm for arm in own if not only or arm.id in only]
+            if group == "codec":
+                own = named or codec_arms(self._chosen.arms)
+            else:
+                own = [arm for arm in self._chosen.arms if self._fit(arm, group)]
             if own:
                 found[group] = [*own, copy_of(own), CONTROL_ARM]
         if not found:
             raise UsageError("nothing is left to measure")
+        self._tell_unfit()
         return found
+
+    def _fit(self, arm: Arm, group: str) -> tuple[str, ...]:
+        """The suites of a group that an arm is measured by."""
+        if arm.role == "control" or not arm.transport:
+            return self._of(group)
+        host = self._chosen.catalogue.host(arm.host)
+        plugin = self._chosen.catalogue.plugin(arm.plugin)
+        return tuple(suite for suite in self._of(group) if not unfit(suite, host, plugin))
+
+    def _tell_unfit(self) -> None:
+        """Say of each measured host and plugin which suites leave it out, and why."""
+        catalogue = self._chosen.catalogue
+        told: dict[tuple[str, str, str], dict[str, None]] = {}
+        for arm in self._chosen.arms:
+            host, plugin = catalogue.host(arm.host), catalogue.plugin(arm.plugin)
+            for group in GROUPS:
+                for suite in self._of(group) if group != "codec" else ():
+                    if why := unfit(suite, host, plugin):
+                        told.setdefault((host.id, plugin.id, why), {})[suite] = None
+        self._not_run += [
+            NotRun(f"{host}/{plugin} in {', '.join(suites)}", why)
+            for (host, plugin, why), suites in told.items()
+        ]
 
     def _all_placements(self) -> dict[str, Placement]:
         found = {}
@@ -156,6 +193,18 @@ class EvidenceRun:
             "placements": msgspec.to_builtins(self._placements),
             "effort": msgspec.to_builtins(self._profile.effort),
             "message_bytes": {codec: sizes(codec) for codec in sorted(codecs)},
+            **({"programs": programs} if (programs := self._programs()) else {}),
+        }
+
+    def _programs(self) -> dict[str, str]:
+        """The SHA-256 of each program that is measured and is not part of this package."""
+        catalogue = self._chosen.catalogue
+        found: list[Program] = [catalogue.host(arm.host) for arm in self._chosen.arms]
+        found += [catalogue.plugin(arm.plugin) for arm in self._chosen.arms]
+        outside = {one.program: one for one in found if os.sep in one.program}
+        return {
+            f"{type(one).__name__.lower()} {one.id}": machine.file_digest(one.path)
+            for one in outside.values()
         }
 
     def _of(self, group: str) -> tuple[str, ...]:
@@ -215,20 +264,24 @@ class EvidenceRun:
                 before=before,
                 after=after,
                 affinity={name: result.affinity for name, result in results.items()},
-                samples=[s for result in results.values() for s in result.samples[suite]],
+                samples=[s for result in results.values() for s in result.samples.get(suite, ())],
             )
             for suite in self._of(block.group)
         ]
 
     def _task(self, arm: Arm, block: Planned) -> Task:
+        where, effort = self._placements[block.placement], self._profile.effort
+        suites = self._fit(arm, block.group)
+        if not arm.transport:
+            return Task(suites, arm, where, effort)
+        host = self._chosen.catalogue.host(arm.host)
+        plugin = self._chosen.catalogue.plugin(arm.plugin).of(host)
         modules: tuple[str, ...] = ()
-        if block.group == "handshake" and arm.transport:
-            key = f"{arm.transport} {arm.codec}"
-            if key not in self._modules:
-                self._modules[key] = plugin_modules(arm)
-            modules = self._modules[key]
-        where = self._placements[block.placement]
-        return Task(self._of(block.group), arm, where, self._profile.effort, modules)
+        if block.group == "handshake" and host.inside:
+            if arm.original not in self._modules:
+                self._modules[arm.original] = plugin_modules(arm, plugin)
+            modules = self._modules[arm.original]
+        return Task(suites, arm, where, effort, host, plugin, modules)
 
     def _skip(self, what: str, why: str) -> None:
         gap = NotRun(what, why)
@@ -238,8 +291,8 @@ class EvidenceRun:
     def _conform(self) -> None:
         """Add the conformance matrix."""
         arms, missing = transport_arms()
-        for what, why in missing:
-            self._skip(f"{CONFORMANCE} {what}", why)
+        for gap in missing:
+            self._skip(f"{CONFORMANCE} {gap.what}", gap.why)
         chosen = [arm for arm in arms if arm.usual or self._profile.every_codec]
         for arm in arms:
             if arm not in chosen:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import msgspec
 
+from transportlab.evidence.arms import Host, Plugin, load_arms
 from transportlab.evidence.record import Arm
 from transportlab.evidence.run.placement import Placement
 from transportlab.evidence.run.timing import Effort
@@ -19,22 +20,26 @@ from transportlab.host import HostOptions, HostSession, open_backend
 class Task(msgspec.Struct):
     """What one process measures, where, and for how long.
 
-    suites: names of suites, all of one group. modules: what the arm's plugin imports, in order.
-    spawned: when the process was started, by time.monotonic(), which is one clock for all processes
-    of a machine. plugin_cpus: filled in by open(), the CPUs on which plugins could really run.
+    suites: names of suites, all of one group. host, plugin: the arm's; the lab's own unless given.
+    modules: what the arm's plugin imports, in order. plugin_cpus: filled in by open(), the CPUs on
+    which plugins could really run.
     """
 
     suites: tuple[str, ...]
     arm: Arm
     placement: Placement
     effort: Effort
+    host: Host = msgspec.field(default_factory=lambda: load_arms().hosts[0])
+    plugin: Plugin = msgspec.field(default_factory=lambda: load_arms().plugins[0])
     modules: tuple[str, ...] = ()
-    spawned: float = 0.0
     plugin_cpus: set[tuple[int, ...]] = set()
 
     @contextmanager
-    def open(self, backend: str, config: Mapping[str, str]) -> Iterator["Opened"]:
-        """A session with the backend over this arm's transport and codec, its plugin pinned."""
+    def open(self, config: Mapping[str, str]) -> Iterator["Opened"]:
+        """A session with the plugin over this arm's transport and codec, its process pinned.
+
+        config: what it gets beside its own.
+        """
         marks = {"begin": time.monotonic()}
 
         def on_phase(name: str, pid: int | None) -> None:
@@ -44,8 +49,9 @@ class Task(msgspec.Struct):
             if pid is not None and name == "opened":
                 self.plugin_cpus.add(tuple(sorted(os.sched_getaffinity(pid))))
 
+        config = {**self.plugin.config, **config}
         options = HostOptions(codec=self.arm.codec, config=config, on_phase=on_phase)
-        with open_backend(backend, self.arm.transport, options) as session:
+        with open_backend(self.plugin.path, self.arm.transport, options) as session:
             yield Opened(session, marks)
 
 

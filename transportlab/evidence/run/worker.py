@@ -11,6 +11,7 @@ import sys
 
 import msgspec
 
+from transportlab.evidence.arms import FAULTS
 from transportlab.evidence.record import Affinity, Sample
 from transportlab.evidence.run.task import Task
 from transportlab.evidence.suites import STEADY, load_suite
@@ -30,8 +31,11 @@ def measure(task: Task) -> Result:
         from transportlab.evidence.suites import control
 
         samples = {suite: control.measure(task, suite) for suite in task.suites}
+    elif not task.host.inside:
+        samples = {suite: load_suite(suite).measure_host(task) for suite in task.suites}
     elif set(task.suites) <= set(STEADY):
-        with task.open("echo", {"faults": "requests"}) as opened:
+        faults = {"faults": "requests"} if FAULTS in task.plugin.offers else {}
+        with task.open({**task.plugin.quiet, **faults}) as opened:
             samples = {suite: load_suite(suite).measure(task, opened) for suite in task.suites}
     else:
         samples = {suite: load_suite(suite).measure(task) for suite in task.suites}

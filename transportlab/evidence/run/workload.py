@@ -5,6 +5,9 @@ Everything follows from a job's number, so every run calls with the same bytes.
 
 from contextlib import redirect_stderr
 from io import StringIO
+from typing import Any
+
+import msgspec
 
 from transportlab import methods, model
 from transportlab.backend import Backend
@@ -26,6 +29,15 @@ def app(size: int) -> str:
 def jobs(size: int) -> tuple[model.DesiredJob, ...]:
     """That many jobs, each with one schedule."""
     return tuple(_job(number) for number in range(size))
+
+
+def manifest(size: int) -> dict[str, Any]:
+    """The same jobs as the manifest of that app, in plain values."""
+    found = [msgspec.to_builtins(desired.job) for desired in jobs(size)]
+    for job in found:
+        if not job["auth"].get("secret_refs"):  # a manifest has some or does not say
+            del job["auth"]
+    return {"version": 1, "app": app(size), "jobs": found}
 
 
 def _job(number: int) -> model.DesiredJob:

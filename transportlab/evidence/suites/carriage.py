@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from transportlab import model
 from transportlab.context import Context
+from transportlab.evidence.arms import FAULTS
 from transportlab.evidence.record import Arm, Sample
 from transportlab.evidence.run.task import Opened, Task
 from transportlab.evidence.run.timing import Effort, timed
@@ -25,6 +26,8 @@ SIZES = (0, 64, 1024, 16 * 1024, 256 * 1024, 4 * 1024 * 1024, 16 * 1024 * 1024)
 
 LARGE = 1024 * 1024
 """From this size on one call after the warm-up is enough: each takes up to a tenth of a second."""
+
+NEEDS = (FAULTS,)
 
 
 def measure(task: Task, opened: Opened) -> list[Sample]:

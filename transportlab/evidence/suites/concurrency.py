@@ -12,6 +12,7 @@ from itertools import count
 
 from transportlab import model
 from transportlab.context import Context
+from transportlab.evidence.arms import STORE
 from transportlab.evidence.record import PER_SECOND, Sample
 from transportlab.evidence.run.task import Opened, Task
 from transportlab.evidence.run.workload import MIDDLE, app, fill
@@ -24,6 +25,8 @@ RATE = 200
 """Calls a second of the open loop. The slowest arm can answer that many while it has a CPU."""
 
 OPEN_THREADS = 32
+
+NEEDS = (STORE,)
 
 
 def measure(task: Task, opened: Opened) -> list[Sample]:

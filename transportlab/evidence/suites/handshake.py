@@ -14,7 +14,9 @@ from pathlib import Path
 from transportlab import model
 from transportlab.channel import EndpointKind
 from transportlab.context import Context
+from transportlab.evidence.arms import Plugin
 from transportlab.evidence.record import BYTES, Arm, Sample
+from transportlab.evidence.run.bench import UNIQUE, bench
 from transportlab.evidence.run.task import Task
 from transportlab.evidence.run.timing import Memory, memory, spawn
 from transportlab.host import HostOptions, LogRecord, open_backend
@@ -65,7 +67,7 @@ def life(task: Task, case: str) -> list[Sample]:
     host = time.process_time()
     plugin = _children_cpu()
     sizes: dict[str, Memory] = {}
-    with task.open("echo", {}) as opened:
+    with task.open({}) as opened:
         opened.session.backend.read(model.ReadRequest("bench"), Context())
         opened.marks["read"] = time.monotonic()
         sizes["host"] = memory()
@@ -91,26 +93,42 @@ def life(task: Task, case: str) -> list[Sample]:
     return found
 
 
+def measure_host(task: Task) -> list[Sample]:
+    """Two lives of the plugin in one process of another host, which tells their phases."""
+    found = []
+    for case, told in zip((COLD, NEXT), bench(task, runs=2), strict=True):
+        phases = ((metric, told.get(metric)) for metric, _, _ in PHASES)
+        found += [task.arm.one(case, metric, value) for metric, value in phases if value]
+        if told.get(UNIQUE):
+            found.append(task.arm.one(case, UNIQUE, told[UNIQUE], BYTES))
+    return found
+
+
 def _children_cpu() -> float:
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
-def plugin_modules(arm: Arm, backend: str = "echo") -> tuple[str, ...]:
+def plugin_modules(arm: Arm, plugin: Plugin) -> tuple[str, ...]:
     """What the arm's plugin imports until it answers a Read, in order, for Task.modules.
 
-    The interpreter tells, by -X importtime. Empty for an arm without a plugin process.
+    The interpreter tells, by -X importtime. Empty for an arm without a plugin process, and for a
+    plugin that is not a script of this interpreter.
     """
     kind = load_transport(arm.transport).traits.endpoint
     if kind not in {EndpointKind.SOCKET, EndpointKind.STDIO}:
         return ()
-    program = find(backend, library=False).path.read_text().partition("\n")[2]
+    source = find(plugin.path, library=False).path.read_bytes()
+    head, _, rest = source.partition(b"\n")
+    if sys.executable.encode() not in head:
+        return ()
+    program = rest.decode()
     records: list[LogRecord] = []
     with tempfile.TemporaryDirectory(prefix="tl-") as folder:
-        told = Path(folder, f"cronix-backend-{backend}")
+        told = Path(folder, "cronix-backend-told")
         told.write_text(f"#!{sys.executable} -Ximporttime\n{program}")
         told.chmod(0o755)
-        options = HostOptions(codec=arm.codec, on_log=records.append)
+        options = HostOptions(codec=arm.codec, config=plugin.config, on_log=records.append)
         with open_backend(str(told), arm.transport, options) as session:
             session.backend.read(model.ReadRequest("bench"), Context())
     return module_names([record.message for record in records])

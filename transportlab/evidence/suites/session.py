@@ -1,27 +1,34 @@
-"""A whole apply of a real manifest to a crontab with foreign lines: what an operator waits for.
+"""A whole apply of a real manifest, by the host's command: what an operator waits for.
 
-`total` lasts from the start of the host's process to the end of the plugin. `start` is the part of
-it that the host's interpreter and imports take.
+It lasts from the start of the host's process to its end, its interpreter, imports and command line
+included. `dozen` writes a crontab that has foreign lines, if there is such a plugin of that make;
+`dozen-in-memory` leaves the entries with the plugin.
 """
 
 import resource
+import subprocess
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
-from transportlab import model
-from transportlab.context import Context
+import msgspec
+from msgspec.structs import replace
+
 from transportlab.data import SPEC
+from transportlab.evidence.arms import STORE
 from transportlab.evidence.record import Sample
+from transportlab.evidence.run.bench import TIMEOUT, operands
 from transportlab.evidence.run.task import Task
-from transportlab.manifest.document import load_manifest
-from transportlab.manifest.hashing import desired_jobs
 
 QUESTION = "How long does an operator wait for a whole apply?"
 UNIT = "s"
 
-CASE = "dozen"
+NEEDS = (STORE,)
+
+CASE, IN_MEMORY = "dozen", "dozen-in-memory"
 MANIFEST = SPEC / "manifests" / "dozen.json"
+JOBS = 12
 
 FOREIGN = b"""\
 # m h dom mon dow command
@@ -36,41 +43,43 @@ MAILTO=ops@example.net
 
 
 def measure(task: Task) -> list[Sample]:
-    """One apply: the seconds of each phase and of all, and the CPU seconds of both ends."""
-    marks = {"spawned": task.spawned, "started": time.monotonic()}
-    with tempfile.TemporaryDirectory(prefix="tl-") as folder:
-        file = Path(folder, "crontab")
-        file.write_bytes(FOREIGN)
-        manifest = load_manifest(MANIFEST)
-        jobs = desired_jobs(manifest)
-        marks["manifest"] = time.monotonic()
-        with task.open("crontab", {"path": str(file)}) as opened:
-            backend = opened.session.backend
-            marks["opened"] = time.monotonic()
-            plan = backend.plan(model.PlanRequest(manifest.app, jobs), Context())
-            marks["plan"] = time.monotonic()
-            last = list(backend.apply(model.ApplyRequest(plan), Context()))[-1]
-            marks["apply"] = time.monotonic()
-        marks["exit"] = time.monotonic()
-        check(file.read_bytes(), last.counts, len(jobs))
-    steps = list(marks.items())
-    names = ("start", *list(marks)[2:])
-    found = [
-        task.arm.one(CASE, name, after - before)
-        for name, (_, before), (_, after) in zip(names, steps, steps[1:], strict=False)
-    ]
-    found.append(task.arm.one(CASE, "total", marks["exit"] - marks["spawned"]))
-    found.append(task.arm.one(CASE, "cpu-host", time.process_time()))
-    if opened.pid is not None:
-        used = resource.getrusage(resource.RUSAGE_CHILDREN)
-        found.append(task.arm.one(CASE, "cpu-plugin", used.ru_utime + used.ru_stime))
-    return found
+    """One apply of each case: its seconds, and the CPU seconds of host and plugin together."""
+    found = []
+    if task.plugin.crontab:
+        with tempfile.TemporaryDirectory(prefix="tl-") as folder:
+            file = Path(folder, "crontab")
+            file.write_bytes(FOREIGN)
+            writer = replace(task.plugin, program=task.plugin.crontab)
+            made = replace(task, plugin=writer)
+            found += _apply(made, CASE, {"path": str(file)})
+            check(file.read_bytes().startswith(FOREIGN), "a foreign line is gone")
+    return found + _apply(task, IN_MEMORY, {})
 
 
-def check(content: bytes, counts: model.Counts | None, jobs: int) -> None:
-    """Raise RuntimeError unless every job was created and every foreign line is still there.
+measure_host = measure
 
-    content: the crontab afterwards. counts: those of the last event.
-    """
-    if counts != model.Counts(created=jobs) or not content.startswith(FOREIGN):
-        raise RuntimeError(f"the apply did not do its work: {counts}")
+
+def _apply(task: Task, case: str, config: dict[str, str]) -> list[Sample]:
+    command = [task.host.command, "apply", *operands(task, MANIFEST, config), "--json"]
+    used, begin = _children_cpu(), time.monotonic()
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT, check=False
+    )
+    seconds = time.monotonic() - begin
+    said = done.stderr.decode("utf-8", "replace").strip()[-300:]
+    check(done.returncode == 0, f"exit status {done.returncode}: {said}")
+    counts: Any = msgspec.json.decode(done.stdout)["counts"]
+    check(counts["created"] == JOBS == sum(counts.values()), f"it says {counts}")
+    arm = task.arm
+    return [arm.one(case, "total", seconds), arm.one(case, "cpu", _children_cpu() - used)]
+
+
+def check(done: bool, problem: str) -> None:
+    """Raise RuntimeError with the problem unless it was done."""
+    if not done:
+        raise RuntimeError(f"the apply did not do its work: {problem}")
+
+
+def _children_cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

@@ -4,6 +4,7 @@ import time
 
 from transportlab import model
 from transportlab.context import Context
+from transportlab.evidence.arms import FAULTS
 from transportlab.evidence.record import BYTES, PER_SECOND, Sample
 from transportlab.evidence.run.task import Opened, Task
 from transportlab.evidence.run.timing import resident
@@ -14,6 +15,8 @@ UNIT = "s"
 EVENTS = 200
 SLOW_EVENTS, SLOW_SECONDS = 2000, 0.03
 """How many events the slow reader has to read, and for how long it reads none of them."""
+
+NEEDS = (FAULTS,)
 
 
 def measure(task: Task, opened: Opened) -> list[Sample]:

@@ -4,7 +4,9 @@ import time
 from collections.abc import Callable
 
 from transportlab.context import Context
+from transportlab.evidence.arms import STORE
 from transportlab.evidence.record import Sample
+from transportlab.evidence.run.bench import bench
 from transportlab.evidence.run.task import Opened, Task
 from transportlab.evidence.run.timing import cpu_seconds, timed
 from transportlab.evidence.run.workload import MIDDLE, SIZES, fill, requests
@@ -14,6 +16,10 @@ UNIT = "s"
 
 AT_EACH_SIZE = ("Read", "Plan")
 WITH_CPU = (f"Read/{MIDDLE}", f"Plan/{MIDDLE}")
+HOST_CALLS = 200
+"""How many calls another host makes, if the effort allows so many."""
+
+NEEDS = (STORE,)
 
 
 def measure(task: Task, opened: Opened) -> list[Sample]:
@@ -31,6 +37,13 @@ def measure(task: Task, opened: Opened) -> list[Sample]:
                 used = _plugin_cpu(opened) - plugin
                 found.append(arm.one(case, "cpu-plugin", used / calls, n=n))
     return found
+
+
+def measure_host(task: Task) -> list[Sample]:
+    """The latency of a Read of the middle size, by another host."""
+    calls = min(task.effort.most, HOST_CALLS)
+    (told,) = bench(task, size=MIDDLE, calls=max(task.effort.least, calls))
+    return [task.arm.many(f"Read/{MIDDLE}", "latency", told["calls"])]
 
 
 def _plugin_cpu(opened: Opened) -> float:
