@@ -19,7 +19,7 @@ pytestmark = [
 ROOT = PLUGINS.parent
 GO = ROOT / "hosts" / "go"
 HOST = GO / "build" / "cronix-host"
-GENERATED = Path("internal", "backendv1", "backend.pb.go")
+GENERATED = Path("backendv1", "backend.pb.go")
 MANIFEST = ROOT / "spec" / "manifests" / "dozen.json"
 ECHO = Path(sys.executable).with_name("cronix-backend-echo")
 
@@ -49,7 +49,7 @@ def test_its_messages_are_those_of_the_contract(tmp_path: Path) -> None:
     assert (tmp_path / GENERATED.name).read_text() == (GO / GENERATED).read_text()
 
 
-@pytest.mark.parametrize("transport", ["grpc", "jsonrpc"])
+@pytest.mark.parametrize("transport", ["grpc", "http", "jsonrpc"])
 def test_it_reads_from_the_labs_plugin(transport: str) -> None:
     target = ["--manifest", str(MANIFEST), "--backend", str(ECHO), "--transport", transport]
     done = host("read", *target)
@@ -67,7 +67,7 @@ def test_it_refuses_what_it_cannot_do(tmp_path: Path) -> None:
     for arguments, problem in (
         (["--manifest", str(pinned), "--backend", "echo", "--transport", "grpc"], "pins"),
         (["--manifest", str(MANIFEST), "--backend", "./none", "--transport", "grpc"], "none"),
-        (["--manifest", str(MANIFEST), "--backend", str(ECHO), "--transport", "http"], "http"),
+        (["--manifest", str(MANIFEST), "--backend", str(ECHO), "--transport", "smoke"], "smoke"),
         ([], "usage"),
     ):
         done = host("read", *arguments)

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	pb "cronix-host/backendv1"
 )
 
 // program writes a plugin as a script.
@@ -21,7 +23,6 @@ func program(t *testing.T, script string) string {
 }
 
 func TestTheHandshakeIsWhatWasAskedFor(t *testing.T) {
-	asked := map[string]string{"transport": "jsonrpc", "codec": "json"}
 	for line, want := range map[string]bool{
 		"CRONIX-PLUGIN-V1 stdio": true,
 		"CRONIX-PLUGIN-V1 stdio transport=jsonrpc codec=json name=a later=1=2": true,
@@ -30,30 +31,28 @@ func TestTheHandshakeIsWhatWasAskedFor(t *testing.T) {
 		"CRONIX-PLUGIN-V1 stdio codec=cbor":     false,
 		"CRONIX-PLUGIN-V1 stdio word":           false,
 		"CRONIX-PLUGIN-V1  stdio":               false,
+		"CRONIX-PLUGIN-V1 stdio\r":              true,
 		"CRONIX-PLUGIN-V2 stdio":                false,
 		"CRONIX-PLUGIN-V1 stdio name=\xff":      false,
 		"hello":                                 false,
 	} {
-		if err := checkHandshake(line, "stdio", asked); (err == nil) != want {
+		if _, err := checkHandshake([]byte(line), "jsonrpc", "json", "stdio"); (err == nil) != want {
 			t.Errorf("%q: %v", line, err)
 		}
-	}
-	if _, err := readLine(strings.NewReader(strings.Repeat("x", maxHandshake) + "\n")); err == nil {
-		t.Error("a line over the limit is taken")
 	}
 }
 
 func TestTheFirstMatchWins(t *testing.T) {
 	path := program(t, "")
 	t.Setenv("CRONIX_PLUGIN_DIR", filepath.Dir(path))
-	if found, err := Find("script"); err != nil || found != path {
+	if found, err := Discover("script", false); err != nil || found.Path != path || found.Name != "script" {
 		t.Error(found, err)
 	}
 	if err := os.Chmod(path, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"script", "other", "Script", path} {
-		if _, err := Find(name); err == nil {
+		if _, err := Discover(name, false); err == nil {
 			t.Errorf("%s is found", name)
 		}
 	}
@@ -65,14 +64,15 @@ func TestWhatOthersCanWriteDoesNotRun(t *testing.T) {
 	if err := os.Symlink(path, link); err != nil {
 		t.Fatal(err)
 	}
-	if err := mayRun(link); err != nil {
+	found := Found{Name: "link", Path: link}
+	if err := checkWriters(found); err != nil {
 		t.Error(err)
 	}
 	for _, open := range []string{path, filepath.Dir(path), filepath.Dir(link)} {
 		if err := os.Chmod(open, 0o777); err != nil {
 			t.Fatal(err)
 		}
-		if err := mayRun(link); err == nil {
+		if err := checkWriters(found); err == nil {
 			t.Errorf("%s is writable for others", open)
 		}
 		if err := os.Chmod(open, 0o700); err != nil {
@@ -87,12 +87,12 @@ func TestAStartThatFailsSaysWhy(t *testing.T) {
 	for script, want := range map[string]string{
 		"echo oops >&2; exit 1": "oops",
 		"echo hello; cat":       "hello",
-		handshake + "read line; echo '{\"id\":null}'; cat >/dev/null": "answers no call",
-		handshake + "read line": "the connection is lost",
-		handshake + `read line; echo '{"jsonrpc":"2.0","error":{"code":-32009,"message":"no","data":{"code":"FAILED_PRECONDITION","details":{"reason":"R"}}},"id":1}'; cat >/dev/null`: `FAILED_PRECONDITION (R): "no"`,
-		handshake + `read line; echo '{"jsonrpc":"2.0","error":{"code":-32601,"message":"Method not found"},"id":1}'; cat >/dev/null`:                                                  "UNIMPLEMENTED (UNKNOWN_METHOD)",
+		handshake + "read line; echo '{\"id\":null}'; cat >/dev/null": "not of JSON-RPC 2.0",
+		handshake + "read line": "closed the connection",
+		handshake + `read line; echo '{"jsonrpc":"2.0","error":{"code":-32009,"message":"no","data":{"code":"FAILED_PRECONDITION","details":{"reason":"R"}}},"id":1}'; cat >/dev/null`: "FAILED_PRECONDITION: no",
+		handshake + `read line; echo '{"jsonrpc":"2.0","error":{"code":-32601,"message":"Method not found"},"id":1}'; cat >/dev/null`:                                                  `UNIMPLEMENTED: unknown method "OpenSession"`,
 	} {
-		session, err := Start(t.Context(), program(t, script), "jsonrpc", nil)
+		session, err := Open(t.Context(), program(t, script), "jsonrpc", Options{})
 		if session != nil || err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s\n%v", script, err)
 		}
@@ -103,12 +103,12 @@ func TestReadReturnsTheEntries(t *testing.T) {
 	script := handshake + `read line; echo '{"jsonrpc":"2.0","result":{"protocol_version":1,"later":[]},"id":1}'
 read line; echo '{"jsonrpc":"2.0","id":2,"result":{"entries":[{"app":"web","job":"a","index":1,"hash":"\u00e9"}],"malformed":[{"text":"x"}]}}'
 cat >/dev/null`
-	session, err := Start(t.Context(), program(t, script), "jsonrpc", nil)
+	session, err := Open(t.Context(), program(t, script), "jsonrpc", Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer session.Stop()
-	reply, err := session.Read(t.Context(), "web")
+	defer session.Close()
+	reply, err := session.Read(t.Context(), &pb.ReadRequest{})
 	if err != nil || len(reply.Entries) != 1 || reply.Entries[0].Hash != "é" || reply.Entries[0].Index != 1 || reply.Malformed[0].Text != "x" {
 		t.Error(reply, err)
 	}
@@ -116,19 +116,19 @@ cat >/dev/null`
 
 func TestACallDoesNotOutliveItsDeadlineOrItsPlugin(t *testing.T) {
 	open := `read line; echo '{"jsonrpc":"2.0","result":{"protocol_version":1},"id":1}'; `
-	session, err := Start(t.Context(), program(t, handshake+open+"cat >/dev/null"), "jsonrpc", nil)
+	session, err := Open(t.Context(), program(t, handshake+open+"cat >/dev/null"), "jsonrpc", Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer session.Stop()
+	defer session.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	var told *Error
-	if _, err := session.Read(ctx, "web"); !errors.As(err, &told) || told.Code != "DEADLINE_EXCEEDED" {
+	var told *RPCError
+	if _, err := session.Read(ctx, &pb.ReadRequest{}); !errors.As(err, &told) || told.Code != "DEADLINE_EXCEEDED" {
 		t.Error(err)
 	}
 	session.process.signal(9)
-	if _, err := session.Read(t.Context(), "web"); err == nil || errors.As(err, &told) && told.Code != "DEADLINE_EXCEEDED" {
+	if _, err := session.Read(t.Context(), &pb.ReadRequest{}); err == nil || errors.As(err, &told) && told.Code != "DEADLINE_EXCEEDED" {
 		t.Error(err)
 	}
 }
@@ -137,11 +137,11 @@ func TestAPluginThatHangsIsKilledWithItsGroup(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "pid")
 	script := handshake + "trap '' TERM; sleep 600 & echo $! >" + file + "; read line\n" +
 		`echo '{"jsonrpc":"2.0","result":{"protocol_version":1},"id":1}'; sleep 600`
-	session, err := Start(t.Context(), program(t, script), "jsonrpc", nil)
+	session, err := Open(t.Context(), program(t, script), "jsonrpc", Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	session.Stop()
+	session.Close()
 	pid, _ := os.ReadFile(file)
 	if state, err := os.ReadFile("/proc/" + strings.TrimSpace(string(pid)) + "/stat"); err == nil && !strings.Contains(string(state), ") Z ") {
 		t.Errorf("a child is left: %s", state)

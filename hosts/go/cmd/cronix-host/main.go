@@ -16,6 +16,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protojson"
 
+	pb "cronix-host/backendv1"
 	"cronix-host/host"
 )
 
@@ -54,11 +55,11 @@ func run(ctx context.Context, arguments []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	path, err := host.Find(*backend)
+	path, err := host.Discover(*backend, false)
 	if err != nil {
 		return err
 	}
-	target := target{path, *transport, app, *timeout}
+	target := target{path.Path, *transport, app, *timeout}
 	switch arguments[0] {
 	case "read":
 		return target.read(ctx, out)
@@ -103,7 +104,7 @@ func (t target) call(ctx context.Context, session *host.Session) (any, error) {
 		ctx, cancel = context.WithTimeout(ctx, t.timeout)
 		defer cancel()
 	}
-	reply, err := session.Read(ctx, t.app)
+	reply, err := session.Read(ctx, &pb.ReadRequest{App: &t.app})
 	if err != nil {
 		return nil, err
 	}
@@ -113,11 +114,11 @@ func (t target) call(ctx context.Context, session *host.Session) (any, error) {
 
 // read prints the reply to Read as one JSON object.
 func (t target) read(ctx context.Context, out io.Writer) error {
-	session, err := host.Start(ctx, t.path, t.transport, nil)
+	session, err := host.Open(ctx, t.path, t.transport, host.Options{})
 	if err != nil {
 		return err
 	}
-	defer session.Stop()
+	defer session.Close()
 	reply, err := t.call(ctx, session)
 	if err != nil {
 		return err
@@ -163,21 +164,23 @@ func (t target) measure(ctx context.Context, calls int) (sample, error) {
 		defer func() { last = now }()
 		return milliseconds(now.Sub(last))
 	}
-	session, err := host.Start(ctx, t.path, t.transport, func(phase string) {
-		*map[string]*float64{"started": &s.Started, "handshake": &s.Handshake, "open": &s.Open}[phase] = lap()
-	})
+	session, err := host.Open(ctx, t.path, t.transport, host.Options{OnPhase: func(phase string) {
+		if into := map[string]*float64{"started": &s.Started, "line": &s.Handshake, "opened": &s.Open}[phase]; into != nil {
+			*into = lap()
+		}
+	}})
 	if err != nil {
 		return s, err
 	}
-	defer session.Stop() // after an error
-	if _, err := session.Read(ctx, t.app); err != nil {
+	defer session.Close() // after an error
+	if _, err := session.Read(ctx, &pb.ReadRequest{App: &t.app}); err != nil {
 		return s, err
 	}
 	s.First, s.Total = lap(), milliseconds(time.Since(begin))
 	var laps []float64
 	for range calls {
 		lap()
-		if _, err := session.Read(ctx, t.app); err != nil {
+		if _, err := session.Read(ctx, &pb.ReadRequest{App: &t.app}); err != nil {
 			return s, err
 		}
 		laps = append(laps, lap())
@@ -187,7 +190,7 @@ func (t target) measure(ctx context.Context, calls int) (sample, error) {
 		s.Later = laps[len(laps)/2]
 	}
 	lap()
-	session.Stop()
+	session.Close()
 	s.Stop = lap()
 	return s, nil
 }
