@@ -14,11 +14,12 @@ WORKERS ?= 3
 # Else each of some thousand processes that tests start would compile the project anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: evidence report bench test test-all test-languages check install derived libraries archives clean
+.PHONY: evidence report bench test test-all test-languages check install derived libraries archives \
+    programs clean
 
-# quick is for a look and made for less than four minutes; PROFILE=full, for the record, for 25.
+# quick is for a look and made for less than five minutes; PROFILE=full, for the record, for an hour.
 # The last run is replaced when the new one is complete.
-evidence: install
+evidence: install programs
 	$(BIN)/transportlab evidence --profile $(or $(PROFILE),quick) --force --out out/evidence.new.json
 	mv -f out/evidence.new.json out/evidence.json
 	$(BIN)/transportlab report out/evidence.json --out out/REPORT.md
@@ -64,6 +65,10 @@ libraries: $(READY)
 
 archives: $(READY)
 	@$(BIN)/python plugins/build_archives.py
+
+# The hosts, plugins and peers of spec/arms.json. What lacks its toolchain is told, and not measured.
+programs: install
+	@$(BIN)/python -m tools.build_programs
 
 # Builds without isolation use the hatchling of the lock file, so that no other version comes in.
 $(READY): requirements.lock pyproject.toml

@@ -1,6 +1,8 @@
 """Builds the peers into a folder, with the entries that they and the lab's plugin read.
 
-The stubs are generated there, and nothing of it is kept.
+    python -m bench.peers.build FOLDER
+
+The stubs are generated there.
 """
 
 import json
@@ -206,3 +208,8 @@ def _with_replies(file: str) -> str:
     """The text of a floor in another language, its replies filled in as JSON."""
     texts = {name: reply.decode() for name, reply in _replies("json").items()}
     return _filled((PROGRAMS / file).read_text(), texts)
+
+
+if __name__ == "__main__":
+    os.makedirs(sys.argv[1], exist_ok=True)
+    build(Path(sys.argv[1]).absolute())

@@ -140,18 +140,16 @@ class EvidenceRun:
         return tuple(suite for suite in self._of(group) if not unfit(suite, host, plugin))
 
     def _tell_unfit(self) -> None:
-        """Say of each measured host and plugin which suites leave it out, and why."""
+        """Say of each suite which of the measured hosts and plugins it leaves out, and why."""
         catalogue = self._chosen.catalogue
-        told: dict[tuple[str, str, str], dict[str, None]] = {}
+        told: dict[tuple[str, str], dict[str, None]] = {}
         for arm in self._chosen.arms:
             host, plugin = catalogue.host(arm.host), catalogue.plugin(arm.plugin)
-            for group in GROUPS:
-                for suite in self._of(group) if group != "codec" else ():
-                    if why := unfit(suite, host, plugin):
-                        told.setdefault((host.id, plugin.id, why), {})[suite] = None
+            for suite in (name for group in GROUPS for name in self._of(group)):
+                if suite not in GROUPS["codec"] and (why := unfit(suite, host, plugin)):
+                    told.setdefault((suite, why), {})[f"{host.id}/{plugin.id}"] = None
         self._not_run += [
-            NotRun(f"{host}/{plugin} in {', '.join(suites)}", why)
-            for (host, plugin, why), suites in told.items()
+            NotRun(f"{suite} of {', '.join(pairs)}", why) for (suite, why), pairs in told.items()
         ]
 
     def _all_placements(self) -> dict[str, Placement]:

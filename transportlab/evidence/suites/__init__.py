@@ -35,7 +35,7 @@ def unfit(name: str, host: Host, plugin: Plugin) -> str:
     suite = load_suite(name)
     lacking = [need for need in getattr(suite, "NEEDS", ()) if need not in plugin.offers]
     if lacking:
-        return f"the plugin {plugin.id} does not offer {lacking[0]}"
+        return f"the plugin does not offer {lacking[0]}"
     if not host.inside and not hasattr(suite, "measure_host"):
-        return f"the host {host.id} does not time it"
+        return "the host's bench does not time it"
     return ""

@@ -1,0 +1,29 @@
+"""What is built, and what is told where a toolchain is missing."""
+
+import pytest
+from msgspec.structs import replace
+
+from tools import build_programs
+from tools.build_programs import main, problem, wanted
+from transportlab.evidence.arms import load_arms
+
+
+def test_programs_of_one_command_are_built_once() -> None:
+    commands = wanted(())
+    built = [program.id for programs in commands.values() for program in programs]
+    assert len(built) == len(set(built)) > len(commands)
+    assert [p.id for programs in wanted(["stubs"]).values() for p in programs] == ["stubs"]
+
+
+def test_what_lacks_its_toolchain_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program = replace(load_arms().plugin("go"), needs=("no-go", "make"))
+    monkeypatch.setattr(build_programs, "wanted", lambda names: {"false": [program]})
+    assert (main([]), main(["go"])) == (0, 1)
+    assert capsys.readouterr().out == "Go: not built: no no-go\n" * 2
+
+
+def test_a_build_that_fails_is_a_reason() -> None:
+    assert problem("python -c 'raise SystemExit(3)'", []).endswith("failed")
+    assert problem("python -c pass", []) == ""
