@@ -24,26 +24,30 @@ def wanted(names: Sequence[str]) -> dict[str, list[Program]]:
     return found
 
 
-def problem(command: str, programs: Sequence[Program]) -> str:
-    """Build the programs. Returns why that is not possible; empty if they are there."""
-    needs = dict.fromkeys(name for program in programs for name in program.needs)
-    if missing := [name for name in needs if shutil.which(name) is None]:
-        return f"no {' and '.join(missing)}"
+def lacking(program: Program) -> str:
+    """What is not on PATH of what the program needs, as a reason; empty if all is there."""
+    missing = [name for name in program.needs if shutil.which(name) is None]
+    return f"no {' and '.join(missing)}" if missing else ""
+
+
+def built(command: str) -> bool:
+    """Build by that command. Returns whether it worked."""
     words = shlex.split(command)
     if words[0] == "python":
         words[0] = sys.executable
-    done = subprocess.run(words, stdout=subprocess.DEVNULL, cwd=ROOT, check=False)
-    return f"`{command}` failed" if done.returncode else ""
+    return not subprocess.run(words, stdout=subprocess.DEVNULL, cwd=ROOT, check=False).returncode
 
 
 def main(names: Sequence[str]) -> int:
     """Build all, or those of these ids."""
     failed = False
     for command, programs in wanted(names).items():
-        why = problem(command, programs)
-        failed = failed or bool(why)
-        for program in programs:
-            print(f"{program.title}: {f'not built: {why}' if why else 'built'}", flush=True)
+        reasons = {program.title: lacking(program) for program in programs}
+        if not all(reasons.values()) and not built(command):
+            reasons = {title: why or f"`{command}` failed" for title, why in reasons.items()}
+        for title, why in reasons.items():
+            print(f"{title}: {f'not built: {why}' if why else 'built'}", flush=True)
+        failed = failed or any(reasons.values())
     return 1 if failed and names else 0
 
 

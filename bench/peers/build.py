@@ -21,18 +21,18 @@ from bench.paired import ROOT
 from transportlab.backends.echo import EchoStore, Memory
 from transportlab.backends.echo.state import render
 from transportlab.codecs import load_codec
-from transportlab.evidence.run.workload import MIDDLE, app, jobs
+from transportlab.evidence.arms import Catalogue, load_arms
+from transportlab.evidence.arms import Plugin as ArmPlugin
+from transportlab.evidence.run.machine import file_digest
+from transportlab.evidence.run.workload import MIDDLE, app, jobs, manifest
+from transportlab.host.discovery import name_of
 from transportlab.model import Entry, OpenSessionReply, ReadReply
-from transportlab.registry import load_transport
 from transportlab.store import order
 
 PROGRAMS = Path(__file__).parent / "programs"
 PROTO = ROOT / "spec" / "plugin" / "backend.proto"
 PAGE = ROOT / "docs" / "writing-a-plugin.md"
 MANIFEST = ROOT / "spec" / "manifests" / "dozen.json"
-
-FLOORS = ("grpc", "jsonrpc", "http")
-"""Transports whose floor is a program that answers a Read with grpcio, two pipes, a socket."""
 
 JOBS, SCHEDULES = 256, 64
 """A manifest may have that many jobs, and a job that many schedules."""
@@ -62,23 +62,27 @@ class Installed(msgspec.Struct, frozen=True):
 
 
 class Built(msgspec.Struct, frozen=True):
-    """The peers' paths, the floors by transport and by language, and files.
+    """The peers' paths, and files.
 
-    A path is empty where its toolchain is not there.
+    peers: by their id in spec/arms.json, of the plugins that this module builds. A path is empty
+    where its toolchain is not there.
     """
 
-    stubs: str
-    web: str
-    listing: str
+    peers: dict[str, str]
     flood: str
     go: str
-    floors: dict[str, str]
-    other_floors: dict[str, str]
     clocked: str
     state: str
     entries: str
     dozen: str
     largest: str
+    ten: str
+    pinned: str
+
+
+def ours(arms: Catalogue) -> list[ArmPlugin]:
+    """The plugins of spec/arms.json that this module builds."""
+    return [plugin for plugin in arms.plugins if "bench.peers.build" in plugin.build]
 
 
 def build(folder: Path) -> Built:
@@ -86,33 +90,49 @@ def build(folder: Path) -> Built:
     command = ["-m", "grpc_tools.protoc", f"-I{PROTO.parent}", f"--python_out={folder}"]
     command += [f"--grpc_python_out={folder}", str(PROTO)]
     subprocess.run([sys.executable, *command], check=True)
-    stubs, web, flood, *floors = (
-        _executable(folder / f"cronix-backend-{name}", _source(name))
-        for name in ("stubs", "web", "flood", *(f"floor-{name}" for name in FLOORS))
-    )
     state, entries, largest = (folder / f"{n}.json" for n in ("state", "entries", "largest"))
     state.write_bytes(render(seed()))
     entries.write_bytes(msgspec.json.encode(msgspec.json.decode(state.read_bytes())["entries"]))
     largest.write_text(json.dumps(largest_manifest()))
     return Built(
-        stubs=stubs,
-        web=web,
-        flood=flood,
-        listing=_executable(
-            folder / "cronix-backend-listing", _from_page("cronix-backend-listing")
-        ),
+        peers={plugin.id: _peer(folder, plugin) for plugin in ours(load_arms())},
+        flood=_executable(folder / "cronix-backend-flood", _source("cronix-backend-flood")),
         go=_go(folder / "cronix-backend-listing-go", "listing.go"),
-        floors=dict(zip(FLOORS, floors, strict=True)),
-        other_floors={
-            "go": _go(folder / "cronix-backend-floor-go", "floor.go"),
-            "node": _node(folder / "cronix-backend-floor-node", "floor.js"),
-        },
         clocked=_with_import_clock(Installed.here().plugin, folder),
         state=str(state),
         entries=str(entries),
         dozen=str(MANIFEST),
         largest=str(largest),
+        ten=_written(folder / "ten.json", manifest(MIDDLE)),
+        pinned=_written(folder / "pinned.json", {**manifest(MIDDLE), "plugins": _pins()}),
     )
+
+
+def _written(path: Path, value: object) -> str:
+    path.write_bytes(msgspec.json.encode(value))
+    return str(path)
+
+
+def _pins() -> dict[str, object]:
+    """The pin of the plugin in Go; none if it is not built."""
+    plugin = load_arms().plugin("go")
+    if plugin.missing():
+        return {}
+    return {name_of(Path(plugin.path)): {"sha256": file_digest(plugin.path)}}
+
+
+def _peer(folder: Path, plugin: ArmPlugin) -> str:
+    """Build a peer into the folder: of this language, of another one, or a page's."""
+    path = folder / os.path.basename(plugin.program)
+    ((codec, *_),) = (plugin.transports or {}).values()
+    if "go" in plugin.needs:
+        return _go(path, "floor.go")
+    if "node" in plugin.needs:
+        return _node(path, "floor.js")
+    if (PROGRAMS / path.name).exists():
+        replies = _replies(codec) if plugin.role == "control" else {}
+        return _executable(path, _source(path.name, replies))
+    return _executable(path, _from_page(path.name))
 
 
 def seed() -> tuple[Entry, ...]:
@@ -144,14 +164,11 @@ def _with_import_clock(plugin: str, folder: Path) -> str:
     return str(path)
 
 
-def _source(name: str) -> str:
+def _source(name: str, replies: Mapping[str, bytes] | None = None) -> str:
     """A program's text, its first line and its replies filled in."""
-    text = (PROGRAMS / f"cronix-backend-{name}").read_text().removeprefix(_PYTHON)
+    text = (PROGRAMS / name).read_text().removeprefix(_PYTHON)
     texts = {"PACKAGES": repr(get_path("purelib"))}
-    transport = name.removeprefix("floor-")
-    if transport in FLOORS:
-        codec = load_transport(transport).traits.codecs[0]
-        texts |= {member: repr(reply) for member, reply in _replies(codec).items()}
+    texts |= {member: repr(reply) for member, reply in (replies or {}).items()}
     return f"#!{sys.executable}{_filled(text, texts)}"
 
 

@@ -16,6 +16,7 @@ from bench.peers import samples
 from bench.peers.build import Built, Installed
 from bench.peers.samples import Plugin, Values
 from transportlab.channel import EndpointKind
+from transportlab.evidence.arms import Catalogue, load_arms
 from transportlab.evidence.run.workload import MIDDLE, fill, requests
 from transportlab.host import HostOptions, open_backend
 from transportlab.registry import load_transport, transport_names
@@ -69,6 +70,7 @@ class Workplace(msgspec.Struct, frozen=True):
     built: Built
     lab: Installed
     before: Installed | None = None
+    known: Catalogue = msgspec.field(default_factory=load_arms)
 
     def arms(self, take: Callable[[Installed], Take]) -> dict[str, Take]:
         """The arm of each environment."""
@@ -81,9 +83,12 @@ class Workplace(msgspec.Struct, frozen=True):
         """The echo plugin of an environment, with the peers' entries."""
         return Plugin(of.plugin, transport, codec, {"state": self.built.state})
 
-    def peer(self, path: str, transport: str, codec: str) -> Plugin:
-        """A peer, with the same entries."""
-        return Plugin(path, transport, codec, {"path": self.built.entries})
+    def peer(self, name: str) -> Plugin:
+        """A peer of spec/arms.json, with the same entries; a control has its reply ready."""
+        told = self.known.plugin(name)
+        (transport, (codec, *_)) = next(iter((told.transports or {}).items()))
+        config = {"path": self.built.entries} if told.role == "peer" else {}
+        return Plugin(self.built.peers[name], transport, codec, config)
 
 
 def groups(at: Workplace) -> list[Group]:
@@ -96,6 +101,7 @@ def groups(at: Workplace) -> list[Group]:
         *_decodes(at),
         _secret(at),
         *_floors(at),
+        _goplugin(at),
         *_overheads(),
     ]
 
@@ -107,16 +113,74 @@ def _single(row: Row, arms: Mapping[str, Take], most: int = 0, lacking: str = ""
     return Group((row,), block, most, lacking)
 
 
+# ---- both ends in Go
+
+
+PIN, SECURE = "pin", "secure"
+
+GO_BOUNDS = {
+    "start": ("a plugin's start to its first Read", 0.85, "ms"),
+    "pinned": ("the same with a pin, over mutual TLS and a checksum", 0.35, "ms"),
+    "warm": ("a Read of ten entries in an open session", 1.0, "us"),
+    "stop": ("a session's end", 0, "ms"),
+}
+"""By the end of a row's id: what it is, its bound, its unit."""
+
+GO_RUNS, GO_CALLS = 5, 200
+"""Sessions of one host process, and calls of a session."""
+
+
+def _goplugin(at: Workplace) -> Group:
+    """The host and the plugin in Go over HashiCorp's go-plugin, with equal messages and entries."""
+    host, plugin, peer = at.known.host("go"), at.known.plugin("go"), at.known.pair("goplugin")
+    lacking = host.missing() or plugin.missing() or peer.missing()
+    carried = list(host.transports or {})
+    rows = {
+        (transport, end): Row(f"goplugin-{transport}-{end}", f"{what}, in Go", bound, unit=unit)
+        for transport in carried
+        for end, (what, bound, unit) in GO_BOUNDS.items()
+    }
+
+    def lab(transport: str, kind: str) -> samples.Lives:
+        manifest = at.built.pinned if kind == PIN else at.built.ten
+        words = [host.command, "bench", "--fill", "--manifest", manifest]
+        words += ["--backend", plugin.path, "--transport", transport]
+        return samples.lives(words, GO_RUNS, GO_CALLS)
+
+    def theirs(kind: str) -> samples.Lives:
+        words = [peer.path, "bench", "--entries", str(MIDDLE), *(["--secure"] if kind else [])]
+        return samples.lives(words, GO_RUNS, GO_CALLS)
+
+    def block(draw: Random) -> dict[str, Values]:
+        takes: dict[tuple[str, str], Callable[[], samples.Lives]] = {
+            (transport, kind): partial(lab, transport, kind)
+            for transport in carried
+            for kind in ("", PIN)
+        }
+        takes |= {(PEER, kind): partial(theirs, kind) for kind in ("", SECURE)}
+        found = {key: takes[key]() for key in draw.sample(list(takes), len(takes))}
+        values: dict[str, Values] = {}
+        for (transport, end), row in rows.items():
+            own, other = (PIN, SECURE) if end == "pinned" else ("", "")
+            member = {"warm": "call", "stop": "exit"}.get(end, "ready")
+            values[row.id] = {
+                LAB: getattr(found[transport, own], member),
+                PEER: getattr(found[PEER, other], member),
+            }
+        return values
+
+    return Group(tuple(rows.values()), block, lacking=lacking)
+
+
 # ---- plugins
 
 
 def _starts(at: Workplace) -> list[Group]:
-    built = at.built
     return [
-        _start(at, "grpc-start", 1.05, at.peer(built.stubs, "grpc", "protobuf")),
-        _warm(at, "grpc-warm", 1.15, at.peer(built.stubs, "grpc", "protobuf")),
-        _start(at, "stdio-start", 5, at.peer(built.listing, "jsonrpc", "json")),
-        _start(at, "http-start", 1.6, at.peer(built.web, "http", "json")),
+        _start(at, "grpc-start", 1.05, at.peer("stubs")),
+        _warm(at, "grpc-warm", 1.15, at.peer("stubs")),
+        _start(at, "stdio-start", 5, at.peer("listing")),
+        _start(at, "http-start", 1.6, at.peer("web")),
     ]
 
 
@@ -132,14 +196,14 @@ def _start(at: Workplace, name: str, bound: float, peer: Plugin) -> Group:
 def _floors(at: Workplace) -> list[Group]:
     """The lab's start over the least that its carriage can cost, and what of it imports are."""
     found = []
-    for transport, floor in at.built.floors.items():
-        codec = load_transport(transport).traits.codecs[0]
-        peer = Plugin(floor, transport, codec, {})
-        lab = at.plugin(at.lab, transport, codec)
-        clocked = replace(lab, path=at.built.clocked)
-        found += [_start(at, f"floor-{transport}", 0, peer), _imports(clocked)]
-    for language, path in at.built.other_floors.items():
-        found.append(_start(at, f"floor-{language}", 0, Plugin(path, "jsonrpc", "json", {})))
+    for floor in at.known.plugins:
+        if floor.role != "control":
+            continue
+        peer = at.peer(floor.id)
+        found.append(_start(at, floor.id, 0, peer))
+        if not floor.needs:  # in Python as well, where a start is imports
+            lab = at.plugin(at.lab, peer.transport, peer.codec)
+            found.append(_imports(replace(lab, path=at.built.clocked)))
     return found
 
 
@@ -167,7 +231,7 @@ def _warm(at: Workplace, name: str, bound: float, peer: Plugin) -> Group:
 
 
 def _memory(at: Workplace) -> Group:
-    peer = at.peer(at.built.listing, "jsonrpc", "json")
+    peer = at.peer("listing")
     row = Row("memory", "unshared memory of a stdio plugin after a Read", 1.4, unit="MiB")
     arms = at.arms(lambda of: partial(samples.memory, at.plugin(of, "jsonrpc", "json")))
     return _single(row, arms | {PEER: partial(samples.memory, peer)})

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from functools import cache, partial
 from random import Random
+from statistics import median
 from typing import Any
 
 import msgspec
@@ -23,6 +24,7 @@ from bench.peers.build import seed
 from transportlab.context import Context
 from transportlab.errors import RpcError
 from transportlab.evidence.run import timing
+from transportlab.evidence.run.bench import told
 from transportlab.evidence.run.workload import MIDDLE, fill
 from transportlab.host import HostOptions, HostSession, open_backend
 from transportlab.model import ReadReply, ReadRequest
@@ -196,6 +198,27 @@ def decode(python: str, plugin: str, transport: str, codec: str, deadline: float
     """Seconds of one Read in a fresh host until there is a reply or an error."""
     found = _inside(python, _DECODE, plugin, transport, codec, str(deadline))
     return float(found["seconds"])
+
+
+class Lives(msgspec.Struct, frozen=True):
+    """Medians over the sessions of one host process, in seconds.
+
+    ready: from the start to the first answer. call: a later call. exit: the session's end.
+    """
+
+    ready: float
+    call: float
+    exit: float
+
+
+def lives(command: Sequence[str], runs: int, calls: int) -> Lives:
+    """So many sessions by a program's `bench`, each with so many calls after the first."""
+    found = told([*command, "--runs", str(runs), "--calls", str(calls)], runs)
+    return Lives(
+        ready=median(one["ready"] for one in found),
+        call=median(call for one in found for call in one["calls"]),
+        exit=median(one["exit"] for one in found),
+    )
 
 
 def _check(reply: ReadReply, plugin: Plugin) -> None:

@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from tools import build_programs
-from tools.build_programs import main, problem, wanted
+from tools.build_programs import main, wanted
 from transportlab.evidence.arms import load_arms
 
 
@@ -15,15 +15,17 @@ def test_programs_of_one_command_are_built_once() -> None:
     assert [p.id for programs in wanted(["stubs"]).values() for p in programs] == ["stubs"]
 
 
-def test_what_lacks_its_toolchain_is_told(
+def test_what_lacks_its_toolchain_or_fails_is_told(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    program = replace(load_arms().plugin("go"), needs=("no-go", "make"))
-    monkeypatch.setattr(build_programs, "wanted", lambda names: {"false": [program]})
+    go = replace(load_arms().plugin("go"), needs=("no-go", "sh"))
+    bare = replace(go, title="Bare", needs=())
+    monkeypatch.setattr(build_programs, "wanted", lambda names: {"false": [go]})
     assert (main([]), main(["go"])) == (0, 1)
     assert capsys.readouterr().out == "Go: not built: no no-go\n" * 2
-
-
-def test_a_build_that_fails_is_a_reason() -> None:
-    assert problem("python -c 'raise SystemExit(3)'", []).endswith("failed")
-    assert problem("python -c pass", []) == ""
+    monkeypatch.setattr(build_programs, "wanted", lambda names: {"false": [go, bare]})
+    assert main([]) == 0
+    assert capsys.readouterr().out.endswith("Bare: not built: `false` failed\n")
+    monkeypatch.setattr(build_programs, "wanted", lambda names: {"python -c pass": [bare, go]})
+    assert main([]) == 0
+    assert capsys.readouterr().out == "Bare: built\nGo: not built: no no-go\n"
