@@ -70,6 +70,16 @@ def test_what_a_plugin_says_in_several_lines_passes_for_none_of_the_errors_own()
         assert line.startswith(("  | ", "  expected ", "  read again", "  lost"))
 
 
+def test_an_error_says_what_failed_what_was_expected_and_what_to_do() -> None:
+    details = model.ErrorDetails(expected="state 1", got="state 2", action="plan again")
+    assert error_text(RpcError(Code.ABORTED, "the state has changed", details)).splitlines()[
+        1:
+    ] == [
+        "  expected state 1, got state 2",
+        "  plan again",
+    ]
+
+
 def test_an_error_that_does_not_say_what_was_expected_does_not_say_nothing() -> None:
     details = model.ErrorDetails(got="Read-only file system")
     told = error_text(RpcError(Code.FAILED_PRECONDITION, "tab: refused", details))

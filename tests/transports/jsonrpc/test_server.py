@@ -5,9 +5,7 @@ from typing import Any
 
 import pytest
 
-from transportlab.errors import (
-    Code,
-)
+from transportlab.errors import MAX_CALLS, Code
 
 HANG_GUARD = 30.0
 
@@ -134,6 +132,16 @@ def test_calls_overtake_each_other_and_are_cancelled_by_their_id(host: Any) -> N
     assert host.receive()["id"] == "stream"
     host.send({**host.cancel_of(1.0), "id": "c"})
     assert {host.receive()["id"], host.receive()["id"]} == {1, "c"}
+
+
+def test_a_plugin_that_takes_no_more_calls_still_takes_a_cancellation(host: Any) -> None:
+    calls = [host.request_of("Read", {"app": "!sleep:60"}, number) for number in range(MAX_CALLS)]
+    host.send(*calls, host.request_of("Read", {"app": "web"}, "more"))
+    refused = host.receive()
+    assert (refused["id"], refused["error"]["code"]) == ("more", -32008)
+    host.send(host.cancel_of(7))
+    assert (cancelled := host.receive())["id"] == 7
+    assert cancelled["error"]["code"] == -32001
 
 
 def test_calls_with_one_id_are_cancelled_together(host: Any) -> None:
