@@ -103,11 +103,12 @@ class Plugin(Program, frozen=True):
         """The backends that it consists of, as a host's user names them."""
         return (self.path, self.crontab) if self.crontab else (self.path,)
 
-    def of(self, host: Host) -> "Plugin":
+    def of(self, host: Host, transport: str) -> "Plugin":
         """The same for a host: one that is not this package does not look where this one is."""
         if host.inside:
             return self
-        program, crontab = (name and _found(name) for name in (self.path, self.crontab))
+        library = load_transport(transport).traits.endpoint is EndpointKind.LIBRARY
+        program, crontab = (n and _found(n, library=library) for n in (self.path, self.crontab))
         return msgspec.structs.replace(self, program=program, crontab=crontab)
 
 
@@ -233,9 +234,9 @@ def defined(text: str, catalogue: Catalogue) -> tuple[Plugin, Arm]:
     return plugin, catalogue.arm(host, plugin, transport.name, codec)
 
 
-def _found(backend: str) -> str:
-    """The path of a backend's program."""
-    return backend if os.sep in backend else str(find(backend, library=False).path)
+def _found(backend: str, *, library: bool) -> str:
+    """The path of a backend's program or library."""
+    return backend if os.sep in backend else str(find(backend, library=library).path)
 
 
 def _words(text: str) -> Iterator[tuple[str, str]]:

@@ -13,6 +13,8 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -111,6 +113,7 @@ type phases struct {
 	Exit   float64   `json:"exit"`
 	Total  float64   `json:"total"`
 	Calls  []float64 `json:"calls,omitempty"`
+	Memory int       `json:"uss-plugin,omitempty"`
 }
 
 func session(o options) (phases, error) {
@@ -150,6 +153,7 @@ func session(o options) (phases, error) {
 		}
 		calls = append(calls, time.Since(at).Seconds())
 	}
+	memory := uniqueMemory(client.ReattachConfig().Pid)
 	ending := time.Now()
 	client.Kill()
 	p := phases{
@@ -158,7 +162,24 @@ func session(o options) (phases, error) {
 		Ready:  ready.Sub(begin).Seconds(),
 		Exit:   time.Since(ending).Seconds(),
 		Calls:  calls,
+		Memory: memory,
 	}
 	p.Total = p.Ready + p.Exit
 	return p, nil
+}
+
+// uniqueMemory is what a process shares with no other, in bytes; 0 if that cannot be told.
+func uniqueMemory(pid int) (bytes int) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(data)) {
+		words := strings.Fields(line)
+		if len(words) == 3 && strings.HasPrefix(words[0], "Private_") {
+			kilobytes, _ := strconv.Atoi(words[1])
+			bytes += kilobytes << 10
+		}
+	}
+	return bytes
 }

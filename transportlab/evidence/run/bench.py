@@ -18,11 +18,11 @@ TIMEOUT = 60.0
 """Seconds for a whole bench. None comes near it."""
 
 WORDS = 300
-"""How much of a failed host's stderr its error has."""
+"""How much of the last line of a failed host's stderr its error has."""
 
 
 class HostFailed(RuntimeError):
-    """The host failed, or printed something else. The message has the end of its stderr."""
+    """The host failed, or printed something else. The message has the last line of its stderr."""
 
 
 def bench(task: Task, *, runs: int = 1, size: int = 0, calls: int = 0) -> list[dict[str, Any]]:
@@ -54,8 +54,8 @@ def told(command: list[str], runs: int) -> list[dict[str, Any]]:
         command, stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT, check=False
     )
     if done.returncode:
-        words = done.stderr.decode("utf-8", "replace").strip()[-WORDS:]
-        raise HostFailed(f"exit status {done.returncode}: {words}")
+        last = (done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no reason"])[-1]
+        raise HostFailed(f"exit status {done.returncode}: {last[:WORDS]}")
     try:
         found: list[dict[str, Any]] = [
             msgspec.json.decode(line) for line in done.stdout.splitlines()

@@ -273,7 +273,7 @@ class EvidenceRun:
         if not arm.transport:
             return Task(suites, arm, where, effort)
         host = self._chosen.catalogue.host(arm.host)
-        plugin = self._chosen.catalogue.plugin(arm.plugin).of(host)
+        plugin = self._chosen.catalogue.plugin(arm.plugin).of(host, arm.transport)
         modules: tuple[str, ...] = ()
         if block.group == "handshake" and host.inside:
             if arm.original not in self._modules:
