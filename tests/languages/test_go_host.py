@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from tests.languages.conftest import PLUGINS
@@ -22,6 +23,7 @@ HOST = GO / "build" / "cronix-host"
 GENERATED = Path("backendv1", "backend.pb.go")
 MANIFEST = ROOT / "spec" / "manifests" / "dozen.json"
 ECHO = Path(sys.executable).with_name("cronix-backend-echo")
+CRONTAB = ECHO.with_name("cronix-backend-crontab")
 
 
 def make(*arguments: str) -> None:
@@ -49,27 +51,101 @@ def test_its_messages_are_those_of_the_contract(tmp_path: Path) -> None:
     assert (tmp_path / GENERATED.name).read_text() == (GO / GENERATED).read_text()
 
 
+@pytest.mark.parametrize(
+    "way", ["grpc/protobuf", "grpc/json", "http/json", "http/protobuf", "jsonrpc/json"]
+)
+def test_every_operation_does_and_prints_what_the_labs_does(way: str, tmp_path: Path) -> None:
+    """One command after the other, on a crontab of each host's own."""
+    lab = Path(sys.executable).with_name("transportlab")
+    transport, codec = way.split("/")
+    spec = ROOT / "spec"
+    whole = way == "grpc/protobuf"
+    for state in ("mixed", "empty", "hand-edited") if whole else ("mixed",):
+        tables = [tmp_path / f"{state}-{host}" for host in ("lab", "go")]
+        for verb in (
+            ["plan"],
+            ["read"],
+            ["drift", "--exit-on-drift"],
+            ["adopt", "--dry-run"],
+            ["adopt"],
+            ["apply", "--strict"],
+            ["apply"],
+            ["apply"],
+            ["drift", "--exit-on-drift"],
+            ["verify-ownership"],
+            ["prune", "--dry-run"],
+            ["prune"],
+        ):
+            for form in ([], ["--json"]) if whole else (["--json"],):
+                told = []
+                for command, table in zip((lab, HOST), tables, strict=True):
+                    if not table.exists():
+                        table.write_bytes((spec / "crontabs" / state).read_bytes())
+                    done = subprocess.run(
+                        [
+                            *(str(command), *verb, *form),
+                            *("--manifest", str(spec / "manifests" / "one-job.json")),
+                            *("--backend", str(CRONTAB), "--transport", transport),
+                            *("--codec", codec, "--backend-config", f"path={table}"),
+                        ],
+                        capture_output=True,
+                        text=True,
+                        check=False,
+                    )
+                    texts = (done.stdout + done.stderr).replace(str(table), "TABLE")
+                    told.append((done.returncode, texts, table.read_bytes()))
+                assert told[0] == told[1], (verb, form)
+
+
 @pytest.mark.parametrize("transport", ["grpc", "http", "jsonrpc"])
-def test_it_reads_from_the_labs_plugin(transport: str) -> None:
+def test_bench_prints_what_its_schema_says(transport: str) -> None:
     target = ["--manifest", str(MANIFEST), "--backend", str(ECHO), "--transport", transport]
-    done = host("read", *target)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert json.loads(done.stdout) == {"entries": [], "malformed": []}
     done = host("bench", *target, "--runs", "2", "--calls", "3")
     samples = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [(one["run"], one["transport"]) for one in samples] == [(0, transport), (1, transport)]
-    assert all(one["handshake_ms"] < one["total_ms"] for one in samples)
+    schema = json.loads((ROOT / "spec" / "bench.schema.json").read_text())
+    for sample in samples:
+        jsonschema.validate(sample, schema)
+    assert [len(sample["calls"]) for sample in samples] == [3, 3]
 
 
-def test_it_refuses_what_it_cannot_do(tmp_path: Path) -> None:
-    pinned = tmp_path / "pinned.json"
-    pinned.write_text('{"app": "web", "plugins": {"echo": {"sha256": "00"}}}')
-    for arguments, problem in (
-        (["--manifest", str(pinned), "--backend", "echo", "--transport", "grpc"], "pins"),
-        (["--manifest", str(MANIFEST), "--backend", "./none", "--transport", "grpc"], "none"),
-        (["--manifest", str(MANIFEST), "--backend", str(ECHO), "--transport", "smoke"], "smoke"),
-        ([], "usage"),
+def test_it_runs_what_is_pinned_and_nothing_else(tmp_path: Path) -> None:
+    """A script runs from a copy, a program from memory: the plugin in Go is the latter."""
+    manifest = json.loads(MANIFEST.read_text())
+    for name, file in (("echo", ECHO), ("crontab", CRONTAB)):
+        done = host("plugins", "pin", str(file))
+        lab = subprocess.run(
+            [str(ECHO.with_name("transportlab")), "plugins", "pin", str(file)],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert (done.stdout, done.stderr) == (lab.stdout, lab.stderr)
+        pinned = tmp_path / f"{name}.json"
+        pinned.write_text(json.dumps(manifest | json.loads(done.stdout)))
+    arguments = ["--transport", "grpc", "--manifest", str(tmp_path / "echo.json")]
+    assert host("read", *arguments, "--backend", str(ECHO)).returncode == 0
+    refused = host("read", *arguments, "--backend", str(CRONTAB))
+    assert (refused.returncode, "E-NOT-PINNED" in refused.stderr) == (1, True)
+    changed = tmp_path / ECHO.name
+    changed.write_bytes(ECHO.read_bytes() + b"\n")
+    changed.chmod(0o700)
+    refused = host("read", *arguments, "--backend", str(changed))
+    assert (refused.returncode, "E-PIN-MISMATCH" in refused.stderr) == (1, True)
+
+
+def test_its_errors_have_the_labs_codes_and_exit_status() -> None:
+    echo = ["--backend", str(ECHO), "--transport", "grpc"]
+    manifest = ["--manifest", str(MANIFEST)]
+    for arguments, status, problem in (
+        ([*manifest, "--backend", "./none", "--transport", "grpc"], 1, "E-NOT-FOUND"),
+        ([*manifest, "--backend", "None", "--transport", "grpc"], 1, "E-BAD-NAME"),
+        ([*manifest, "--backend", "/dev/null", "--transport", "grpc"], 1, "E-NOT-A-FILE"),
+        ([*manifest, *echo[:-1], "smoke"], 2, "smoke"),
+        ([*manifest, *echo, "--codec", "smoke"], 2, "smoke"),
+        ([*manifest, *echo, "--backend-config", "nothing=1"], 1, "UNKNOWN_CONFIG"),
+        (["--manifest", "none.json", *echo], 1, "none.json"),
+        ([], 2, "required"),
     ):
-        done = host("read", *arguments)
-        assert (done.returncode, done.stdout) == (1, "")
-        assert problem in done.stderr
+        done = host("read", *arguments, "--json")
+        assert done.returncode == status, done.stderr
+        assert problem in done.stderr + done.stdout

@@ -161,6 +161,9 @@ func hide(err error, r *redact.Redactor) error {
 		e.Err = nil // its text would show what is hidden here
 	case *RPCError:
 		e.texts(r.Text)
+		for i := range e.Notes {
+			e.Notes[i] = r.Text(e.Notes[i])
+		}
 	}
 	return err
 }

@@ -19,7 +19,8 @@ const (
 	librarySuffix = ".so"
 )
 
-var isName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,62}$`).MatchString
+// IsName tells whether this may be a plugin's name (P-DISCOVERY-1).
+var IsName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,62}$`).MatchString
 
 // Found is a plugin's file.
 type Found struct {
@@ -55,7 +56,7 @@ func Discover(plugin string, library bool) (Found, error) {
 		found := Found{Name: nameOf(path), Path: path}
 		return found, runnable(found, library)
 	}
-	if !isName(plugin) {
+	if !IsName(plugin) {
 		return Found{}, badName(plugin, "not a backend's name")
 	}
 	file := filePrefix + plugin

@@ -164,7 +164,7 @@ func (s *Session) load(name string, t *transport, at endpoint, a *admitted) (err
 		return err
 	}
 	words, err := checkHandshake(s.channel.(handshaker).line(), name, s.options.Codec, "library")
-	s.version = s.shown(words["version"])
+	s.version = Clean(cut(words["version"]))
 	return err
 }
 
@@ -209,7 +209,8 @@ func (s *Session) launch(ctx context.Context, name string, t *transport, at endp
 	if err != nil {
 		return err
 	}
-	p.setVersion(s.shown(words["version"]))
+	s.version = Clean(cut(words["version"]))
+	p.setVersion(s.version)
 	if t.kind == socketKind {
 		if err := p.startDrain(); err != nil {
 			return err
@@ -254,7 +255,7 @@ func (s *Session) negotiate(ctx context.Context) error {
 		return err
 	}
 	s.Opened = reply
-	s.version = s.shown(reply.PluginVersion)
+	s.version = Clean(cut(reply.PluginVersion))
 	if s.process != nil {
 		s.process.setVersion(s.version)
 	}
@@ -303,9 +304,6 @@ func (s *Session) mismatch(theirs []int) error {
 	}
 	return &Error{Code: "E-PROTO-MISMATCH", Problem: fmt.Sprintf("speaks protocol %s; this host speaks {1}.", set), Expected: "{1}", Got: set, Action: action}
 }
-
-// shown is what a plugin says of itself as errors show it: on one line, cut, without secrets.
-func (s *Session) shown(text string) string { return Clean(s.redactor.Text(cut(text))) }
 
 // blame says whose failure an error is, and hides secrets in it.
 func (s *Session) blame(err error) error {
@@ -455,4 +453,12 @@ func (s *Session) Adopt(ctx context.Context, request *pb.AdoptRequest) (*pb.Adop
 func (s *Session) VerifyOwnership(ctx context.Context, request *pb.VerifyOwnershipRequest) (*pb.VerifyOwnershipReply, error) {
 	reply := &pb.VerifyOwnershipReply{}
 	return reply, s.call(ctx, "VerifyOwnership", false, request, reply)
+}
+
+// PID is the number of the plugin's process; 0 for a library.
+func (s *Session) PID() int {
+	if s.process == nil {
+		return 0
+	}
+	return s.process.pid
 }

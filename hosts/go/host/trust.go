@@ -230,3 +230,12 @@ func copyAndHash(target io.Writer, file *os.File) (string, error) {
 	close(read)
 	return hex.EncodeToString(<-sum), failed
 }
+
+// Admit tells whether a plugin may run, without running it. Its error is an *Error.
+func Admit(found Found, pins Pins, library bool) error {
+	a, err := admit(found, pins, library)
+	if err == nil {
+		a.undo()
+	}
+	return err
+}

@@ -1,198 +1,169 @@
-// Command cronix-host calls a plugin: read shows an app's entries, bench times the phases of a start.
+// Command cronix-host operates plugins: it plans, applies, reads, compares, and lists and pins them.
+// Its options, exit codes and JSON are those of the lab's command transportlab.
 package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"syscall"
-	"time"
 
-	"google.golang.org/protobuf/encoding/protojson"
-
-	pb "cronix-host/backendv1"
 	"cronix-host/host"
+	"cronix-host/manifest"
 )
 
+// Exit codes. A command that a signal has ended exits with 128 and the signal's number.
+const (
+	exitError    = 1
+	exitUsage    = 2
+	exitDrift    = 5
+	exitDiverged = 6
+	exitNotFound = 7
+	exitSignal   = 128
+)
+
+// command is one word of the command line.
+type command struct {
+	name, help string
+	run        func(ctx context.Context, name string, words []string) (int, error)
+}
+
+var commands []command
+
+func init() {
+	for _, o := range operations {
+		commands = append(commands, command{o.name, o.help, o.run})
+	}
+	commands = append(commands,
+		command{"bench", "Time sessions of a plugin, and Reads: one JSON object a session (spec/bench.schema.json).", bench},
+		command{"plugins", "List plugins; pin and verify their sums.", plugins})
+}
+
 func main() {
-	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Stdout)
-	cancel()
+	ctx, cancel := context.WithCancel(context.Background())
+	var ended atomic.Int32
+	signals := make(chan os.Signal, 1)
+	for _, number := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+		if !signal.Ignored(number) { // as by nohup
+			signal.Notify(signals, number)
+		}
+	}
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // else a pipe that nobody reads ends the host alone
+	go func() {
+		number := <-signals
+		ended.Store(int32(number.(syscall.Signal)))
+		cancel() // the way out is bounded, so further signals change nothing
+	}()
+	status := run(ctx, os.Args[1:])
+	if number := ended.Load(); number != 0 {
+		fmt.Fprintln(os.Stderr, "interrupted; the plugin has been stopped")
+		status = exitSignal + int(number)
+	}
+	os.Exit(status)
+}
+
+// run runs a command, tells its error, and returns its exit status.
+func run(ctx context.Context, words []string) int {
+	if len(words) == 0 || words[0] == "--help" {
+		fmt.Println("usage: cronix-host COMMAND [OPTION ...]\n\nOperate plugins of the cronix backend protocol.\n\ncommands:")
+		for _, c := range commands {
+			fmt.Printf("  %-17s %s\n", c.name, c.help)
+		}
+		fmt.Println("\n`cronix-host COMMAND --help` tells more of a command.")
+		return 0
+	}
+	if words[0] == "--version" {
+		fmt.Println("cronix-host", host.Version)
+		return 0
+	}
+	i := slices.IndexFunc(commands, func(c command) bool { return c.name == words[0] })
+	if i < 0 {
+		var names []string
+		for _, c := range commands {
+			names = append(names, c.name)
+		}
+		return tell(ctx, usage("no such command: %q\n  there are %s", words[0], strings.Join(names, ", ")))
+	}
+	status, err := commands[i].run(ctx, words[0], words[1:])
+	if err != nil {
+		return tell(ctx, err)
+	}
+	return status
+}
+
+func usage(format string, arguments ...any) error {
+	return &host.UsageError{Problem: fmt.Sprintf(format, arguments...)}
+}
+
+// tell prints an error on stderr, and returns the exit status.
+func tell(ctx context.Context, err error) int {
+	var answer *host.RPCError
+	var wrong *host.UsageError
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "cronix-host:", err)
-		os.Exit(1)
+		return 0
+	case ctx.Err() != nil && errors.As(err, &answer) && answer.Code == "CANCELLED" && !errors.As(err, new(*host.ApplyError)):
+		return exitError // the signal has cancelled it, and is told instead
 	}
+	fmt.Fprintln(os.Stderr, shown(err))
+	if errors.As(err, &wrong) {
+		return exitUsage
+	}
+	return exitError
 }
 
-const usage = "usage: cronix-host read|bench --manifest FILE --backend NAME --transport grpc|jsonrpc [OPTION ...]"
+const maxTold = 32 * 8192 // characters of an error
 
-func run(ctx context.Context, arguments []string, out io.Writer) error {
-	if len(arguments) == 0 {
-		return errors.New(usage)
+// shown is an error for people. Only its first line begins with "error:", whatever is in it.
+func shown(err error) string {
+	text := err.Error()
+	if len(text) > maxTold {
+		text = strings.ToValidUTF8(text[:maxTold], "") + "..."
 	}
-	flags := flag.NewFlagSet(arguments[0], flag.ContinueOnError)
-	manifest := flags.String("manifest", "", "the manifest: a JSON `file`")
-	backend := flags.String("backend", "", "the plugin: a `name`, or a path (with a slash)")
-	transport := flags.String("transport", "", "`grpc` or jsonrpc")
-	timeout := flags.Duration("timeout", 0, "each Read's deadline; 0 for none")
-	runs := flags.Int("runs", 10, "bench: how many starts")
-	calls := flags.Int("calls", 100, "bench: how many Reads after the first one of a start")
-	if err := flags.Parse(arguments[1:]); err != nil {
-		return err
-	}
-	if *manifest == "" || *backend == "" || *transport == "" || flags.NArg() > 0 {
-		return errors.New(usage)
-	}
-	app, err := readManifest(*manifest)
-	if err != nil {
-		return err
-	}
-	path, err := host.Discover(*backend, false)
-	if err != nil {
-		return err
-	}
-	target := target{path.Path, *transport, app, *timeout}
-	switch arguments[0] {
-	case "read":
-		return target.read(ctx, out)
-	case "bench":
-		return target.bench(ctx, out, *runs, *calls)
-	}
-	return errors.New(usage)
-}
-
-// readManifest returns the manifest's app. This host has no pins, so it refuses a manifest that has
-// some (P-TRUST-4).
-func readManifest(path string) (string, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return "", err
-	}
-	var manifest struct {
-		App     string                     `json:"app"`
-		Plugins map[string]json.RawMessage `json:"plugins"`
-	}
-	if err := json.Unmarshal(data, &manifest); err != nil {
-		return "", fmt.Errorf("%s: %w", path, err)
-	}
-	if manifest.App == "" {
-		return "", fmt.Errorf("%s: no app", path)
-	}
-	if len(manifest.Plugins) > 0 {
-		return "", fmt.Errorf("%s pins plugins, which this host cannot check", path)
-	}
-	return manifest.App, nil
-}
-
-// target is what is called.
-type target struct {
-	path, transport, app string
-	timeout              time.Duration
-}
-
-func (t target) call(ctx context.Context, session *host.Session) (any, error) {
-	if t.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, t.timeout)
-		defer cancel()
-	}
-	reply, err := session.Read(ctx, &pb.ReadRequest{App: &t.app})
-	if err != nil {
-		return nil, err
-	}
-	data, err := protojson.MarshalOptions{UseProtoNames: true, EmitDefaultValues: true}.Marshal(reply)
-	return json.RawMessage(data), err
-}
-
-// read prints the reply to Read as one JSON object.
-func (t target) read(ctx context.Context, out io.Writer) error {
-	session, err := host.Open(ctx, t.path, t.transport, host.Options{})
-	if err != nil {
-		return err
-	}
-	defer session.Close()
-	reply, err := t.call(ctx, session)
-	if err != nil {
-		return err
-	}
-	return json.NewEncoder(out).Encode(reply)
-}
-
-// sample is what bench prints of one start: milliseconds from phase to phase, and of the later Reads
-// the median.
-type sample struct {
-	Transport string  `json:"transport"`
-	Run       int     `json:"run"`
-	Started   float64 `json:"started_ms"`
-	Handshake float64 `json:"handshake_ms"`
-	Open      float64 `json:"open_ms"`
-	First     float64 `json:"first_read_ms"`
-	Later     float64 `json:"read_ms"`
-	Stop      float64 `json:"stop_ms"`
-	Total     float64 `json:"total_ms"` // from the start to the first reply
-}
-
-func (t target) bench(ctx context.Context, out io.Writer, runs, calls int) error {
-	encoder := json.NewEncoder(out)
-	for i := range runs {
-		s, err := t.measure(ctx, calls)
-		if err != nil {
-			return err
-		}
-		s.Run = i
-		if err := encoder.Encode(s); err != nil {
-			return err
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = host.Clean(line)
+		word, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(line)), ":")
+		if i > 0 && slices.Contains([]string{"error", "warning", "note"}, word) {
+			lines[i] = "  | " + lines[i]
 		}
 	}
-	return nil
+	return "error: " + strings.Join(lines, "\n")
 }
 
-func (t target) measure(ctx context.Context, calls int) (sample, error) {
-	s := sample{Transport: t.transport}
-	begin := time.Now()
-	last := begin
-	lap := func() float64 {
-		now := time.Now()
-		defer func() { last = now }()
-		return milliseconds(now.Sub(last))
+// errorObject is an error for programs.
+func errorObject(err error) any {
+	data := map[string]any{"kind": "LabError", "message": err.Error()}
+	var interrupted *host.ApplyError
+	var failed *host.Error
+	var answer *host.RPCError
+	var invalid *manifest.Error
+	var wrong *host.UsageError
+	if errors.As(err, &interrupted) {
+		data["apply"] = lists(interrupted.Reached)
 	}
-	session, err := host.Open(ctx, t.path, t.transport, host.Options{OnPhase: func(phase string) {
-		if into := map[string]*float64{"started": &s.Started, "line": &s.Handshake, "opened": &s.Open}[phase]; into != nil {
-			*into = lap()
+	switch {
+	case errors.As(err, &answer):
+		data["kind"], data["message"], data["code"], data["details"] = "RpcError", answer.Message, answer.Code, object(details(answer))
+	case errors.As(err, &failed):
+		data["kind"], data["message"], data["code"] = "PluginError", failed.Problem, failed.Code
+		if failed.Code == "E-PROTO-MISMATCH" {
+			data["kind"] = "ProtocolMismatch"
 		}
-	}})
-	if err != nil {
-		return s, err
-	}
-	defer session.Close() // after an error
-	if _, err := session.Read(ctx, &pb.ReadRequest{App: &t.app}); err != nil {
-		return s, err
-	}
-	s.First, s.Total = lap(), milliseconds(time.Since(begin))
-	var laps []float64
-	for range calls {
-		lap()
-		if _, err := session.Read(ctx, &pb.ReadRequest{App: &t.app}); err != nil {
-			return s, err
+		data["details"] = map[string]any{
+			"code": failed.Code, "problem": failed.Problem, "name": failed.Name, "path": failed.Path, "version": failed.Version, "expected": failed.Expected,
+			"got": failed.Got, "exit": failed.Exit, "stderr": append([]string{}, failed.Stderr...), "action": failed.Action,
 		}
-		laps = append(laps, lap())
+	case errors.As(err, &invalid):
+		data["kind"] = "ManifestError"
+	case errors.As(err, &wrong):
+		data["kind"] = "UsageError"
 	}
-	if len(laps) > 0 {
-		slices.Sort(laps)
-		s.Later = laps[len(laps)/2]
-	}
-	lap()
-	session.Close()
-	s.Stop = lap()
-	return s, nil
+	return map[string]any{"error": data}
 }
-
-func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

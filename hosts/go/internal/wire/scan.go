@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -245,12 +246,9 @@ func AppendText(out []byte, text string) []byte {
 		}
 		out = append(out, text[start:i]...)
 		start = i + 1
-		switch b {
-		case '"', '\\':
-			out = append(out, '\\', b)
-		case '\n':
-			out = append(out, `\n`...)
-		default:
+		if i := strings.IndexByte("\"\\\b\f\n\r\t", b); i >= 0 {
+			out = append(out, '\\', `"\bfnrt`[i])
+		} else {
 			out = append(out, '\\', 'u', '0', '0', hex[b>>4], hex[b&15])
 		}
 	}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	pb "cronix-host/backendv1"
+	"cronix-host/host"
+)
+
+// sample is what bench prints of one session: seconds, by spec/bench.schema.json.
+type sample struct {
+	Spawn     float64   `json:"spawn,omitempty"`
+	Line      float64   `json:"line,omitempty"`
+	Connected float64   `json:"connected,omitempty"`
+	Opened    float64   `json:"opened"`
+	FirstRead float64   `json:"first-read"`
+	Ready     float64   `json:"ready"`
+	Exit      float64   `json:"exit"`
+	Total     float64   `json:"total"`
+	Calls     []float64 `json:"calls,omitempty"`
+	Memory    int       `json:"uss-plugin,omitempty"`
+}
+
+func bench(ctx context.Context, name string, words []string) (int, error) {
+	f, i := newFlags(name, "Time sessions of a plugin, and Reads after the first."), &invocation{}
+	i.declare(f)
+	runs := f.Int("runs", 10, "how many sessions, `N`")
+	calls := f.Int("calls", 0, "how many Reads after the first one of each session, `N`")
+	fill := f.Bool("fill", false, "apply the manifest after the first Read, so that the later ones find entries")
+	if _, err := f.parse(words, 0); err != nil {
+		return 0, err
+	}
+	if err := i.load(); err != nil {
+		return 0, err
+	}
+	encoder := json.NewEncoder(os.Stdout)
+	for range *runs {
+		measured, err := i.measure(ctx, *calls, *fill)
+		if err != nil {
+			return 0, err
+		}
+		if err := encoder.Encode(measured); err != nil {
+			return 0, err
+		}
+	}
+	return 0, nil
+}
+
+// measure times one session. Of the calls it keeps the times, and nothing else.
+func (i *invocation) measure(ctx context.Context, calls int, fill bool) (s sample, err error) {
+	begin := time.Now()
+	last := begin
+	lap := func() float64 {
+		now := time.Now()
+		defer func() { last = now }()
+		return max(now.Sub(last), 1).Seconds()
+	}
+	parts := map[string]*float64{"started": &s.Spawn, "line": &s.Line, "connected": &s.Connected, "opened": &s.Opened}
+	options := i.options
+	options.OnPhase = func(name string) { *parts[name] = lap() }
+	if i.session, err = host.Open(ctx, i.backend, i.transport, options); err != nil {
+		return s, err
+	}
+	defer i.session.Close() // after an error
+	request := &pb.ReadRequest{App: &i.manifest.App}
+	read := func() error {
+		_, err := called(ctx, i, i.session.Read, request)
+		return err
+	}
+	if err := read(); err != nil {
+		return s, err
+	}
+	s.FirstRead, s.Ready = lap(), last.Sub(begin).Seconds()
+	if fill {
+		plan, err := called(ctx, i, i.session.Plan, &pb.PlanRequest{App: i.manifest.App, Jobs: i.manifest.Jobs})
+		if err != nil {
+			return s, err
+		}
+		if err := i.session.Apply(ctx, plan, nil); err != nil {
+			return s, err
+		}
+	}
+	for range calls {
+		lap()
+		if err := read(); err != nil {
+			return s, err
+		}
+		s.Calls = append(s.Calls, lap())
+	}
+	s.Memory = uniqueMemory(i.session.PID())
+	lap()
+	i.session.Close()
+	s.Exit = lap()
+	s.Total = s.Ready + s.Exit
+	return s, nil
+}
+
+// uniqueMemory is what a process shares with no other, in bytes; 0 if that cannot be told.
+func uniqueMemory(pid int) (bytes int) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
+	if err != nil || pid == 0 {
+		return 0
+	}
+	for text := range strings.Lines(string(data)) {
+		words := strings.Fields(text)
+		if len(words) == 3 && strings.HasPrefix(words[0], "Private_") {
+			kilobytes, _ := strconv.Atoi(words[1])
+			bytes += kilobytes << 10
+		}
+	}
+	return bytes
+}
