@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from transportlab.conformance.fixture import (
     FOREIGN,
@@ -21,8 +22,7 @@ OWNED = (
 
 
 def vector(file: Content | None = None) -> Vector:
-    base = load_vectors()[0]
-    return Vector("v", base.clauses, 1, "w", "c", base.steps, file=file)
+    return replace(load_vectors()[0], file=file)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Derives the JSON Schema of conformance vectors from the types that the suite reads them into."""
+"""Derives the JSON Schemas of conformance vectors from the types that the suites read them into."""
 
 import json
 from inspect import cleandoc
@@ -7,23 +7,32 @@ from typing import Any
 
 import msgspec
 
-from transportlab.conformance.vectors import GROUPS, VectorFile
+from transportlab.conformance.host.vectors import HostVector, HostVectorFile
+from transportlab.conformance.vectors import Case, Vector, VectorFile
 
-TARGET = Path("spec/conformance.schema.json")
+TARGETS: tuple[tuple[str, type[Case], type[Any]], ...] = (
+    ("spec/conformance.schema.json", Vector, VectorFile),
+    ("spec/conformance.host.schema.json", HostVector, HostVectorFile),
+)
 
 
 def derive() -> dict[Path, bytes]:
     """What each file must hold, by its path from the project's root."""
+    return {Path(target): _derive(kind, form) for target, kind, form in TARGETS}
+
+
+def _derive(kind: type[Case], form: type[Any]) -> bytes:
+    module = form.__module__.replace(".", "/")
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$comment": "Derived by `make derived` from transportlab/conformance/vectors.py.",
-        **msgspec.json.schema(VectorFile),
+        "$comment": f"Derived by `make derived` from {module}.py.",
+        **msgspec.json.schema(form),
     }
     definitions = schema["$defs"]
-    definitions["VectorFile"]["properties"]["group"]["enum"] = list(GROUPS)
-    del definitions["Vector"]["properties"]["group"]  # given once for the whole file
+    definitions[form.__name__]["properties"]["group"]["enum"] = list(kind.GROUPS)
+    del definitions[kind.__name__]["properties"]["group"]  # given once for the whole file
     _clean(schema)
-    return {TARGET: (json.dumps(schema, indent=2) + "\n").encode()}
+    return (json.dumps(schema, indent=2) + "\n").encode()
 
 
 def _clean(value: Any) -> None:

@@ -62,6 +62,10 @@ COMMANDS: Table = {
         "conformance:conformance",
         "Test a plugin against the protocol on every transport; without --plugin, the lab's own.",
     ),
+    "conformance host": (
+        "conformance_host:conformance_host",
+        "Test a host's command against the protocol, with plugins that follow a script.",
+    ),
     "evidence": ("evidence:evidence", "Measure every transport and write a file of evidence."),
     "report": ("evidence:report", "Write REPORT.md and its figures from evidence files."),
     "reproduce": (
@@ -84,6 +88,8 @@ def main() -> None:
 def _called(program: str, summary: str, table: Table, words: list[str]) -> int:
     """Call the command that the first word names with the others; return the exit status."""
     word, *rest = words or [""]
+    if " ".join(words[:2]) in table:  # a command that has a word more than another one
+        word, rest = " ".join(words[:2]), words[2:]
     options = dict(OPTIONS)
     if table is not COMMANDS:
         del options["--version"]

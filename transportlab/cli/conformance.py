@@ -30,6 +30,15 @@ from transportlab.conformance.vectors import FEATURES, load_vectors, select
 from transportlab.errors import UsageError
 from transportlab.quote import clean
 
+JSON_FILE = option(
+    "--json",
+    dest="json_file",
+    type=Path,
+    metavar="FILE",
+    help="Write each result as a line of JSON.",
+)
+JUNIT = option("--junit", type=Path, metavar="FILE", help="Write a JUnit report.")
+
 
 @command(
     repeated("--transport", metavar="NAME", help="Only this one; may be repeated."),
@@ -47,14 +56,8 @@ from transportlab.quote import clean
     ),
     repeated("--group", metavar="GROUP", help="Only this group of vectors."),
     repeated("--vector", metavar="ID", help="Only this vector."),
-    option(
-        "--json",
-        dest="json_file",
-        type=Path,
-        metavar="FILE",
-        help="Write each result as a line of JSON.",
-    ),
-    option("--junit", type=Path, metavar="FILE", help="Write a JUnit report."),
+    JSON_FILE,
+    JUNIT,
     option(
         "--timeout",
         type=at_least(0.1),
@@ -90,7 +93,7 @@ def conformance(  # noqa: PLR0913  # one parameter an option
         replay = _replay(plugin, {**given, "--offers": offers})
         chosen = select(load_vectors(), group, vector)
         check_writable(json_file, junit)
-        with _json_lines(json_file, len(chosen)) as lines:
+        with json_lines(json_file, len(chosen)) as lines:
             options = _options(codec, timeout, replay, lines)
             with config.hidden():
                 result = run_matrix(transport or None, chosen, subject, options)
@@ -102,7 +105,7 @@ def conformance(  # noqa: PLR0913  # one parameter an option
         tell_error(str(error))
         return EXIT_USAGE
     for line in summary(result):
-        _print(line)
+        print_text(line)
     return 0 if result.ok else EXIT_ERROR
 
 
@@ -115,12 +118,13 @@ def _options(
         if lines is not None:
             lines.outcome(arm, outcome)
         if outcome.status in BAD:
-            _print(outcome_text(arm, outcome, replay))
+            print_text(outcome_text(arm, outcome, replay))
 
-    return Options(codec, timeout, lambda arm: _print(totals_line(arm)), tell)
+    return Options(codec, timeout, lambda arm: print_text(totals_line(arm)), tell)
 
 
-def _print(text: str) -> None:
+def print_text(text: str) -> None:
+    """Print what may hold a plugin's own words."""
     print(clean(text, keep_lines=True), flush=True)
 
 
@@ -152,7 +156,8 @@ def _replay(plugin: str | None, given: Mapping[str, list[str]]) -> list[str]:
 
 
 @contextlib.contextmanager
-def _json_lines(path: Path | None, vectors: int) -> Iterator[JsonLines | None]:
+def json_lines(path: Path | None, vectors: int) -> Iterator[JsonLines | None]:
+    """Open the file of --json, if there is one."""
     if path is None:
         yield None
         return

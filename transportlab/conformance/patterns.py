@@ -14,13 +14,16 @@ must hold:
     {"$lacks": [...]}      a list in which none of these patterns matches an item
     {"$each": pattern}     a list in which every item matches
     {"$ends": [...]}       a list whose last items match these, in order
+    {"$order": [...]}      a list with items that match these in this order, whatever is between
+    {"$distinct": true}    a list in which no item is there twice
+    {"$between": [1, 9]}   a number that is at least the first and at most the second
     {"$not": pattern}      a value that does not match
 
 Generators in a pattern are replaced before: see generators.py.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 TYPES: dict[Any, type] = {"str": str, "int": int, "list": list, "object": dict}
@@ -149,6 +152,26 @@ def _ends(argument: Any, value: Any, path: str) -> str:
     return _list(argument, last, _join(path, "end"))
 
 
+def _order(argument: Any, value: Any, path: str) -> str:
+    rest: Iterator[Any] = iter(value if isinstance(value, list) else ())
+    for wanted in argument:
+        if all(mismatch(wanted, item) for item in rest):  # takes the items up to a match
+            return _said(path, f"expected {shown(argument)} in this order, got {shown(value)}")
+    return ""
+
+
+def _distinct(_argument: Any, value: Any, path: str) -> str:
+    twice = isinstance(value, list) and any(item in value[:at] for at, item in enumerate(value))
+    return _said(path, f"expected no item twice, got {shown(value)}") if twice else ""
+
+
+def _between(argument: Any, value: Any, path: str) -> str:
+    low, high = argument
+    if isinstance(value, int | float) and low <= value <= high:
+        return ""
+    return _said(path, f"expected a number of {low} to {high}, got {shown(value)}")
+
+
 def _not(argument: Any, value: Any, path: str) -> str:
     unwanted = not mismatch(argument, value)
     return _said(path, f"expected anything but {shown(value)}") if unwanted else ""
@@ -164,5 +187,8 @@ OPERATORS: dict[str, Callable[[Any, Any, str], str]] = {
     "$lacks": _lacks,
     "$each": _each,
     "$ends": _ends,
+    "$order": _order,
+    "$distinct": _distinct,
+    "$between": _between,
     "$not": _not,
 }

@@ -37,7 +37,13 @@ def totals_line(arm: ArmResult) -> str:
     return f"{arm.name:14} {by_status(arm.totals())}{why}"
 
 
-def outcome_text(arm: ArmResult, outcome: Outcome, replay: Sequence[str]) -> str:
+SUITE = ("conformance",)
+"""The words after `transportlab` that run the suite of plugins."""
+
+
+def outcome_text(
+    arm: ArmResult, outcome: Outcome, replay: Sequence[str], suite: Sequence[str] = SUITE
+) -> str:
     """A failure or a harness error: the vector, what went wrong, and the command to repeat it."""
     vector = outcome.vector
     lines = [f"{outcome.status.upper()} {arm.name} {vector.id} [{', '.join(vector.clauses)}]"]
@@ -48,14 +54,17 @@ def outcome_text(arm: ArmResult, outcome: Outcome, replay: Sequence[str]) -> str
         lines.append(f"  {failure.problem}")
     if outcome.reason:
         lines.append(f"  {outcome.reason}")
-    lines.append(f"  replay: {replay_command(arm, outcome, replay)}")
+    lines.append(f"  replay: {replay_command(arm, outcome, replay, suite)}")
     return "\n".join(lines)
 
 
-def replay_command(arm: ArmResult, outcome: Outcome, options: Sequence[str]) -> str:
-    """The command that runs this vector on this arm again. options: those that name the plugin."""
-    command = ["transportlab", "conformance", "--transport", arm.transport, "--codec", arm.codec]
-    return shlex.join([*command, *options, "--vector", outcome.vector.id])
+def replay_command(
+    arm: ArmResult, outcome: Outcome, options: Sequence[str], suite: Sequence[str] = SUITE
+) -> str:
+    """The command that runs this vector on this arm again. options: those that name the subject."""
+    arms = ["--transport", arm.transport, *(["--codec", arm.codec] if arm.codec else [])]
+    command = ["transportlab", *suite, *arms, *options, "--vector", outcome.vector.id]
+    return shlex.join(command)
 
 
 def summary(report: Report) -> Iterator[str]:
@@ -77,7 +86,8 @@ def summary(report: Report) -> Iterator[str]:
 
 def _rung(arm: ArmResult) -> Iterator[str]:
     level, following = ladder(arm)
-    yield f"LADDER {arm.name}: level {level_name(level)}"
+    names = arm.outcomes[0].vector.LADDER
+    yield f"LADDER {arm.name}: level {level_name(level, names)}"
     if following is not None:
         vector = following.vector
         yield f"  next: {vector.id} (level {vector.level}) [{', '.join(vector.clauses)}]"

@@ -5,13 +5,13 @@ passed.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
 import msgspec
 
-from transportlab.conformance.vectors import LEVELS, Vector
+from transportlab.conformance.vectors import Case
 
 
 class Status(StrEnum):
@@ -50,7 +50,7 @@ class Failure(msgspec.Struct, frozen=True):
 class Outcome(msgspec.Struct):
     """How one vector ended on one arm. transcript: its replies in plain values, for the oracle."""
 
-    vector: Vector
+    vector: Case
     status: Status
     reason: str = ""
     failure: Failure | None = None
@@ -59,7 +59,10 @@ class Outcome(msgspec.Struct):
 
 
 class ArmResult(msgspec.Struct):
-    """All outcomes on one arm, in the order of the vectors. wire: whether messages become bytes."""
+    """All outcomes on one arm, in the order of the vectors.
+
+    codec: empty if the subject chooses it. wire: whether messages become bytes.
+    """
 
     transport: str
     codec: str
@@ -69,7 +72,7 @@ class ArmResult(msgspec.Struct):
     @property
     def name(self) -> str:
         """The arm's name for people."""
-        return f"{self.transport}-{self.codec}"
+        return "-".join(filter(None, (self.transport, self.codec)))
 
     def totals(self) -> dict[str, int]:
         """How many vectors ended in each status; all five are there."""
@@ -84,7 +87,7 @@ class ArmResult(msgspec.Struct):
 class Disagreement(msgspec.Struct, frozen=True):
     """A vector that passes on an arm and without a wire, but with different replies."""
 
-    vector: Vector
+    vector: Case
     transport: str
     codec: str
     problem: str
@@ -93,7 +96,7 @@ class Disagreement(msgspec.Struct, frozen=True):
 class Report(msgspec.Struct, frozen=True):
     """The results of a whole run."""
 
-    vectors: tuple[Vector, ...]
+    vectors: tuple[Case, ...]
     arms: tuple[ArmResult, ...]
     disagreements: tuple[Disagreement, ...]
 
@@ -140,9 +143,9 @@ def ladder(arm: ArmResult) -> tuple[int, Outcome | None]:
     return bad[0].vector.level - 1, bad[0]
 
 
-def level_name(level: int) -> str:
+def level_name(level: int, ladder: Sequence[str]) -> str:
     """A level in words, for people."""
-    return f"{level} ({LEVELS[level]})" if level >= 0 else "none"
+    return f"{level} ({ladder[level]})" if level >= 0 else "none"
 
 
 def by_status(totals: Mapping[str, int]) -> str:

@@ -8,7 +8,7 @@ is in generators.py and patterns.py; how its steps are carried out, in steps.py.
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -212,29 +212,42 @@ class Needs(Struct, frozen=True, forbid_unknown_fields=True):
     codecs: tuple[str, ...] = ()
 
 
-class Vector(Struct, frozen=True, forbid_unknown_fields=True):
-    """One test case.
+class Case(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What every vector has, whatever it tests.
 
     clauses: of PROTOCOL.md, that it tests.
-    level: see LEVELS.
-    why: what goes wrong in practice if a plugin fails it.
-    cause: the likely mistake if a plugin fails it.
-    config: put over the backend's config.
-    file: the file at {file} before the first step, a crontab with foreign lines unless given.
-    opens: whether the runner calls OpenSession first.
+    level: of LADDER, from 0.
+    why: what goes wrong in practice if the subject fails it.
+    cause: the likely mistake if the subject fails it.
     """
+
+    LADDER: ClassVar[tuple[str, ...]] = LEVELS
+    GROUPS: ClassVar[tuple[str, ...]] = GROUPS
 
     id: Id
     clauses: Annotated[tuple[Clause, ...], Meta(min_length=1)]
     level: Annotated[int, Meta(ge=0, le=4)]
     why: Sentence
     cause: Sentence
+    group: str = ""
+
+
+class Vector(Case, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One test case for a plugin.
+
+    config: put over the backend's config.
+    file: the file at {file} before the first step, a crontab with foreign lines unless given.
+    opens: whether the runner calls OpenSession first.
+    """
+
     steps: Annotated[tuple[Step, ...], Meta(min_length=1)]
     needs: Needs = Needs()
     config: dict[str, str] = {}
     file: Content | None = None
     opens: bool = True
-    group: str = ""
+
+
+C = TypeVar("C", bound=Case)
 
 
 class VectorFile(Struct, frozen=True, forbid_unknown_fields=True):
@@ -250,32 +263,43 @@ def load_vectors(folder: Path = SPEC / "conformance") -> tuple[Vector, ...]:
     Raises UsageError, with the file and the place, for a file that does not hold vectors and for an
     id that occurs twice.
     """
-    files = [_load_file(path) for path in sorted(folder.glob("*.json"))]
+    found = load_cases(folder, Vector, VectorFile)
+    for vector in found:
+        _check(vector, folder)
+    return found
+
+
+def load_cases(folder: Path, kind: type[C], form: type[Any]) -> tuple[C, ...]:
+    """All cases of a folder, whose files have that form; see load_vectors()."""
+    files = [_load_file(path, kind, form) for path in sorted(folder.glob("*.json"))]
     if not files:
         raise UsageError(f"{folder}: no vectors there")
-    files.sort(key=lambda file: GROUPS.index(file.group))
-    found: dict[str, Vector] = {}
+    files.sort(key=lambda file: kind.GROUPS.index(file.group))
+    found: dict[str, C] = {}
     for file in files:
         for vector in file.vectors:
             if vector.id in found:
                 raise UsageError(f'{folder}: two vectors have the id "{vector.id}"')
-            _check(vector, folder)
+            if vector.group:
+                problem = "the group stands at the top of the file"
+                raise UsageError(f"{folder}: {vector.id}: {problem}")
             found[vector.id] = msgspec.structs.replace(vector, group=file.group)
     return tuple(found.values())
 
 
-def _load_file(path: Path) -> VectorFile:
+def _load_file(path: Path, kind: type[Case], form: type[Any]) -> Any:
     try:
-        file = msgspec.json.decode(path.read_bytes(), type=VectorFile)
+        file = msgspec.json.decode(path.read_bytes(), type=form)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: not vectors: {error}") from error
-    if file.group not in GROUPS:
-        raise UsageError(f'{path}: unknown group "{file.group}"; there are {", ".join(GROUPS)}')
+    if file.group not in kind.GROUPS:
+        known = ", ".join(kind.GROUPS)
+        raise UsageError(f'{path}: unknown group "{file.group}"; there are {known}')
     return file
 
 
 def _check(vector: Vector, folder: Path) -> None:
-    """Check what the types cannot: that needs name what exists, and the group stands once."""
+    """Check what the types cannot: that needs name what exists."""
     needs = vector.needs
     named = {"trait": needs.traits, "capability": needs.capabilities, "feature": needs.features}
     for kind, names in named.items():
@@ -283,22 +307,21 @@ def _check(vector: Vector, folder: Path) -> None:
             if name not in NEEDS[kind]:
                 known = ", ".join(sorted(NEEDS[kind]))
                 raise UsageError(f"{folder}: {vector.id}: unknown {kind} {name}; there are {known}")
-    if vector.group:
-        raise UsageError(f"{folder}: {vector.id}: the group stands at the top of the file")
     touches = vector.file is not None or any(isinstance(s, Edit | File) for s in vector.steps)
     if touches and "crontab-file" not in needs.features:
         raise UsageError(f"{folder}: {vector.id}: a file needs the feature crontab-file")
 
 
 def select(
-    vectors: Sequence[Vector], groups: Sequence[str] = (), ids: Sequence[str] = ()
-) -> tuple[Vector, ...]:
+    vectors: Sequence[C], groups: Sequence[str] = (), ids: Sequence[str] = ()
+) -> tuple[C, ...]:
     """The vectors of these groups that have one of these ids; without either, all.
 
     Raises UsageError for an unknown name, and if nothing is left.
     """
     known = {vector.id for vector in vectors}
-    for kind, wanted, there in (("group", groups, set(GROUPS)), ("vector", ids, known)):
+    all_groups = {group for vector in vectors for group in vector.GROUPS}
+    for kind, wanted, there in (("group", groups, all_groups), ("vector", ids, known)):
         for name in wanted:
             if name not in there:
                 raise UsageError(f'unknown {kind} "{name}"; {_near(name, there)}')

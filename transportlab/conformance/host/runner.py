@@ -1,0 +1,116 @@
+"""Runs vectors for hosts over transports, and returns a Report, as the suite of plugins does.
+
+An arm is one transport; the host chooses the codec. A vector is "unsupported" on a transport that
+it is not about, and for a command that has no place for what it sets; it is "not run" where the
+machine lacks what it needs.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from msgspec import Struct
+
+from transportlab.channel import EndpointKind
+from transportlab.conformance.host.attempt import Attempt
+from transportlab.conformance.host.command import Template
+from transportlab.conformance.host.place import WIRES, compiler
+from transportlab.conformance.host.vectors import HostVector
+from transportlab.conformance.result import ArmResult, Outcome, Report, Status
+from transportlab.errors import UsageError
+from transportlab.registry import load_transport, not_installed, transport_names
+
+PROCESSES = (EndpointKind.SOCKET, EndpointKind.STDIO)
+
+
+class HostOptions(Struct, frozen=True):
+    """How to run.
+
+    jobs: how many vectors at once. on_arm, on_result: called as an arm, and as a vector on an arm,
+    has ended.
+    """
+
+    jobs: int = 1
+    on_arm: Callable[[ArmResult], None] = lambda _: None
+    on_result: Callable[[ArmResult, Outcome], None] = lambda _arm, _outcome: None
+
+
+def host_transports() -> list[str]:
+    """The transports that the scripted plugin speaks."""
+    return [name for name in transport_names(*PROCESSES) if (WIRES / name / "scripted.py").exists()]
+
+
+def run_host(
+    template: Template,
+    vectors: Sequence[HostVector],
+    transports: Sequence[str] = (),
+    options: HostOptions | None = None,
+) -> Report:
+    """Put a host's command through the vectors on each transport.
+
+    Raises UsageError for a transport that the scripted plugin does not speak.
+    """
+    options = options or HostOptions()
+    known = host_transports()
+    for name in transports:
+        if name not in known:
+            raise UsageError(
+                f'no scripted plugin for "{name}"; there is one for {", ".join(known)}'
+            )
+    arms = [_arm(template, vectors, name, options) for name in transports or known]
+    return Report(tuple(vectors), tuple(arms), ())
+
+
+def _arm(
+    template: Template, vectors: Sequence[HostVector], name: str, options: HostOptions
+) -> ArmResult:
+    arm = ArmResult(name, "", wire=True)
+    absent = not_installed(load_transport(name), None)
+
+    def tried(vector: HostVector) -> Outcome:
+        for status, reasons in (
+            (Status.UNSUPPORTED, _unsupported(vector, template, name)),
+            (Status.NOT_RUN, [absent] if absent else _lacking(vector)),
+        ):
+            if found := ", ".join(reasons):
+                return Outcome(vector, status, reason=found)
+        try:
+            return Attempt(vector, template, name).outcome()
+        except Exception as error:  # the suite's own failure says nothing of the host
+            problem = f"{type(error).__name__}: {error}"
+            return Outcome(vector, Status.HARNESS_ERROR, reason=problem)
+
+    with ThreadPoolExecutor(options.jobs) as pool:
+        for outcome in pool.map(tried, vectors):
+            arm.outcomes.append(outcome)
+            options.on_result(arm, outcome)
+    options.on_arm(arm)
+    return arm
+
+
+def _unsupported(vector: HostVector, template: Template, transport: str) -> Iterator[str]:
+    if vector.transports and transport not in vector.transports:
+        yield f"is about {' and '.join(vector.transports)}"
+    command = vector.command
+    wanted = {
+        "config": command.config,
+        "secret": command.secrets,
+        "timeout": command.timeout,
+        "handshake": command.handshake,
+        "log": command.log,
+    }
+    for name, value in wanted.items():
+        if value and name not in template.places:
+            yield f"the command has no place for {{{name}}}"
+
+
+def _lacking(vector: HostVector) -> Iterator[str]:
+    there = {
+        "compiler": bool(compiler()),
+        "root": os.geteuid() == 0,
+        "user": os.geteuid() != 0,
+    }
+    words = {"compiler": "a C compiler", "root": "to run as root", "user": "to run as a user"}
+    for need in vector.needs:
+        if not there[need]:
+            yield f"needs {words[need]}"
