@@ -17,7 +17,7 @@ type Backend interface {
 
 // read makes one call for an app of so many entries, and counts them.
 func read(backend Backend, entries int) error {
-	found, err := backend.Read(context.Background(), fmt.Sprint(entries))
+	found, err := backend.Read(context.Background(), fmt.Sprint(prefix, entries))
 	if err != nil {
 		return err
 	}

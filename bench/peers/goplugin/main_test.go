@@ -7,6 +7,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	pb "goplugin/readv1"
 )
 
 func TestBench(t *testing.T) {
@@ -38,5 +42,11 @@ func TestBench(t *testing.T) {
 func TestUsage(t *testing.T) {
 	if err := run(nil, nil); err == nil || err.Error() != usage {
 		t.Error(err)
+	}
+}
+
+func TestReadIsAsLongAsThatOfThePluginInGo(t *testing.T) {
+	if size := proto.Size(&pb.ReadReply{Entries: made("bench-10", 10)}); size != 1097 {
+		t.Errorf("%d bytes, not 1097", size)
 	}
 }
