@@ -40,6 +40,9 @@ from transportlab.evidence.suites import STEADY, SUITES
 COMMAND = str(Path(get_path("scripts"), "transportlab"))
 SCHEMA = json.loads((SPEC / "evidence.schema.json").read_text())
 
+CODECS = ["codec-json"]
+"""The codecs of MINE, which are measured as well."""
+
 FEW = transport_arms()[0][0].id
 """An arm in this process."""
 
@@ -208,16 +211,29 @@ def test_conformance_is_a_part_of_a_run_of_all_suites(
         return told
 
     monkeypatch.setattr(runner, "conformance", conformance)
-    found = measured(out, arms=(FEW,))
-    assert found.conformance == told
     arms = transport_arms()[0]
+    found = measured(out, arms=tuple(arm.id for arm in arms))
+    assert found.conformance == told
     assert chosen == [arm.id for arm in arms if arm.usual]
     assert {gap.what for gap in found.not_run} == {
-        *absent(),
         *(f"conformance {arm.id}" for arm in arms if not arm.usual),
-        *(f"conformance {name}" for name in absent()),
         "carriage beyond 65536 bytes",
     }
+
+
+MINE = "name=mine,plugin=plugins/stdlib/cronix-backend-stdlib,transport=jsonrpc"
+
+
+def test_anybodys_plugin_is_measured_alone_and_the_file_tells_no_place(out: Path) -> None:
+    found = measured(out, arms=(MINE,))
+    assert [arm.id for arm in found.measured] == ["python/mine/jsonrpc-json", *CODECS]
+    assert found.facts["programs"].keys() == {"plugin mine"}
+    told = {gap.what: gap.why for gap in found.not_run}
+    assert told["stream of python/mine"] == "the plugin does not offer faults"
+    assert told["conformance"].startswith("no arm is the lab's own; ")
+    assert str(ROOT) not in out.read_text()
+    suites = {block.suite for block in found.blocks if "python/mine/jsonrpc-json" in block.order}
+    assert {"handshake", "session", "unary", "concurrency"} <= suites
 
 
 @pytest.mark.slow

@@ -54,6 +54,8 @@ from transportlab.evidence.suites.handshake import plugin_modules
 
 CONFORMANCE = "conformance"
 
+OTHERS = "no arm is the lab's own; `transportlab conformance --plugin` tests another plugin"
+
 
 class Options(msgspec.Struct, frozen=True):
     """What to run.
@@ -287,8 +289,13 @@ class EvidenceRun:
             self.evidence.not_run.append(gap)
 
     def _conform(self) -> None:
-        """Add the conformance matrix."""
+        """Add the conformance matrix, of the lab's own among the arms."""
         arms, missing = transport_arms()
+        if self._chosen.named:
+            arms, missing = [arm for arm in arms if arm in self._chosen.arms], []
+            if not arms:
+                self._skip(CONFORMANCE, OTHERS)
+                return
         for gap in missing:
             self._skip(f"{CONFORMANCE} {gap.what}", gap.why)
         chosen = [arm for arm in arms if arm.usual or self._profile.every_codec]
