@@ -20,6 +20,7 @@ LAYERS = (
     ("host", "transportlab.host"),
     ("inspection", "transportlab.host.inspection"),
     ("evidence", "transportlab.evidence", "transportlab.conformance"),
+    ("decision", "transportlab.decision"),
     ("cli", "transportlab.cli", "transportlab.__main__"),
     ("top", "bench", "tests", "plugins", "tools"),
 )

@@ -169,6 +169,7 @@ def test_it_has_the_packages_and_their_data_and_nothing_else(wheel: Path) -> Non
     assert kinds == {"transportlab", "transports", "transportlab.dist-info"}
     data = {name.removeprefix("transportlab/_data/") for name in files if "/_data/" in name}
     kept = [path for tree in ("spec", "evidence/runs") for path in (ROOT / tree).rglob("*")]
+    kept += [ROOT / "evidence" / f"{name}.json" for name in ("faults", "languages")]
     assert data == {path.relative_to(ROOT).as_posix() for path in kept if path.is_file()}
     [points] = [held.decode() for name, held in files.items() if name.endswith("entry_points.txt")]
     programs = set(re.findall(r"^(\S+) = ", points, re.MULTILINE))
@@ -206,6 +207,10 @@ def test_a_transport_of_libraries_says_how_to_build_them(full: Environment, tran
     assert full.lab(*full.plan(transport)).endswith("Plan: 1 to create; 0 unchanged.\n")
     said = full.lab("conformance", "--transport", transport, "--vector", "read-empty")
     assert said.count("1 pass") == len(load_transport(transport).traits.codecs)
+
+
+def test_decide(full: Environment) -> None:
+    assert "What would change the winner" in full.lab("decide")
 
 
 def test_conformance(full: Environment) -> None:

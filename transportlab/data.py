@@ -17,5 +17,8 @@ _TREE = INSTALLED if INSTALLED.is_dir() else ROOT
 SPEC = _TREE / "spec"
 """The protocol, its derived documents, conformance vectors, claims, samples."""
 
-RUNS = _TREE / "evidence" / "runs"
+EVIDENCE = _TREE / "evidence"
+"""Evidence files, and tables that experiments made."""
+
+RUNS = EVIDENCE / "runs"
 """The evidence files that REPORT.md is made of, by `make report`."""

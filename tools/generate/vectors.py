@@ -31,11 +31,11 @@ def _derive(kind: type[Case], form: type[Any]) -> bytes:
     definitions = schema["$defs"]
     definitions[form.__name__]["properties"]["group"]["enum"] = list(kind.GROUPS)
     del definitions[kind.__name__]["properties"]["group"]  # given once for the whole file
-    _clean(schema)
+    clean(schema)
     return (json.dumps(schema, indent=2) + "\n").encode()
 
 
-def _clean(value: Any) -> None:
+def clean(value: Any) -> None:
     """Remove a docstring's indentation from the descriptions."""
     if isinstance(value, dict):
         if isinstance(value.get("description"), str):
@@ -43,4 +43,4 @@ def _clean(value: Any) -> None:
         value = list(value.values())
     if isinstance(value, list):
         for item in value:
-            _clean(item)
+            clean(item)

@@ -72,6 +72,7 @@ COMMANDS: Table = {
         "evidence:reproduce",
         "Judge every claim by your own run, beside the committed evidence.",
     ),
+    "decide": ("decide:decide", "Rank the transports by criteria, figures and weights."),
     "gate": ("gate:gate", "Fail if a build of a plugin has become slower to its first answer."),
     "plugins": (PLUGINS, "List and diagnose plugins; pin and verify their sums."),
 }

@@ -1,0 +1,214 @@
+"""Figures are looked up where they stand, in evidence made for the tests."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from transportlab.decision.criteria import (
+    AnyFigure,
+    DecisionError,
+    FromFaults,
+    FromLines,
+    FromParts,
+    FromRun,
+    FromTable,
+    FromTrait,
+    FromVectors,
+    Language,
+    Option,
+    Stated,
+    Unmeasured,
+)
+from transportlab.decision.sources import Found, Sources, median_interval
+from transportlab.evidence.record import (
+    FORMAT,
+    SECONDS,
+    Arm,
+    Block,
+    Conformance,
+    ConformanceResult,
+    Evidence,
+    Suite,
+    write,
+)
+
+GRPC = Option("grpc", "gRPC", "an argument", "grpc", "protobuf")
+FFI = Option("ffi", "FFI", "an argument", "ffi", "protobuf")
+PYTHON = Language("python", "Python", ("stdlib", "sdk"))
+GO = Language("go", "Go", ("go",))
+
+READY = FromRun(
+    suite="handshake",
+    placement="unpinned",
+    case="next",
+    metric=("ready",),
+    over="direct",
+    factor=1000,
+)
+
+
+def evidence(arms: list[Arm], blocks: list[dict[str, float]], failures: list[str]) -> Evidence:
+    """A run in whose blocks each arm has this `ready`."""
+    return Evidence(
+        format=FORMAT,
+        profile="quick",
+        seed=1,
+        started="2026-01-01T00:00:00+00:00",
+        ended="2026-01-01T00:01:00+00:00",
+        complete=True,
+        commit="c0ffee",
+        dirty=False,
+        project_version="0",
+        facts={},
+        arms=arms,
+        suites={"handshake": Suite("how long?")},
+        not_run=[],
+        conformance=Conformance(1, [ConformanceResult("grpc", "protobuf", {}, failures)]),
+        blocks=[
+            Block(
+                suite="handshake",
+                number=number,
+                placement="unpinned",
+                order=[],
+                samples=[
+                    arm.one("next", "ready", block[arm.id], SECONDS)
+                    for arm in arms
+                    if arm.id in block
+                ],
+            )
+            for number, block in enumerate(blocks)
+        ],
+    )
+
+
+DIRECT = Arm("direct-none", "direct", "none", "arm")
+SDK = Arm("grpc-protobuf", "grpc", "protobuf", "arm")
+GO_GO = Arm("go/go/grpc-protobuf", "grpc", "protobuf", "arm", "go", "go")
+
+
+def sources(tmp_path: Path, run: Evidence | None = None, **files: Any) -> Sources:
+    if run is not None:
+        write(tmp_path / "runs" / "run.json.gz", run)
+    for name, document in files.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(document))
+    return Sources(("go", "python"), tmp_path, tmp_path)
+
+
+def test_a_run_gives_the_median_of_differences_within_blocks(tmp_path: Path) -> None:
+    blocks = [{"direct-none": 0.1 * n, "grpc-protobuf": 0.1 * n + 0.01 * n} for n in range(1, 4)]
+    known = sources(tmp_path, evidence([DIRECT, SDK], [*blocks, {"grpc-protobuf": 9}], []))
+    [found] = known.figures(READY, GRPC, PYTHON)
+    assert (found.value, found.low, found.high) == pytest.approx((20, 10, 30))
+    assert found.source == "runs/run.json.gz: grpc-protobuf over direct-none, 3 blocks"
+    assert known.figures(READY, GRPC, GO) == []
+    assert known.figures(READY, FFI, PYTHON) == []
+
+
+def test_a_host_without_a_baseline_has_its_figures_as_they_are(tmp_path: Path) -> None:
+    run = evidence([DIRECT, SDK, GO_GO], [{"direct-none": 0.1, "go/go/grpc-protobuf": 0.007}], [])
+    [found] = sources(tmp_path, run).figures(READY, GRPC, GO)
+    assert found.value == pytest.approx(7)
+    assert " over " not in found.source
+
+
+def life(ready: float, unique: int | None = None) -> dict[str, Any]:
+    return {"ready": ready, "call": ready / 100, "unique": unique}
+
+
+TABLE = {
+    "rows": [
+        {
+            "id": "go/grpc", "lines": {"transport": 174}, "size": 5_000_000,
+            "vectors": {"passed": 90, "failed": 0, "not_run": ""},
+            "hosts": {
+                "python": {"lives": [life(0.1)]}, "go": {"lives": [life(0.004), life(0.006)]},
+            },
+        },
+        {
+            "id": "sdk/grpc", "lines": {"transport": None}, "size": None,
+            "vectors": {"passed": 90, "failed": 1, "not_run": ""},
+            "hosts": {"python": {"lives": [life(0.1)]}, "go": {"lives": [], "not_run": "no go"}},
+        },
+        {
+            "id": "sdk/ffi", "lines": {"transport": 1}, "size": 1,
+            "vectors": {"passed": 0, "failed": 0, "not_run": "no cc"},
+            "hosts": {"python": {"lives": [life(0.001)]}},
+        },
+    ]
+}  # fmt: skip
+
+
+def test_the_table_of_languages_is_read_by_host_plugin_and_transport(tmp_path: Path) -> None:
+    known = sources(tmp_path, languages=TABLE)
+
+    def value(key: Any, option: Option = GRPC, language: Language = GO) -> list[float]:
+        return [one.value for one in known.figures(FromTable(key=key), option, language)]
+
+    assert value("ready") == [0.005], "the first host that has it"
+    assert value("ready", language=PYTHON) == [0.1]
+    assert (value("lines"), value("size"), value("passes")) == ([174], [5_000_000], [1])
+    assert (value("lines", language=PYTHON), value("passes", language=PYTHON)) == ([], [0])
+    assert value("passes", FFI, PYTHON) == []
+    assert value("unique", FFI, PYTHON) == []
+    assert value("ready", FFI) == []
+
+
+def test_faults_are_a_share_of_the_runs_that_the_host_outlived(tmp_path: Path) -> None:
+    cells = [
+        {"fault": "segv", "column": "ffi", "runs": [{"code": "HOST ENDED"}, {"code": "E-CALL"}]},
+        {"fault": "segv", "column": "grpc", "runs": [{"code": "E-CALL"}, {"code": ""}]},
+        {"fault": "exit-0", "column": "grpc", "runs": [{"code": "HOST HANGS"}]},
+    ]
+    known = sources(tmp_path, faults={"cells": cells})
+    shares = [known.figures(FromFaults(faults=("segv",)), o, GO)[0].value for o in (FFI, GRPC)]
+    assert shares == [50, 100]
+    assert known.figures(FromFaults(faults=("noise",)), FFI, GO) == []
+
+
+def test_vectors_are_missed_by_nature_or_in_the_newest_run(tmp_path: Path) -> None:
+    figure = FromVectors(groups=("deadlines and cancellation",))
+    assert sources(tmp_path).figures(figure, GRPC, GO)[0].value == 0
+    [found] = sources(tmp_path).figures(figure, FFI, GO)
+    assert found.value == 1
+    assert found.source.endswith(": deadline-holds-against-a-backend-that-ignores-it")
+    run = evidence([], [], ["deadline-ends-a-call", "read-empty"])
+    assert sources(tmp_path, run).figures(figure, GRPC, GO)[0].value == 1
+
+
+def test_traits_lines_and_parts_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "a.go").write_text("package a\n\n  \nvar b = 1\n")
+    known = sources(tmp_path)
+    cases: list[tuple[AnyFigure, list[float]]] = [
+        (FromTrait(trait="isolated", figures={"true": 0, "false": 1}), [0]),
+        (FromTrait(trait="endpoint", figures={"socket": 1}), [1]),
+        (FromLines(files=("a.go",)), [2]),
+        (FromLines(files=("a.go", "gone.go")), []),
+        (FromParts(parts={"a": True, "b": False, "c": True}), [2]),
+        (Unmeasured(), []),
+    ]
+    for figure, wanted in cases:
+        assert [one.value for one in known.figures(figure, GRPC, GO)] == wanted
+
+
+def test_without_evidence_nothing_is_measured(tmp_path: Path) -> None:
+    known = sources(tmp_path)
+    figures: list[AnyFigure] = [READY, FromTable(key="ready"), FromFaults(faults=("segv",))]
+    assert [known.figures(figure, GRPC, GO) for figure in figures] == [[], [], []]
+
+
+def test_a_table_that_is_no_json_is_refused_with_its_path(tmp_path: Path) -> None:
+    (tmp_path / "languages.json").write_text("{")
+    with pytest.raises(DecisionError, match=r"languages\.json: "):
+        sources(tmp_path).figures(FromTable(key="ready"), GRPC, GO)
+
+
+def test_what_is_stated_lies_between_its_bounds(tmp_path: Path) -> None:
+    [found] = sources(tmp_path).figures(Stated(value=1, high=3, note="untested"), GRPC, GO)
+    assert found == Found(2, 1, 3, "untested")
+
+
+def test_the_interval_of_a_median_leaves_out_the_outermost_values() -> None:
+    assert median_interval([3, 1, 2]) == (1, 3)
+    assert median_interval(range(30)) == (9, 20)

@@ -1,0 +1,279 @@
+"""Looks up the figures of criteria where they stand: in evidence, in the contract, in the code.
+
+A figure that is not there is not measured. A source is read when the first figure asks for it.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from transportlab.conformance.vectors import load_vectors, select
+from transportlab.data import EVIDENCE, ROOT, RUNS, SPEC
+from transportlab.decision.criteria import (
+    AnyFigure,
+    DecisionError,
+    FromClauses,
+    FromFaults,
+    FromLines,
+    FromParts,
+    FromRun,
+    FromTable,
+    FromTrait,
+    FromVectors,
+    Language,
+    Option,
+    Stated,
+    Unmeasured,
+)
+from transportlab.evidence.record import Arm, Block, Evidence, load
+from transportlab.registry import load_transport
+
+RUN_FILES = ("*.json", "*.json.gz")
+
+LOST = "HOST "
+"""How the code of a run in faults.json begins if the fault took the host along."""
+
+
+class Found(Struct, frozen=True):
+    """A figure. value stands for it; it lies between low and high. source: where it stands."""
+
+    value: float
+    low: float
+    high: float
+    source: str
+
+
+def exactly(value: float, source: str) -> Found:
+    """A figure without uncertainty."""
+    return Found(value, value, value, source)
+
+
+def around(values: Sequence[float], source: str) -> Found:
+    """The median of what blocks have, with its interval."""
+    return Found(median(values), *median_interval(values), source)
+
+
+class Sources:
+    """Looks figures up. hosts: whose figures are taken, the first that has any.
+
+    evidence, root: where the files of evidence are, and the checkout.
+    """
+
+    def __init__(self, hosts: Sequence[str], evidence: Path = EVIDENCE, root: Path = ROOT) -> None:
+        self.hosts = hosts
+        self._evidence, self._root = evidence, root
+
+    def figures(self, figure: AnyFigure, option: Option, language: Language) -> list[Found]:
+        """The figures for an option and a language; [] if it is not measured.
+
+        There are several if plugins in the language are: the best one is the language's.
+        """
+        look_up: Callable[[Any, Any, Option, Language], list[Found]] = _LOOK_UP[type(figure)]
+        return look_up(self, figure, option, language)
+
+    def table(self, figure: FromTable, option: Option, language: Language) -> list[Found]:
+        """See FromTable."""
+        ids = [f"{plugin}/{option.transport}" for plugin in language.plugins]
+        rows = [row for row in self._table.get("rows", ()) if row["id"] in ids]
+        for host in self.hosts:
+            found = [_of_row(row, figure, host) for row in rows]
+            if known := [one for one in found if one is not None]:
+                return known
+        return []
+
+    def run(self, figure: FromRun, option: Option, language: Language) -> list[Found]:
+        """See FromRun."""
+        for run, name in self._runs:
+            for host in self.hosts:
+                arms = [arm for arm in run.measured if _is(arm, host, option, language)]
+                found = [_of_run(run, figure, host, arm, name) for arm in arms]
+                if known := [one for one in found if one is not None]:
+                    return known
+        return []
+
+    def faults(self, figure: FromFaults, option: Option, _: Language) -> list[Found]:
+        """See FromFaults."""
+        codes = [
+            run["code"]
+            for cell in self._faults.get("cells", [])
+            if cell["fault"] in figure.faults and cell["column"] == option.transport
+            for run in cell["runs"]
+        ]
+        if not codes:
+            return []
+        outlived = sum(not code.startswith(LOST) for code in codes)
+        return [exactly(100 * outlived / len(codes), f"evidence/faults.json: {len(codes)} runs")]
+
+    def trait(self, figure: FromTrait, option: Option, _: Language) -> list[Found]:
+        """See FromTrait."""
+        value = msgspec.to_builtins(load_transport(option.transport).traits)[figure.trait]
+        word = str(value).lower()
+        return [exactly(figure.figures[word], f"trait {figure.trait}: {word}")]
+
+    def vectors(self, figure: FromVectors, option: Option, _: Language) -> list[Found]:
+        """See FromVectors."""
+        traits = msgspec.to_builtins(load_transport(option.transport).traits)
+        chosen = select(load_vectors(), figure.groups)
+        missed = {
+            vector.id
+            for vector in chosen
+            if any(traits[name] != value for name, value in vector.needs.traits.items())
+            and traits["wire"]  # without messages nothing of them can be lost
+        }
+        for run, _name in self._runs[:1]:
+            for result in run.conformance.results if run.conformance else ():
+                if (result.transport, result.codec) == (option.transport, option.codec):
+                    missed |= {vector.id for vector in chosen} & set(result.failures)
+        words = f": {', '.join(sorted(missed))}" if missed else ""
+        return [exactly(len(missed), f"{len(chosen)} vectors{words}")]
+
+    def clauses(self, _figure: FromClauses, option: Option, _: Language) -> list[Found]:
+        """See FromClauses."""
+        text = (SPEC / "PROTOCOL.md").read_text()
+        found = set(re.findall(rf"\*\*({option.clauses}-\d+)\*\*", text)) if option.clauses else ()
+        return [exactly(len(found), f"spec/PROTOCOL.md: {option.clauses or 'none'}")]
+
+    def lines(self, figure: FromLines, _option: Option, _: Language) -> list[Found]:
+        """See FromLines."""
+        paths = [self._root / name for name in figure.files]
+        if not all(path.is_file() for path in paths):
+            return []
+        count = sum(bool(line.strip()) for path in paths for line in path.read_text().splitlines())
+        return [exactly(count, ", ".join(figure.files))]
+
+    def parts(self, figure: FromParts, _option: Option, _: Language) -> list[Found]:
+        """See FromParts."""
+        missing = [part for part, holds in figure.parts.items() if not holds]
+        words = f"all but {', '.join(missing)}" if missing else "all"
+        return [exactly(sum(figure.parts.values()), f"of {len(figure.parts)}: {words}")]
+
+    def stated(self, figure: Stated, _option: Option, _: Language) -> list[Found]:
+        """See Stated."""
+        high = figure.value if figure.high is None else figure.high
+        return [Found((figure.value + high) / 2, figure.value, high, figure.note or "counted")]
+
+    def unmeasured(self, _figure: Unmeasured, _option: Option, _: Language) -> list[Found]:
+        """See Unmeasured."""
+        return []
+
+    @cached_property
+    def _runs(self) -> list[tuple[Evidence, str]]:
+        """The runs, the newest first, each with its name."""
+        folder = self._evidence / RUNS.name
+        paths = [path for pattern in RUN_FILES for path in folder.glob(pattern)]
+        runs = [(load(path), f"{RUNS.name}/{path.name}") for path in paths]
+        return sorted(runs, key=lambda pair: pair[0].started, reverse=True)
+
+    @cached_property
+    def _table(self) -> Any:
+        return self._json("languages.json")
+
+    @cached_property
+    def _faults(self) -> Any:
+        return self._json("faults.json")
+
+    def _json(self, name: str) -> Any:
+        """A file of evidence; {} if there is none. Raises DecisionError."""
+        path = self._evidence / name
+        if not path.exists():
+            return {}
+        try:
+            return msgspec.json.decode(path.read_bytes())
+        except msgspec.DecodeError as error:
+            raise DecisionError(f"{path}: {error}") from error
+
+
+_LOOK_UP: dict[type, Callable[..., list[Found]]] = {
+    FromTable: Sources.table,
+    FromRun: Sources.run,
+    FromFaults: Sources.faults,
+    FromTrait: Sources.trait,
+    FromVectors: Sources.vectors,
+    FromClauses: Sources.clauses,
+    FromLines: Sources.lines,
+    FromParts: Sources.parts,
+    Stated: Sources.stated,
+    Unmeasured: Sources.unmeasured,
+}
+
+
+def _of_row(row: Any, figure: FromTable, host: str) -> Found | None:
+    """The figure of a row of the table of languages; None if it has none under this host."""
+    source = f"languages.json: {row['id']}"
+    if figure.key == "passes":
+        vectors = row["vectors"]
+        known = (
+            None if vectors["not_run"] else float(vectors["passed"] > 0 and not vectors["failed"])
+        )
+    elif figure.key == "lines":
+        known = row["lines"]["transport"]
+    elif figure.key == "size":
+        known = row["size"]
+    else:
+        lives = [life[figure.key] for life in row["hosts"].get(host, {}).get("lives", ())]
+        values = [value * figure.factor for value in lives if value is not None]
+        return around(values, f"{source}, host {host}, {len(values)} blocks") if values else None
+    return None if known is None else exactly(known * figure.factor, source)
+
+
+def _is(arm: Arm, host: str, option: Option, language: Language) -> bool:
+    """Whether an arm is a plugin in the language, over the option, under the host."""
+    return (
+        (arm.transport, arm.codec) == (option.transport, option.codec)
+        and arm.host == host
+        and arm.plugin in language.plugins
+    )
+
+
+def _of_run(run: Evidence, figure: FromRun, host: str, arm: Arm, name: str) -> Found | None:
+    """The figure of an arm: the median over blocks, and the interval of that median."""
+    base = _base(run, figure, host)
+    values = []
+    for block in run.blocks:
+        if (block.suite, block.placement) == (figure.suite, figure.placement):
+            own = _sum(block, figure, arm)
+            subtracted = _sum(block, figure, base) if base else 0
+            if own is not None and subtracted is not None:
+                values.append((own - subtracted) * figure.factor)
+    if not values:
+        return None
+    over = f" over {base.id}" if base else ""
+    return around(values, f"{name}: {arm.id}{over}, {len(values)} blocks")
+
+
+def _sum(block: Block, figure: FromRun, arm: Arm) -> float | None:
+    """What an arm has in a block of the metrics, added up; None if it has none of them."""
+    found = [
+        sample.value
+        for sample in block.samples
+        if sample.arm == arm.id and sample.case == figure.case and sample.metric in figure.metric
+    ]
+    return sum(found) if found else None
+
+
+def _base(run: Evidence, figure: FromRun, host: str) -> Arm | None:
+    """The arm that is subtracted; None if the host has none: its figures are from the spawn."""
+    fitting = [
+        arm
+        for arm in run.measured
+        if figure.over and arm.transport == figure.over and arm.host == host
+    ]
+    return fitting[0] if fitting else None
+
+
+def median_interval(values: Sequence[float]) -> tuple[float, float]:
+    """The 95 % interval of the median: two of the ordered values, whatever their distribution.
+
+    Their ranks are those of the binomial distribution's normal approximation. Below six values it
+    is all of them.
+    """
+    ordered = sorted(values)
+    count = len(ordered)
+    rank = max(0, int(count / 2 - 0.98 * count**0.5))
+    return ordered[rank], ordered[count - 1 - rank]
