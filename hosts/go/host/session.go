@@ -158,9 +158,8 @@ func (s *Session) open(ctx context.Context, plugin, name string, t *transport, a
 
 // load opens a library, whose bytes stay for as long as this process lives (P-FFI-1).
 func (s *Session) load(name string, t *transport, at endpoint, a *admitted) (err error) {
-	at.library = a.file
+	at.library = libraryPath(a)
 	if s.channel, err = t.open(at); err != nil {
-		a.undo()
 		return err
 	}
 	words, err := checkHandshake(s.channel.(handshaker).line(), name, s.options.Codec, "library")
