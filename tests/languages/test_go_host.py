@@ -149,3 +149,20 @@ def test_its_errors_have_the_labs_codes_and_exit_status() -> None:
         done = host("read", *arguments, "--json")
         assert done.returncode == status, done.stderr
         assert problem in done.stderr + done.stdout
+
+
+def test_ffi_needs_cgo() -> None:
+    library = PLUGINS / "c" / "build" / "cronix-backend-memory.so"
+    target = ["--manifest", str(MANIFEST), "--backend", str(library), "--transport", "ffi"]
+    if not library.exists():
+        pytest.skip("not run: plugins/c is not built")
+    done = host("read", *target, "--json")
+    assert done.returncode == 1
+    assert "built without cgo" in done.stderr
+    if shutil.which("cc") is None:
+        pytest.skip("not run: no cc")
+    make("ffi")
+    command = [f"{HOST}-ffi", "read", *target, "--json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["entries"] == []

@@ -5,6 +5,7 @@
 #include "backend.pb-c.h"
 #include "host.h"
 #include "store.h"
+#include "strings.pb-c.h"
 
 #define ONE_JOB(name, hash)                                                                        \
     "{\"job\":{\"name\":\"" name "\",\"schedules\":[\"0 3 * * *\"]},\"hashes\":[\"" hash "\"]}"
@@ -406,22 +407,35 @@ static const char *jansson_says(const char *text, size_t flags) {
     return value != NULL ? "" : error.text;
 }
 
+/* Whether jansson takes so many arrays in one another. */
+static bool nests(size_t depth) {
+    char *text = calloc(2, depth + 1);
+    CHECK(text != NULL);
+    memset(text, '[', depth);
+    memset(text + depth, ']', depth);
+    bool taken = jansson_says(text, 0)[0] == 0;
+    free(text);
+    return taken;
+}
+
 static void test_what_jansson_does(void) {
-    CHECK(strcmp(jansson_says("{\"a\":1,\"a\":2}", 0), "") == 0); /* unless it is told */
+    json_t *value = json_loads("{\"a\":1,\"a\":2,\"b\":1.0,\"c\":\"x\\u0000y\",\"d\":null}",
+                               JSON_ALLOW_NUL, NULL);
+    CHECK(json_integer_value(json_object_get(value, "a")) == 2);
+    CHECK(json_is_real(json_object_get(value, "b")));
+    CHECK(json_string_length(json_object_get(value, "c")) == 3);
+    CHECK(json_is_null(json_object_get(value, "d")) && json_object_get(value, "e") == NULL);
+    json_decref(value);
     CHECK(strstr(jansson_says("{\"a\":1,\"a\":2}", JSON_REJECT_DUPLICATES), "duplicate"));
     CHECK(strstr(jansson_says("\"\\ud800\"", 0), "invalid Unicode"));
     CHECK(strstr(jansson_says("\"\xff\"", 0), "unable to decode"));
+    CHECK(json_stringn("\xff", 1) == NULL);
     CHECK(strstr(jansson_says("\"\\u0000\"", 0), "\\u0000"));
-    CHECK(strcmp(jansson_says("\"\\u0000\"", JSON_ALLOW_NUL), "") == 0);
     CHECK(strstr(jansson_says("{\"\\u0000\":1}", JSON_ALLOW_NUL), "NUL"));
     CHECK(strstr(jansson_says("9223372036854775808", 0), "too big"));
     CHECK(strstr(jansson_says("1e999", 0), "overflow"));
-    json_t *number = json_loads("1.0", JSON_DECODE_ANY, NULL);
-    CHECK(json_is_real(number));
-    json_decref(number);
-    json_t *text = json_loads("\"a\\u0000b\"", JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
-    CHECK(json_string_length(text) == 3 && json_stringn("\xff", 1) == NULL);
-    json_decref(text);
+    CHECK(strstr(jansson_says("{} {}", 0), "end of file expected"));
+    CHECK(nests(2048) && !nests(2049));
 }
 
 static void test_what_protobuf_c_does(void) {
@@ -444,6 +458,13 @@ static void test_what_protobuf_c_does(void) {
     CHECK(apply_request != NULL && apply_request->plan == NULL);
     pb__apply_request__free_unpacked(apply_request, NULL);
     CHECK(pb__read_request__unpack(NULL, 2, (const uint8_t *)"\x08\x01") == NULL);
+    /* A string ends at its first zero byte, and need not be UTF-8. */
+    Plain *plain = plain__unpack(NULL, 6, (const uint8_t *)"\x0a\x04" "a\xff\0b");
+    CHECK(plain != NULL && strlen(plain->text) == 2);
+    plain__free_unpacked(plain, NULL);
+    plain = plain__unpack(NULL, 0, (const uint8_t *)"");
+    CHECK(plain != NULL && plain->text[0] == 0);
+    plain__free_unpacked(plain, NULL);
     /* Of a number over 32 bits the low ones are kept. */
     Pb__Retries *retries =
         pb__retries__unpack(NULL, 6, (const uint8_t *)"\x08\x81\x80\x80\x80\x10");
