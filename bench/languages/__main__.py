@@ -2,9 +2,10 @@
 
     python -m bench.languages [--blocks 20] [--seed N] [--out evidence/languages] [--no-vectors]
         [--plugin ID ...]
+    python -m bench.languages --lines
 
 Build first: `make programs`. What is not there is "not run" in its cell. The first block does not
-count: it fills caches.
+count: it fills caches. --lines prints what the README of each plugin says of its lines.
 """
 
 import argparse
@@ -86,7 +87,11 @@ def rows(known: Catalogue, arms: Sequence[Arm], measured: dict[str, Measured]) -
     """The rows without their vectors: the arms of one plugin over one transport together."""
     found = []
     for plugin, transport in dict.fromkeys((arm.plugin, arm.transport) for arm in arms):
-        own = {arm.host: arm for arm in arms if (arm.plugin, arm.transport) == (plugin, transport)}
+        own = {
+            known.host(arm.host).another or arm.host: arm
+            for arm in arms
+            if (arm.plugin, arm.transport) == (plugin, transport)
+        }
         told = known.plugin(plugin)
         found.append(
             Row(
@@ -103,6 +108,7 @@ def rows(known: Catalogue, arms: Sequence[Arm], measured: dict[str, Measured]) -
                     if host.id in own
                     else Measured(not_run=f"the host has no {transport}")
                     for host in known.hosts
+                    if not host.another
                 },
             )
         )
@@ -134,6 +140,7 @@ def options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--plugin", action="append", default=[], help="only this one, by its id")
     parser.add_argument("--no-vectors", action="store_true", help="leave out the suite")
+    parser.add_argument("--lines", action="store_true", help="count lines, and nothing else")
     parser.add_argument("--out", type=Path, default=OUT, help="write to this name, .json and .md")
     return parser.parse_args(arguments)
 
@@ -142,6 +149,11 @@ def main(arguments: Sequence[str]) -> int:
     """Measure, and write both files."""
     given = options(arguments)
     known = load_arms()
+    if given.lines:
+        for plugin in known.plugins:
+            if plugin.parts is not None and Path(plugin.path).parent.exists():
+                print(f"{plugin.id}: {count.sentence(plugin)}")
+        return 0
     arms = arms_of(known, given.plugin)
     pairs: Sequence[Program] = () if given.plugin else known.pairs
     reasons = {arm.id: lives.unfit(known, arm) for arm in arms}
@@ -166,7 +178,7 @@ def main(arguments: Sequence[str]) -> int:
             "kernel": facts["kernel"],
             "Python": facts["python"]["version"],
         },
-        hosts={host.id: host.title for host in known.hosts},
+        hosts={host.id: host.title for host in known.hosts if not host.another},
         rows=tuple(made if given.no_vectors else with_vectors(known, made, arms)),
         pairs={one.title: measured[one.id] for one in pairs},
     )

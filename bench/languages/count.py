@@ -57,6 +57,14 @@ def parts(plugin: Plugin, transport: str) -> dict[str, int | None]:
     }
 
 
+def sentence(plugin: Plugin) -> str:
+    """What a plugin's README says of its lines."""
+    told = {name: parts(plugin, name) for name in (plugin.parts.transport if plugin.parts else ())}
+    carried = [f"{name} {found['transport']:,}" for name, found in told.items()]
+    rest = [f"{name} {told[next(iter(told))][name]:,}" for name in ("protocol", "store")]
+    return f"Lines: {', '.join(carried)}; {', '.join(rest)}."
+
+
 def size(plugin: Plugin, transport: str) -> int | None:
     """The bytes of its file; if it is installed, those of this package and the libraries it needs.
 

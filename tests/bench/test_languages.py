@@ -1,6 +1,7 @@
 """The table of languages: what is counted, what is drawn, and a short run."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -105,3 +106,24 @@ def test_a_short_run_writes_both_files(tmp_path: Path) -> None:
     assert all(len(one.hosts["python"].lives) == 1 for one in found.rows)
     assert out.with_suffix(".md").read_text() == markdown(found) == done.stdout[:-1]
     assert json.loads(out.with_suffix(".json").read_text())["blocks"] == 1
+
+
+IN_OTHERS = [p for p in load_arms().plugins if p.program.startswith("plugins/")]
+
+
+def numbers(text: str) -> list[int]:
+    return [int(found.replace(",", "")) for found in re.findall(r" (\d[\d,]*\d)", text)]
+
+
+@pytest.mark.parametrize("plugin", IN_OTHERS, ids=lambda plugin: plugin.id)
+def test_a_readme_says_how_many_lines_its_plugin_has(plugin: Plugin) -> None:
+    folder = ROOT.joinpath(*Path(plugin.program).parts[:2])
+    if not folder.exists():
+        pytest.skip(f"not run: no plugins/{folder.name}")
+    lines = (folder / "README.md").read_text().splitlines()
+    said = next((line for line in lines if line.startswith("Lines: ")), "")
+    wanted = count.sentence(plugin)
+    why = f"plugins/{folder.name}/README.md is to have this line, or nearly: {wanted}"
+    told, true = numbers(said), numbers(wanted)
+    assert len(told) == len(true), why
+    assert all(0.95 < one / other < 1.05 for one, other in zip(told, true, strict=True)), why

@@ -68,11 +68,13 @@ class Host(Program, frozen=True):
     """A host.
 
     inside: it is this package, and runs in the measuring process. Any other tells its phases by its
-    command `bench`, as spec/bench.schema.json says. transports: codecs by the transports that it
-    has, the usual one first; None for all that there are.
+    command `bench`, as spec/bench.schema.json says. another: the id of the host that it is another
+    build of. transports: codecs by the transports that it has, the usual one first; None for all
+    that there are.
     """
 
     inside: bool = False
+    another: str = ""
     transports: Mapping[str, tuple[str, ...]] | None = None
 
     @property
