@@ -14,7 +14,7 @@ WORKERS ?= 3
 # Else each of some thousand processes that tests start would compile the project anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: evidence report bench test test-all test-languages check install derived libraries archives \
+.PHONY: evidence record report bench test test-all test-languages check install derived libraries archives \
     programs clean
 
 # quick is for a look and made for less than five minutes; PROFILE=full, for the record, for an hour.
@@ -24,9 +24,14 @@ evidence: install programs
 	mv -f out/evidence.new.json out/evidence.json
 	$(BIN)/transportlab report out/evidence.json --out out/REPORT.md
 
+# A run for the record, beside those that are there: none is ever replaced.
+record: install programs
+	$(BIN)/transportlab evidence --profile full --out evidence/runs/$$(date -u +%Y-%m-%dT%H%M).json.gz
+	$(MAKE) report
+
 # The committed report, from the committed runs.
 report: install
-	$(BIN)/transportlab report evidence/runs/*.json --out REPORT.md
+	$(BIN)/transportlab report evidence/runs/*.json.gz --out REPORT.md
 
 bench: install
 	@mkdir -p out

@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 from statistics import quantiles
 
-from transportlab.evidence.analysis.stats import Interval, ratio_interval, seed_of
+from transportlab.evidence.analysis.stats import Interval, estimate
 from transportlab.evidence.run.progress import progress
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -61,14 +61,14 @@ def spread(found: Sequence[Block], arm: str, metric: str) -> str:
 def ratio(found: Sequence[Block], over: str, under: str, metric: str) -> Interval:
     """Return how many times as long as another an arm takes."""
     logs = [math.log(block[over][metric] / block[under][metric]) for block in found]
-    return ratio_interval(logs, seed_of(over, under, metric))
+    return estimate([logs]).ratio()
 
 
 def shown(interval: Interval) -> str:
     """Return the ratio with its interval, for people."""
     if not interval.known:
-        return f"{interval.ratio:.3f} (too few blocks for an interval)"
-    return f"{interval.ratio:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
+        return f"{interval.value:.3f} (too few blocks for an interval)"
+    return f"{interval.value:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
 
 
 def print_sample(sample: Callable[[], Sample]) -> None:

@@ -19,9 +19,11 @@ import pytest
 
 from transportlab.conformance.vectors import load_vectors
 from transportlab.data import RUNS
+from transportlab.evidence.analysis.budget import load_budget
 from transportlab.evidence.analysis.claims import Verdict, judge, load_claims
 from transportlab.evidence.analysis.compare import Measured
-from transportlab.evidence.record import merge
+from transportlab.evidence.analysis.runs import read
+from transportlab.evidence.run.machine import source_digest
 from transportlab.registry import load_transport, transport_names
 
 SPEC = Path(__file__).resolve().parents[1] / "spec"
@@ -53,7 +55,9 @@ TOPICS = (
 )
 WIDTH = 74
 
-CLAIM = re.compile(r"\[(C-[A-Z0-9-]+)(?:: (inconclusive|contradicted|not measured))?\]")
+CLAIM = re.compile(
+    r"\[(C-[A-Z0-9-]+)(?:: (inconclusive|contradicted|practically equal|not measured))?\]"
+)
 CLAUSE = re.compile(r"\[(P-[A-Z]+-\d+)\]")
 VECTOR = re.compile(r"\[V: ([a-z0-9-]+)\]")
 OPEN = "[open]"
@@ -96,10 +100,11 @@ def misquoted(
 
 def committed() -> dict[str, Verdict]:
     """The verdict of each claim on the committed evidence; none before there is any."""
-    files = sorted(RUNS.glob("*.json"))
+    files = sorted(RUNS.glob("*.json.gz"))
     if not files:
         return {}
-    return {one.claim.id: one.verdict for one in judge(load_claims(), Measured(merge(files)))}
+    measured = Measured(read(files, source_digest()).groups[0])
+    return {one.claim.id: one.verdict for one in judge(load_claims(), measured, load_budget())}
 
 
 def slug(heading: str) -> str:

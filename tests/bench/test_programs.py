@@ -88,7 +88,7 @@ def test_paired_arms_give_a_ratio_and_their_spread() -> None:
         moment = draw.uniform(0.5, 2.0)
         found.append({"a": {"s": 0.002 * moment}, "b": {"s": 0.001 * moment}})
     interval = paired.ratio(found, "a", "b", "s")
-    assert interval.ratio == pytest.approx(2.0)
+    assert interval.value == pytest.approx(2.0)
     assert paired.shown(interval).startswith("2.000 [")
     assert paired.shown(paired.ratio(found[:2], "a", "b", "s")).endswith("for an interval)")
     assert paired.spread(found[:1], "a", "s").endswith(" ms")

@@ -11,11 +11,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from transportlab.evidence.analysis.claims import judge, load_claims
-from transportlab.evidence.analysis.compare import Measured
+from transportlab.evidence.analysis.runs import sort
 from transportlab.evidence.record import Evidence
-from transportlab.evidence.report.config import View, load_settings
-from transportlab.evidence.report.document import text
+from transportlab.evidence.report.document import Documents, documents, load_rules
 from transportlab.evidence.run.placement import UNPINNED, Placement
 from transportlab.evidence.run.plan import transport_arms
 from transportlab.evidence.run.task import Task
@@ -52,6 +50,9 @@ TRUE = {
     "http-json": 1.6,
     "ffi-protobuf": 0.2,
     "grpc-json": 0.9,
+    "direct-none": 0.1,
+    "go/go/grpc-protobuf": 0.4,
+    "go/go/jsonrpc-json": 0.3,
 }
 """Every arm's true time over the reference's, in every suite."""
 
@@ -72,11 +73,14 @@ NONE = dict.fromkeys(("pass", "fail", "unsupported", "not run", "harness error")
 MEASURES = [
     *(
         ("handshake", "unpinned", "cold-start", metric, "s", "value")
-        for metric in ("spawn", "line", "connected", "opened", "first-read", "ready", "total")
+        for metric in ("spawn", "line", "connected", "opened", "first-read", "exit", "total")
     ),
     ("handshake", "unpinned", "cold-start", "cpu-host", "s", "value"),
     ("handshake", "unpinned", "cold-start", "cpu-plugin", "s", "value"),
-    ("handshake", "unpinned", "cold-start", "rss-plugin", "B", "value"),
+    *(
+        ("handshake", "unpinned", "cold-start", metric, "B", "value")
+        for metric in ("rss-plugin", "uss-host", "uss-plugin")
+    ),
     ("handshake", "unpinned", "imports", "total", "s", "value"),
     ("session", "unpinned", "dozen", "total", "s", "value"),
     *(
@@ -120,20 +124,23 @@ CONFORMANCE = {
 
 
 def _arms(true: dict[str, float]) -> list[dict[str, str]]:
-    measured = [
-        {"id": name, "transport": name.split("-")[0], "codec": name.split("-")[1], "role": "arm"}
-        for name in true
-    ]
+    measured = []
+    for name in true:
+        *pair, carried = name.split("/")
+        transport, codec = carried.split("-")
+        host, plugin = pair or ("python", "sdk")
+        arm = {"id": name, "transport": transport, "codec": codec, "role": "arm"}
+        measured.append({**arm, "host": host, "plugin": plugin})
     twin = {"id": AA, "transport": "grpc", "codec": "protobuf", "role": "aa"}
     control = {"id": "control", "transport": "", "codec": "", "role": "control"}
     return [*measured, twin, control]
 
 
 def _samples(
-    place: tuple[str, str], true: dict[str, float], spread: float, chance: Random
+    place: tuple[str, str], true: dict[str, float], spread: float, drift: float, chance: Random
 ) -> list[dict[str, Any]]:
     """What the processes of one block have measured, of a suite in a placement."""
-    moment = chance.gauss(0, 0.5)  # what all arms of a block share
+    moment = chance.gauss(0, drift)  # what all arms of a block share
     samples: list[dict[str, Any]] = []
     for arm in [*true, AA]:
         for suite, placement, case, metric, unit, kind in MEASURES:
@@ -151,15 +158,19 @@ def _samples(
 
 
 def synthesize(
-    seed: int = 1, blocks: int = 10, spread: float = 0.05, true: dict[str, float] = TRUE
+    seed: int = 1,
+    blocks: int = 10,
+    spread: float = 0.05,
+    true: dict[str, float] = TRUE,
+    drift: float = 0.5,
 ) -> dict[str, Any]:
-    """A complete file. spread: of a process's log time, beside what its whole block shares."""
+    """A complete file. spread: of a process's log time, beside what its block shares, the drift."""
     chance = Random(seed)
     arms = _arms(true)
     made: list[dict[str, Any]] = []
     for suite, placement in sorted({measure[:2] for measure in MEASURES}):
         for number in range(blocks):
-            samples = _samples((suite, placement), true, spread, chance)
+            samples = _samples((suite, placement), true, spread, drift, chance)
             load = {"load1": 0.5, "steal": 1.0 + number, "pressure_cpu": 2.5}
             made.append(
                 {
@@ -185,20 +196,32 @@ def _synthesize() -> Callable[..., dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
-def report_of() -> Callable[[dict[str, Any]], str]:
-    """Makes the text of the report on a file, without its figures."""
+def documents_of() -> Callable[..., Documents]:
+    """Makes both documents on files, without their figures."""
 
-    def report_of(found: dict[str, Any]) -> str:
-        measured = Measured(msgspec.convert(found, Evidence))
-        return text(View(measured, load_settings()), judge(load_claims(), measured))
+    def documents_of(*found: dict[str, Any], of: bool = True) -> Documents:
+        runs = sort([msgspec.convert(copy.deepcopy(one), Evidence) for one in found])
+        return documents(runs, load_rules(), of=of)
 
-    return report_of
+    return documents_of
 
 
 @pytest.fixture(scope="session")
-def report(report_of: Callable[[dict[str, Any]], str]) -> str:
-    """The text of the report on synthetic evidence."""
-    return report_of(synthesize())
+def made(documents_of: Callable[..., Documents]) -> Documents:
+    """Both documents on synthetic evidence."""
+    return documents_of(synthesize())
+
+
+@pytest.fixture(scope="session")
+def report(made: Documents) -> str:
+    """The text of REPORT.md on synthetic evidence."""
+    return made.report
+
+
+@pytest.fixture(scope="session")
+def details(made: Documents) -> str:
+    """The text of suites.md on synthetic evidence."""
+    return made.suites
 
 
 @pytest.fixture

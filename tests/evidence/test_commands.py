@@ -50,28 +50,63 @@ def test_a_missing_library_is_one_clear_error(library: str, write_evidence: Writ
     assert "Traceback" not in done.stderr
 
 
-def test_reproduce_shows_both_verdicts_and_fails_on_an_opposite(
+def line_of(result: Done, claim: str) -> str:
+    return next(line for line in result.output.splitlines() if line.startswith(f"{claim} "))
+
+
+def test_reproduce_shows_both_machines_and_verdicts(
     write_evidence: Write, synthesize: Synthesize
 ) -> None:
-    own, again = write_evidence(synthesize(1), "a.json"), write_evidence(synthesize(2), "b.json")
-    result = reproduce(own, again)
+    own = synthesize(1, spread=0.01, drift=0.02)
+    own["facts"]["cpu"] = {"model": "My CPU"}
+    own["facts"]["topology"] = {"available": [0, 1]}
+    committed = [
+        write_evidence(synthesize(seed, spread=0.01, drift=0.02), f"{seed}.json")
+        for seed in (2, 3, 4)
+    ]
+    result = reproduce(write_evidence(own, "own.json"), *committed)
     assert result.code == 0, result.output
-    line = next(line for line in result.output.splitlines() if line.startswith("C-READ-JSONRPC "))
+    assert "own run: My CPU, 2 CPUs, Linux | 6, Python 3.11; 1 run, profile quick" in result.output
+    assert "committed: A CPU, ? CPUs, Linux | 6, Python 3.11; 3 runs" in result.output
+    line = line_of(result, "C-APPLY-JSONRPC")
     assert line.count("holds") == 2
     assert "reproduced" in line
-    true = {"grpc-protobuf": 1.0, "jsonrpc-json": 3.0}
-    other = write_evidence(synthesize(3, true=true), "c.json")
-    result = reproduce(other, own)
+    assert "not measured" in line_of(result, "C-SHORT-GRPC-NODE")
+
+
+OPPOSITE = {"grpc-protobuf": 1.0, "jsonrpc-json": 3.0}
+
+
+def test_an_opposite_fails(write_evidence: Write, synthesize: Synthesize) -> None:
+    committed = write_evidence(synthesize(1), "a.json")
+    result = reproduce(write_evidence(synthesize(3, true=OPPOSITE), "c.json"), committed)
     assert result.code == 1
-    line = next(line for line in result.output.splitlines() if line.startswith("C-READ-JSONRPC "))
+    line = line_of(result, "C-APPLY-JSONRPC")
     assert "contradicted" in line
     assert "opposite" in line
+
+
+@pytest.mark.parametrize(
+    ("own", "word"),
+    [
+        ({"spread": 0.6, "blocks": 5}, "undecided"),
+        ({"true": {"grpc-protobuf": 1.0, "jsonrpc-json": 0.2}, "spread": 0.01}, "other size"),
+        ({"true": {"grpc-protobuf": 1.0}}, "not measured"),
+    ],
+)
+def test_what_is_not_reproduced_is_undecided(
+    write_evidence: Write, synthesize: Synthesize, own: dict[str, Any], word: str
+) -> None:
+    committed = write_evidence(synthesize(1, spread=0.01), "a.json")
+    result = reproduce(write_evidence(synthesize(3, **own), "b.json"), committed)
+    assert result.code == 3, result.output
+    assert word in line_of(result, "C-APPLY-JSONRPC")
 
 
 def test_a_run_on_a_busy_machine_contradicts_nothing(
     write_evidence: Write, synthesize: Synthesize
 ) -> None:
-    own = synthesize(3, true={"grpc-protobuf": 1.0, "jsonrpc-json": 3.0})
+    own = synthesize(3, true=OPPOSITE)
     own["facts"]["topology"] = {"available": [0, 1]}
     for block in own["blocks"]:
         block["before"] = {"load1": 17.0}
@@ -107,6 +142,18 @@ def test_evidence_refuses_what_does_not_exist(tmp_path: Path) -> None:
     result = command("evidence", *missing)
     assert result.code == 1
     assert "none.json: cannot be read" in result.output
+
+
+def test_evidence_replaces_no_run_that_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "RUNS", tmp_path)
+    out = tmp_path / "e.json.gz"
+    out.write_text("a run")
+    result = command("evidence", "--profile", "smoke", "--force", "--out", out)
+    assert result.code == 2
+    assert "a run is kept; choose another name" in result.output
+    assert out.read_text() == "a run"
 
 
 def test_evidence_leaves_a_file_that_is_there_alone(tmp_path: Path) -> None:

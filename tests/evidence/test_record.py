@@ -1,4 +1,4 @@
-"""Evidence files: samples, reading, writing, resuming, merging."""
+"""Evidence files: samples, reading, writing, resuming."""
 
 import json
 from collections.abc import Callable
@@ -16,7 +16,6 @@ from transportlab.evidence.record import (
     Evidence,
     EvidenceError,
     load,
-    merge,
     quantiles,
     resume,
     rounded,
@@ -234,44 +233,3 @@ def test_a_complete_run_is_not_resumed(path: Path, interrupted: Evidence) -> Non
     write(path, interrupted)
     with pytest.raises(EvidenceError, match="nothing to resume"):
         resume(path, interrupted)
-
-
-def test_runs_that_agree_are_merged_and_count_together(
-    write_evidence: Write, synthesize: Synthesize
-) -> None:
-    one = write_evidence(synthesize(1, blocks=3), "1.json")
-    two = write_evidence(synthesize(2, blocks=4), "2.json")
-    merged = merge([two, one])
-    assert merged == merge([one, two])
-    assert sum(block.suite == "session" for block in merged.blocks) == 7
-    numbers = [block.number for block in merged.blocks if block.suite == "session"]
-    assert len(set(numbers)) == 7
-    assert len(merged.not_run) == 1
-
-
-def test_a_block_that_is_in_several_files_counts_once(
-    write_evidence: Write, synthesize: Synthesize
-) -> None:
-    whole = synthesize(1, blocks=3)
-    part = {**whole, "complete": False, "blocks": whole["blocks"][:5]}
-    paths = [write_evidence(whole), write_evidence(whole, "copy.json")]
-    assert merge([paths[0], paths[0]]).blocks == merge(paths).blocks == load(paths[0]).blocks
-    again = merge([write_evidence(part, "part.json"), paths[0]])
-    assert len(again.blocks) == len(whole["blocks"])
-    doubled = {**whole, "blocks": whole["blocks"] + whole["blocks"][-1:]}
-    with pytest.raises(EvidenceError, match=r"blocks/\d+: .* is there twice"):
-        load(write_evidence(doubled, "doubled.json"))
-
-
-def test_runs_of_different_machines_or_builds_are_not_merged(
-    write_evidence: Write, synthesize: Synthesize
-) -> None:
-    other = synthesize(2)
-    other["facts"]["kernel"] = "Linux 7"
-    other["commit"] = "another"
-    with pytest.raises(EvidenceError, match="fact kernel") as raised:
-        merge([write_evidence(), write_evidence(other, "other.json")])
-    assert "commit" in str(raised.value)
-    assert "other.json" in str(raised.value)
-    with pytest.raises(EvidenceError, match="no evidence file"):
-        merge([])

@@ -13,8 +13,11 @@ from transportlab.errors import UsageError
 # The modules of transportlab.evidence are imported where they are used: numpy and matplotlib take a
 # while, which no other command should wait for.
 
-EXIT_BUSY = 3
-"""As the gate's: this machine cannot tell."""
+EXIT_UNDECIDED = 3
+"""As the gate's: these runs, or this machine, cannot tell."""
+
+ANY_RUN = "*.json*"
+"""Committed runs, which are compressed."""
 
 OWN = Path("out/evidence.json")
 
@@ -31,7 +34,7 @@ OWN = Path("out/evidence.json")
         type=Path,
         default=OWN,
         metavar="FILE",
-        help="Write this file (%(default)s by default).",
+        help="Write this file, compressed if it ends with .gz (%(default)s by default).",
     ),
     option(
         "--seed",
@@ -69,6 +72,8 @@ def evidence(  # noqa: PLR0913  # one parameter an option
         with guarded():
             from transportlab.evidence.run.runner import EvidenceRun, Options
 
+            if force and out.exists() and RUNS in out.resolve().parents:
+                raise UsageError(f"{out}: a run is kept; choose another name")
             options = Options(profile, out, seed, tuple(suite), resume, tuple(arm), force)
             run = EvidenceRun(options)
             for gap in run.evidence.not_run:
@@ -94,7 +99,10 @@ def evidence(  # noqa: PLR0913  # one parameter an option
     ),
 )
 def report(*, files: list[Path], out: Path) -> None:
-    """Write REPORT.md and its figures from evidence files."""
+    """Write REPORT.md, report/suites.md and their figures from evidence files.
+
+    All runs of one code count; those of other code are named and left out.
+    """
     with guarded():
         from transportlab.evidence.report.document import write
 
@@ -120,50 +128,32 @@ def report(*, files: list[Path], out: Path) -> None:
 def reproduce(*, file: Path, against: list[Path]) -> int:
     """Judge every claim by your own run, beside the committed evidence.
 
-    Exits with 1 if a claim holds in one and is contradicted in the other, but with 3 if your
-    machine was too busy to tell.
+    Exits with 0 if every claim on which both runs say something is reproduced, and one is; with 1
+    if a claim holds in one and is contradicted in the other, or a file is not evidence; with 2 for
+    a wrong command line; with 3 if it is undecided, also because your machine was too busy to tell.
     """
     with guarded():
-        from transportlab.evidence.analysis.claims import Outcome, judge, load_claims, outcome
-        from transportlab.evidence.analysis.compare import Measured, busy
-        from transportlab.evidence.record import merge
-        from transportlab.evidence.report.formatting import digits, ratio
+        from transportlab.evidence.analysis.claims import Outcome
+        from transportlab.evidence.analysis.runs import read
+        from transportlab.evidence.report.reproduction import HEAD, reproduction
+        from transportlab.evidence.run.machine import source_digest
 
-        theirs = against or sorted(RUNS.glob("*.json"))
+        theirs = against or sorted(RUNS.glob(ANY_RUN))
         if not theirs:
             raise UsageError(f"no committed evidence in {RUNS}; give --against")
         if not file.exists():
             raise UsageError(f"{file}: no such file; `transportlab evidence --out {file}` makes it")
-        claims = load_claims()
-        runs = [merge([file]), merge(theirs)]
-        own, committed = (judge(claims, Measured(run)) for run in runs)
-        outcomes = [outcome(one, other) for one, other in zip(own, committed, strict=True)]
-        _show(
-            [
-                (
-                    one.claim.id,
-                    f"{one.claim.comparison} {digits(one.claim.bound)}",
-                    f"{one.verdict}: {ratio(one.found)}",
-                    f"{other.verdict}: {ratio(other.found)}",
-                    f"{one.claim.tolerance:g}",
-                    found,
-                )
-                for one, other, found in zip(own, committed, outcomes, strict=True)
-            ],
-            {name: outcomes.count(name) for name in Outcome if name in outcomes},
+        found = reproduction(
+            *(read(paths, source_digest()).groups[0] for paths in ([file], theirs))
         )
-    if Outcome.OPPOSITE not in outcomes:
-        return 0
-    why = busy(runs[0])
-    if not why:
+        out = open_out()
+        for machine in found.machines:
+            out.print(machine)
+        out.table(HEAD, found.rows)
+        out.print(found.counts)
+    if Outcome.OPPOSITE not in found.outcomes:
+        return EXIT_UNDECIDED if found.undecided else 0
+    if not found.busy:
         return EXIT_ERROR
-    tell_error(f"{file}: {why}: it contradicts nothing; measure again on a quiet machine")
-    return EXIT_BUSY
-
-
-def _show(rows: list[tuple[str, ...]], counts: dict[str, int]) -> None:
-    """Print a line for each claim, and how often there was each outcome."""
-    out = open_out()
-    head = ("CLAIM", "BOUND", "OWN RUN", "COMMITTED", "TOLERANCE", "OUTCOME")
-    out.table(head, rows)
-    out.print(", ".join(f"{count} {name}" for name, count in counts.items()))
+    tell_error(f"{file}: {found.busy}: it contradicts nothing; measure again on a quiet machine")
+    return EXIT_UNDECIDED

@@ -1,4 +1,4 @@
-"""Evidence files: their types, and how they are written, read, resumed and merged.
+"""Evidence files: their types, and how they are written, read and resumed.
 
 spec/evidence.schema.json defines the format. What a JSON Schema cannot say is checked here: each
 sample names an arm of the file, quantiles do not fall, and numbers are finite.
@@ -37,11 +37,8 @@ PER_SECOND: Unit = "1/s"
 COMPRESSED = ".gz"
 _GZIP = b"\x1f\x8b"
 
-MUST_AGREE = ("commit", "dirty", "project_version", "arms", "suites")
-"""What runs must have in common, beside every fact, to be merged."""
-
 MUST_AGREE_TO_RESUME = ("profile", "commit", "project_version", "arms", "suites")
-"""The same for an interrupted run and what would be run now. The code itself is in the facts."""
+"""What an interrupted run and what would be run now have in common, beside every fact."""
 
 
 class EvidenceError(LabError):
@@ -206,7 +203,7 @@ class Conformance(msgspec.Struct, frozen=True):
 
 
 class Evidence(msgspec.Struct, kw_only=True):
-    """A file of evidence: one run, or several that were merged.
+    """A run, as its file has it.
 
     The members are in the order in which they are written. A run adds blocks to it, and at the end
     sets `complete`.
@@ -346,51 +343,9 @@ def resume(path: Path, fresh: Evidence) -> Evidence:
     return found
 
 
-def merge(paths: Sequence[Path]) -> Evidence:
-    """The files as one, whatever their order.
-
-    Raises EvidenceError if anything of MUST_AGREE or of the facts differs, with all that does.
-    """
-    loaded = sorted(((load(path), path) for path in paths), key=lambda pair: pair[0].started)
-    if not loaded:
-        raise EvidenceError("no evidence file was given")
-    first, origin = loaded[0]
-    for other, path in loaded[1:]:
-        differing = differences(first, other, MUST_AGREE)
-        if differing:
-            raise EvidenceError(
-                f"{origin} and {path} are not evidence of the same thing: {'; '.join(differing)}."
-                " Report on each alone."
-            )
-    return _joined([found for found, _ in loaded]) if len(loaded) > 1 else first
-
-
 def differences(one: Evidence, other: Evidence, members: Sequence[str]) -> list[str]:
     """Which of the members and of the facts differ, each with both values."""
     pairs = [(name, getattr(one, name), getattr(other, name)) for name in members]
     facts = sorted(one.facts.keys() | other.facts.keys())
     pairs += [(f"fact {name}", one.facts.get(name), other.facts.get(name)) for name in facts]
     return [f"{name}: {a!r} and {b!r}" for name, a, b in pairs if a != b]
-
-
-def _joined(runs: list[Evidence]) -> Evidence:
-    """The runs as one. Each run's blocks get numbers of their own: blocks are what is resampled.
-
-    A block that is in several files, such as a run and a copy of it, counts once.
-    """
-    blocks: list[Block] = []
-    known: set[bytes] = set()
-    for run in runs:
-        offset = 1 + max((block.number for block in blocks), default=-1)
-        own = {msgspec.json.encode(block): block for block in run.blocks}
-        fresh = [block for data, block in own.items() if data not in known]
-        known |= own.keys()
-        blocks += [msgspec.structs.replace(b, number=b.number + offset) for b in fresh]
-    return msgspec.structs.replace(
-        runs[0],
-        ended=max(run.ended for run in runs),
-        complete=all(run.complete for run in runs),
-        blocks=blocks,
-        not_run=list(dict.fromkeys(gap for run in runs for gap in run.not_run)),
-        conformance=next((run.conformance for run in runs if run.conformance), None),
-    )

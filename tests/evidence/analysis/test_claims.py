@@ -1,11 +1,18 @@
+"""Verdicts on claims, and how they fare in a reproduction."""
+
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from msgspec.structs import asdict, replace
 
+from transportlab.evidence.analysis.budget import Allowance, load_budget
 from transportlab.evidence.analysis.claims import (
+    MOST,
     Claim,
     Judged,
     Outcome,
@@ -13,78 +20,113 @@ from transportlab.evidence.analysis.claims import (
     judge,
     load_claims,
     outcome,
-    verdict,
 )
-from transportlab.evidence.analysis.compare import Comparison, Measured, Side
-from transportlab.evidence.analysis.stats import Interval
-from transportlab.evidence.record import EvidenceError, load
+from transportlab.evidence.analysis.compare import Comparison, Counts, Measured, Side
+from transportlab.evidence.analysis.stats import Estimate, estimate
+from transportlab.evidence.record import Evidence, EvidenceError
 
 CLAIM = Claim(
-    "C-X", "A sentence.", "unary", "split", "Read/10", "latency", "jsonrpc-json", "grpc-protobuf",
-    "<", 0.8,
+    "C-X", "what to take", "A sentence.", "unary", "split", "Read/10", "latency", "jsonrpc-json",
+    "grpc-protobuf", "<", 0.8,
 )  # fmt: skip
+COST = replace(CLAIM, against="direct-none", bound="cheap")
+BUDGET = {"cheap": Allowance("cheap", "", 6.0, "", 1.0, "")}
 HOLDS, CONTRADICTED = Verdict.HOLDS, Verdict.CONTRADICTED
-INCONCLUSIVE, NOT_MEASURED = Verdict.INCONCLUSIVE, Verdict.NOT_MEASURED
+EQUAL, INCONCLUSIVE, NOT_MEASURED = Verdict.EQUAL, Verdict.INCONCLUSIVE, Verdict.NOT_MEASURED
+
+Synthesize = Callable[..., dict[str, Any]]
 
 
-def found(low: float, ratio: float, high: float, noise: float | None = 1.02) -> Comparison:
-    return Comparison(Interval(ratio, low, high, 10), noise, 20, 1000)
+@pytest.fixture
+def measured(synthesize: Synthesize) -> Measured:
+    """Evidence in which jsonrpc-json takes half of grpc-protobuf's time."""
+    return Measured([msgspec.convert(synthesize(blocks=20, spread=0.05), Evidence)])
+
+
+def verdict(measured: Measured, claim: Claim) -> Verdict:
+    (found,) = judge([claim], measured, BUDGET)
+    return found.verdict
 
 
 @pytest.mark.parametrize(
-    ("comparison", "bound", "what", "expected"),
+    ("change", "expected"),
     [
-        ("<", 0.8, found(0.4, 0.5, 0.6), HOLDS),
-        ("<", 0.8, found(0.9, 1.1, 1.2), CONTRADICTED),
-        ("<", 0.8, found(0.7, 0.78, 0.9), INCONCLUSIVE),
-        (">", 0.8, found(0.9, 1.1, 1.2), HOLDS),
-        (">", 0.8, found(0.4, 0.5, 0.6), CONTRADICTED),
-        ("<", 1.0, found(0.97, 0.98, 0.99), HOLDS),
-        ("<", 1.0, found(0.97, 0.98, 0.99, 1.05), INCONCLUSIVE),  # so do two copies differ
-        ("<", 1.5, found(0.97, 0.98, 0.99, 1.05), HOLDS),  # noise does not reach 1.5
-        ("<", 0.5, found(0.97, 0.98, 0.99, 1.05), CONTRADICTED),
-        ("<", 1.0, found(0.97, 0.98, 0.99, None), HOLDS),
-        ("<", 0.8, None, NOT_MEASURED),
-        ("<", 0.8, Comparison(Interval(0.1, 0.0, float("inf"), 2), 1.02, 4, 4), INCONCLUSIVE),
+        ({"bound": 0.8}, HOLDS),
+        ({"bound": 0.3}, CONTRADICTED),
+        ({"bound": 0.5}, INCONCLUSIVE),
+        ({"bound": 0.8, "comparison": ">"}, CONTRADICTED),
+        ({"bound": 0.3, "comparison": ">"}, HOLDS),
+        ({"bound": 0.5, "margin": 1.2}, EQUAL),
+        ({"bound": 0.55, "margin": 1.3}, EQUAL),  # different, but by less than matters
+        ({"bound": 0.8, "margin": 1.2}, HOLDS),
+        ({"arm": "carrier-pigeon"}, NOT_MEASURED),
     ],
 )
-def test_the_verdict_comes_from_the_interval(
-    comparison: str, bound: float, what: Comparison | None, expected: Verdict
+def test_the_verdict_on_a_ratio(
+    measured: Measured, change: dict[str, Any], expected: Verdict
 ) -> None:
-    fields = {name: getattr(CLAIM, name) for name in CLAIM.__struct_fields__}
-    claim = Claim(**(fields | {"comparison": comparison, "bound": bound}))
-    assert verdict(claim, what) is expected
+    assert verdict(measured, replace(CLAIM, **change)) is expected
 
 
-def test_claims_are_judged_on_evidence_whose_truth_is_known(
-    write_evidence: Callable[..., Path],
+@pytest.mark.parametrize(
+    ("change", "ms", "expected"),
+    [
+        ({}, 9.0, HOLDS),
+        ({}, 1.0, CONTRADICTED),
+        ({"against": ""}, 15.0, HOLDS),
+        ({"against": "carrier-pigeon"}, 9.0, NOT_MEASURED),
+    ],
+)
+def test_a_difference_is_held_against_the_budget(
+    measured: Measured, change: dict[str, Any], ms: float, expected: Verdict
 ) -> None:
-    measured = Measured(load(write_evidence()))
-    claims = [CLAIM, Claim(**{**_fields(CLAIM), "id": "C-Y", "bound": 0.3})]
-    gone = Claim(**{**_fields(CLAIM), "id": "C-Z", "numerator": "carrier-pigeon"})
-    assert [one.verdict for one in judge([*claims, gone], measured)] == [
-        HOLDS, CONTRADICTED, NOT_MEASURED,
-    ]  # fmt: skip
+    budget = {"cheap": replace(BUDGET["cheap"], ms=ms)}
+    (found,) = judge([replace(COST, **change)], measured, budget)
+    assert found.verdict is expected
+    if expected is not NOT_MEASURED:
+        assert found.limit == pytest.approx(ms / 1000)
+        assert found.unit == "s"
 
 
-def _fields(claim: Claim) -> dict[str, Any]:
-    return {name: getattr(claim, name) for name in claim.__struct_fields__}
+def test_a_claim_on_an_unknown_allowance_is_an_error(measured: Measured) -> None:
+    with pytest.raises(EvidenceError, match="the budget has no cheap"):
+        judge([COST], measured, {})
 
 
-def test_the_denominator_may_be_another_case_and_metric() -> None:
-    claim = Claim(**{**_fields(CLAIM), "denominator_case": "Plan/1", "denominator_metric": "x"})
+def test_too_few_blocks_are_inconclusive(synthesize: Synthesize) -> None:
+    few = Measured([msgspec.convert(synthesize(blocks=3), Evidence)])
+    assert verdict(few, CLAIM) is INCONCLUSIVE
+    assert verdict(few, replace(CLAIM, margin=1.5)) is INCONCLUSIVE
+
+
+def test_more_claims_make_each_verdict_weaker(synthesize: Synthesize) -> None:
+    made = synthesize(4, blocks=6, spread=0.1, true={"grpc-protobuf": 1.0, "jsonrpc-json": 0.75})
+    measured = Measured([msgspec.convert(made, Evidence)])
+    one = replace(CLAIM, bound=1.0)
+    (alone,) = judge([one], measured, BUDGET)
+    assert alone.verdict is HOLDS
+    others = [replace(one, id=f"C-{n}", bound=0.75) for n in range(14)]
+    (among, *_) = judge([one, *others], measured, BUDGET)
+    assert among.verdict is INCONCLUSIVE
+    assert among.p == pytest.approx(15 * alone.p)
+
+
+def test_the_other_side_may_be_another_case_and_metric() -> None:
+    claim = replace(CLAIM, against_case="Plan/1", against_metric="x")
     assert claim.sides == (
         Side("jsonrpc-json", "Read/10", "latency"),
         Side("grpc-protobuf", "Plan/1", "x"),
     )
 
 
-def test_the_projects_claims_are_about_distinct_things_and_say_so_in_a_sentence() -> None:
-    claims = load_claims()
-    assert 15 <= len(claims) <= 30
+def test_the_projects_claims_are_few_distinct_and_each_has_a_decision() -> None:
+    claims, budget = load_claims(), load_budget()
+    assert len(claims) <= MOST
     assert len({(c.suite, c.placement, *c.sides, c.comparison) for c in claims}) == len(claims)
     assert all(claim.sentence[0].isupper() or "gRPC" in claim.sentence[:5] for claim in claims)
-    assert all(claim.sentence.endswith(".") for claim in claims)
+    assert all(claim.sentence.endswith(".") and claim.decision for claim in claims)
+    assert {claim.bound for claim in claims if isinstance(claim.bound, str)} <= budget.keys()
+    assert all(claim.margin > 1 for claim in claims if not isinstance(claim.bound, str))
 
 
 @pytest.mark.parametrize(
@@ -92,7 +134,10 @@ def test_the_projects_claims_are_about_distinct_things_and_say_so_in_a_sentence(
     [
         ({"id": "X-1"}, "begins with C-"),
         ({"bound": 0}, "bound is above 0"),
-        ({"tolerance": 0.5}, "tolerance at least 1"),
+        ({"tolerance": 0.5}, "tolerance and margin are at least 1"),
+        ({"margin": 0.5}, "tolerance and margin are at least 1"),
+        ({"margin": 1.1, "bound": "cheap"}, "a margin is around the bound of a ratio"),
+        ({"against": ""}, "a ratio is to another arm"),
         ({"comparison": "~"}, "not a file of claims"),
         ({"suit": "unary"}, "not a file of claims"),
     ],
@@ -101,38 +146,55 @@ def test_a_bad_claim_is_an_error_with_the_file(
     tmp_path: Path, change: dict[str, Any], words: str
 ) -> None:
     path = tmp_path / "claims.json"
-    path.write_text(json.dumps([{**_fields(CLAIM), **change}]))
+    path.write_text(json.dumps([{**asdict(CLAIM), **change}]))
     with pytest.raises(EvidenceError, match=words) as raised:
         load_claims(path)
     assert str(path) in str(raised.value)
 
 
-def test_an_id_may_not_be_used_twice(tmp_path: Path) -> None:
+def test_an_id_may_not_be_used_twice_and_claims_are_few(tmp_path: Path) -> None:
     path = tmp_path / "claims.json"
-    path.write_text(json.dumps([_fields(CLAIM)] * 2))
+    path.write_text(json.dumps([asdict(CLAIM)] * 2))
     with pytest.raises(EvidenceError, match="twice"):
+        load_claims(path)
+    path.write_text(json.dumps([asdict(CLAIM)] * (MOST + 1)))
+    with pytest.raises(EvidenceError, match=f"{MOST} at most"):
         load_claims(path)
     with pytest.raises(EvidenceError, match="cannot be read"):
         load_claims(tmp_path / "none.json")
 
 
-def judged(what: Comparison | None) -> Judged:
-    return Judged(CLAIM, verdict(CLAIM, what), what)
+def judged(verdict: Verdict, ratio: float = 0.5, width: float = 0.02, unit: str = "") -> Judged:
+    if verdict is NOT_MEASURED:
+        return Judged(CLAIM, verdict)
+    logs = estimate([[0.0] * 6])
+    mean = Estimate(math.log(ratio), width, 100, 30, 1)
+    found = Comparison(mean, logs, Counts(1, 30, 60, (1, 1)))
+    return Judged(CLAIM, verdict, found, 0.01, 0.8, unit)
 
 
 @pytest.mark.parametrize(
     ("own", "committed", "expected"),
     [
-        (found(0.45, 0.5, 0.55), found(0.48, 0.5, 0.52), Outcome.REPRODUCED),
-        (found(0.10, 0.12, 0.14), found(0.48, 0.5, 0.52), Outcome.OTHER_SIZE),
-        (found(0.30, 0.34, 0.40), found(0.48, 0.5, 0.52), Outcome.INCONCLUSIVE),
-        (found(0.70, 0.78, 0.90), found(0.48, 0.5, 0.52), Outcome.INCONCLUSIVE),
-        (found(1.10, 1.20, 1.30), found(0.48, 0.5, 0.52), Outcome.OPPOSITE),
-        (None, found(0.48, 0.5, 0.52), Outcome.NOT_MEASURED),
-        (found(0.48, 0.5, 0.52), None, Outcome.NOT_MEASURED),
+        (judged(HOLDS, 0.52), judged(HOLDS), Outcome.REPRODUCED),
+        (judged(HOLDS, 0.3), judged(HOLDS), Outcome.OTHER_SIZE),
+        (judged(HOLDS, 0.64), judged(HOLDS), Outcome.UNDECIDED),
+        (judged(HOLDS, 0.57), judged(EQUAL), Outcome.OTHER_SIZE),
+        (judged(EQUAL), judged(EQUAL), Outcome.REPRODUCED),
+        (judged(INCONCLUSIVE), judged(HOLDS), Outcome.UNDECIDED),
+        (judged(HOLDS), judged(INCONCLUSIVE), Outcome.NOTHING),
+        (judged(CONTRADICTED), judged(HOLDS), Outcome.OPPOSITE),
+        (judged(NOT_MEASURED), judged(HOLDS), Outcome.NOT_MEASURED),
+        (judged(HOLDS), judged(NOT_MEASURED), Outcome.NOT_MEASURED),
+        (judged(HOLDS, unit="s"), judged(HOLDS, 0.1, unit="s"), Outcome.REPRODUCED),
     ],
 )
-def test_a_reproduction_compares_ratios_with_the_claims_tolerance(
-    own: Comparison | None, committed: Comparison | None, expected: Outcome
+def test_a_reproduction_compares_verdicts_and_of_ratios_the_size(
+    own: Judged, committed: Judged, expected: Outcome
 ) -> None:
-    assert outcome(judged(own), judged(committed)) is expected
+    assert outcome(own, committed) is expected
+
+
+def test_near_one_the_tolerance_is_a_quarter() -> None:
+    assert {c.tolerance for c in load_claims() if not isinstance(c.bound, str)} <= {1.25, 1.5, 2.0}
+    assert all(c.tolerance == 1.25 for c in load_claims() if c.bound == 1.0)

@@ -1,69 +1,73 @@
+"""Means of blocks within runs."""
+
 import math
 from random import Random
-from statistics import median
+from statistics import fmean, median, stdev
 
 import pytest
 
 from transportlab.evidence.analysis.stats import (
+    BETWEEN,
     MIN_BLOCKS,
-    Interval,
+    Estimate,
+    estimate,
+    holm,
     median_tail,
-    ratio_interval,
-    seed_of,
-    student_t,
 )
 
-EXPERIMENTS = 200
-
-
-@pytest.mark.parametrize("blocks", [5, 10, 30])
-def test_the_interval_covers_the_true_ratio_as_often_as_it_says(blocks: int) -> None:
-    chance, true = Random(blocks), 0.7
-    covered = 0
-    for number in range(EXPERIMENTS):
-        logs = [math.log(true) + chance.gauss(0, 0.2) for _ in range(blocks)]
-        found = ratio_interval(logs, number)
-        covered += found.low <= true <= found.high
-    assert 0.90 <= covered / EXPERIMENTS <= 0.99
+BLOCKS = [0.1, 0.2, 0.15, 0.3, 0.05, 0.22]
 
 
 def test_the_ratio_is_the_geometric_mean_of_the_blocks() -> None:
-    assert ratio_interval([math.log(2), math.log(8)], 1).ratio == pytest.approx(4)
+    found = estimate([[math.log(2), math.log(8)] * 3]).ratio()
+    assert found.value == pytest.approx(4)
+    assert found.low < 4 < found.high
+    assert found.low * found.high == pytest.approx(16)  # symmetric, as a/b is 1 / (b/a)
+
+
+def test_one_run_has_a_term_for_how_runs_differ_and_half_the_degrees() -> None:
+    found = estimate([BLOCKS])
+    assert found.mean == pytest.approx(fmean(BLOCKS))
+    assert found.error == pytest.approx(stdev(BLOCKS) * math.sqrt(1 / 6 + BETWEEN))
+    assert (found.degrees, found.blocks, found.runs) == (2.5, 6, 1)
+
+
+def test_three_runs_show_themselves_how_they_differ() -> None:
+    found = estimate([[1.0, 3.0], [4.0, 4.0], [6.0, 6.0, 6.0]])
+    assert found.mean == pytest.approx(4)  # of the runs' means: no run counts more than another
+    assert found.error == pytest.approx(stdev([2, 4, 6]) / math.sqrt(3))
+    assert (found.degrees, found.blocks, found.runs) == (2, 7, 3)
 
 
 def test_equal_blocks_have_an_interval_without_width() -> None:
-    found = ratio_interval([math.log(3)] * 6, 1)
-    assert found.low == pytest.approx(3)
-    assert found.high == pytest.approx(3)
+    found = estimate([[2.0] * 6])
+    assert (found.interval().low, found.interval().high) == (2, 2)
+    assert (found.p_other_than(2.0), found.p_other_than(3.0)) == (1, 0)
+    assert found.p_outside(1.0, 3.0) == 0
 
 
-def test_too_few_blocks_have_no_interval() -> None:
-    found = ratio_interval([0.1] * (MIN_BLOCKS - 1), 1)
-    assert (found.low, found.high, found.known) == (0.0, math.inf, False)
-    assert found.factor == math.inf
+def test_too_few_blocks_have_no_interval_and_say_nothing() -> None:
+    found = estimate([[0.1] * (MIN_BLOCKS - 1)])
+    assert not found.interval().known
+    assert (found.ratio().low, found.ratio().high) == (0, math.inf)
+    assert found.p_other_than(9) == 1
+    assert found.p_outside(-9, 9) == 0.5
 
 
-def test_the_same_seed_gives_the_same_interval() -> None:
-    logs = [0.1, 0.2, 0.15, 0.3, 0.05, 0.22]
-    assert ratio_interval(logs, 7) == ratio_interval(logs, 7)
-    assert ratio_interval(logs, 7) != ratio_interval(logs, 8)
+def test_p_is_five_percent_where_the_interval_ends() -> None:
+    found = Estimate(1.0, 0.1, 5, 6, 1)
+    ends = found.interval()
+    assert found.p_other_than(ends.high) == pytest.approx(0.05)
+    assert found.p_other_than(ends.low) == pytest.approx(0.05)
+    narrow = found.interval(0.9)
+    assert found.p_outside(narrow.low, narrow.high) == pytest.approx(0.05)
+    assert found.p_outside(2, 3) > 0.99
 
 
-def test_a_seed_depends_on_every_word_and_their_bounds() -> None:
-    assert seed_of("a", "b") == seed_of("a", "b")
-    assert len({seed_of("a", "b"), seed_of("ab", ""), seed_of("b", "a")}) == 3
-
-
-def test_the_noise_factor_is_the_further_end() -> None:
-    assert Interval(1.0, 0.8, 1.1, 9).factor == pytest.approx(1.25)
-    assert Interval(1.0, 0.99, 1.3, 9).factor == pytest.approx(1.3)
-
-
-@pytest.mark.parametrize(
-    ("degrees", "value"), [(1, 12.706), (29, 2.045), (60, 2.000), (120, 1.980)]
-)
-def test_students_t_is_that_of_the_tables(degrees: int, value: float) -> None:
-    assert student_t(degrees) == pytest.approx(value, abs=0.002)
+def test_holms_p_values_are_those_of_his_steps() -> None:
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.5, 0.9]) == [1, 1]
+    assert holm([]) == []
 
 
 def test_the_median_has_bounds_around_it_and_a_p_that_falls_with_distance() -> None:

@@ -1,4 +1,4 @@
-"""The report as a whole."""
+"""The two documents as a whole."""
 
 import json
 from collections.abc import Callable
@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from transportlab.evidence.report.document import write
+from transportlab.evidence.report.document import LARGEST, Documents, write
+from transportlab.evidence.report.provenance import OTHER_CODE
 
-ReportOf = Callable[[dict[str, Any]], str]
+DocumentsOf = Callable[..., Documents]
 Synthesize = Callable[..., dict[str, Any]]
 
 
@@ -19,9 +20,9 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def test_the_same_evidence_gives_the_same_text(
-    synthesize: Synthesize, report_of: ReportOf, report: str
+    synthesize: Synthesize, documents_of: DocumentsOf, made: Documents
 ) -> None:
-    assert report_of(synthesize()) == report
+    assert documents_of(synthesize()) == made
 
 
 @pytest.mark.slow
@@ -33,25 +34,63 @@ def test_the_same_evidence_gives_the_same_files(tmp_path: Path, synthesize: Synt
     made, again = files(tmp_path / "a"), files(tmp_path / "b")
     assert again.pop("R.md") == made.pop("REPORT.md")
     assert made == again
-    assert {"report/decider.svg", "report/floors.svg"} <= set(made)
+    assert {"report/ratios.svg", "report/floors.svg", "report/suites.md"} <= set(made)
 
 
-def test_what_is_missing_is_said(synthesize: Synthesize, report_of: ReportOf) -> None:
-    made = synthesize(blocks=2, true={"grpc-protobuf": 1.0})
-    made |= {"conformance": None, "complete": False, "dirty": True, "not_run": []}
-    made["blocks"] = [block for block in made["blocks"] if block["suite"] == "session"]
-    made["blocks"].append({**made["blocks"][0], "suite": "unary", "samples": []})
-    text = report_of(made)
-    assert "Not run." in text
-    assert "Not measured." in text
-    assert "after the interruption" in text
-    assert "**interrupted" in text
-    assert "with uncommitted changes" in text
-    assert "not measured**" in text
-    assert "Only the control was measured." in text
+def test_the_report_is_read_in_five_minutes(report: str) -> None:
+    assert len(report.encode()) <= LARGEST
 
 
-def test_every_claim_is_there_with_its_verdict(report: str) -> None:
-    row = next(line for line in report.splitlines() if line.startswith("| C-READ-JSONRPC:"))
-    assert "| jsonrpc-json / grpc-protobuf < 0.800 |" in row
-    assert row.endswith("| 20 | **holds** |")
+def test_figures_of_other_code_say_so_at_the_top_of_both(
+    synthesize: Synthesize, documents_of: DocumentsOf, made: Documents
+) -> None:
+    other = documents_of(synthesize(), of=False)
+    for text in (other.report, other.suites):
+        assert text.splitlines().index(OTHER_CODE) < 6
+    assert OTHER_CODE not in made.report + made.suites
+    assert other.report.replace(f"{OTHER_CODE}\n\n", "") == made.report
+
+
+def test_all_runs_count_and_those_of_other_code_are_told(
+    synthesize: Synthesize, documents_of: DocumentsOf
+) -> None:
+    old = synthesize(9)
+    old["facts"]["source_sha256"] = "f" * 64
+    text = documents_of(old, *(synthesize(seed, blocks=5) for seed in (10, 11, 12))).report
+    assert "3 runs with 90 blocks in all" in text
+    assert "left out: 2026-01-01 (quick, code ffffffffffff)" in text
+    assert "of 3 runs, " in text
+    assert "(simulated; 3 runs: the runs themselves show how they differ)" in text
+
+
+def test_the_verdicts_of_another_machine_stand_beside(
+    synthesize: Synthesize, documents_of: DocumentsOf, made: Documents
+) -> None:
+    other = synthesize(2, true={"grpc-protobuf": 1.0, "jsonrpc-json": 0.1}, blocks=5)
+    other["facts"]["cpu"] = {"model": "Another CPU"}
+    text = documents_of(synthesize(), other).suites
+    section = text.partition("## Other machines")[2]
+    assert "Another CPU, ? CPUs" in section
+    assert "Other machines" not in made.suites
+
+
+def test_what_is_missing_is_said(synthesize: Synthesize, documents_of: DocumentsOf) -> None:
+    found = synthesize(blocks=2, true={"grpc-protobuf": 1.0})
+    found |= {"conformance": None, "complete": False, "dirty": True, "not_run": []}
+    found["blocks"] = [block for block in found["blocks"] if block["suite"] == "session"]
+    found["blocks"].append({**found["blocks"][0], "suite": "unary", "samples": []})
+    made = documents_of(found)
+    assert "Not run." in made.suites
+    assert "Not measured." in made.report
+    assert "after the interruption" in made.report
+    assert "(with uncommitted changes, interrupted)" in made.report
+    assert "not measured**" in made.suites
+    assert "none, with fewer than 5 blocks" in made.report
+
+
+def test_every_claim_is_there_with_its_verdict_and_its_counts(made: Documents) -> None:
+    row = next(line for line in made.suites.splitlines() if line.startswith("| C-APPLY-JSONRPC:"))
+    assert "| jsonrpc-json / grpc-protobuf < 1.00 |" in row
+    assert row.endswith("| < 0.001 | 10 blocks of 1 run, 20 processes of 1 call | **holds** |")
+    row = next(line for line in made.report.splitlines() if "C-APPLY-JSONRPC" in line)
+    assert row.endswith("| < 0.001 | holds |")

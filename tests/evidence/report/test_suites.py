@@ -3,8 +3,8 @@
 from transportlab.evidence.report.suites import natural
 
 
-def test_every_suite_and_placement_has_a_table(report: str) -> None:
-    section = report.partition("## All suites\n")[2].partition("\n## ")[0]
+def test_every_suite_and_placement_has_a_table(details: str) -> None:
+    section = details.partition("## All suites\n")[2].partition("\n## ")[0]
     suites = ["carriage", "concurrency", "handshake", "session", "unary"]
     assert (
         sorted(
@@ -12,9 +12,10 @@ def test_every_suite_and_placement_has_a_table(report: str) -> None:
         )
         == suites
     )
-    assert "<summary>placement: same</summary>" in section
+    assert "host transportlab (Python); placement: same</summary>" in section
+    assert "<summary>Go, host cronix-host (Go); placement: split</summary>" in section
     row = next(line for line in section.splitlines() if line.startswith("| dozen total |"))
-    assert row.endswith("| 20 | 20 |")  # processes and calls of both sides
+    assert row.endswith("| 10 blocks of 1 run, 20 processes of 1 call |")  # of both sides
 
 
 def test_numbers_in_cases_are_sorted_as_numbers() -> None:

@@ -1,48 +1,93 @@
-"""Every arm against the reference."""
+"""REPORT.md: the answer, what each arm costs, better and worse."""
 
 import re
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
+from transportlab.evidence.report.document import Documents
 from transportlab.evidence.report.formatting import NONE
 from transportlab.evidence.report.summary import isolates
 
-
-def section(report: str) -> list[str]:
-    """The rows of the table of what the reference is worse and better than."""
-    title = "## Where the reference is worse, and where better\n"
-    found = report.partition(title)[2].partition("\n## ")[0]
-    return [line for line in found.splitlines() if line.startswith("| ")][2:]
+DocumentsOf = Callable[..., Documents]
+Synthesize = Callable[..., dict[str, Any]]
 
 
-def test_the_summary_shows_the_true_ratios(report: str) -> None:
-    row = next(line for line in report.splitlines() if line.startswith("| jsonrpc-json |"))
-    ratios = [float(found) for found in re.findall(r"\| ([\d.]+) \[", row)]
-    assert len(ratios) == 5
-    assert all(ratio == pytest.approx(0.5, rel=0.1) for ratio in ratios)
-    assert "a crash, a hang" in row
+def section(report: str, title: str) -> str:
+    return report.partition(f"## {title}\n")[2].partition("\n## ")[0]
+
+
+def row(report: str, title: str, first: str) -> list[str]:
+    lines = section(report, title).splitlines()
+    line = next(line for line in lines if line.startswith(f"| {first} |"))
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_each_plugin_and_host_has_its_answer(report: str) -> None:
+    answer = section(report, "The answer, by plugin and host")
+    assert "a short command may pay 50 ms and 64 MiB;" in answer
+    [own] = [line for line in answer.splitlines() if line.startswith("- **Python, this SDK, host")]
+    assert "a short command: grpc, ffi, http and jsonrpc within" in own
+    assert "a long-lived host: ffi within, grpc, http and jsonrpc beyond" in own
+    assert "**Go, host cronix-host (Go)**" in answer
+    assert "Not measured, host cronix-host (Go): plugin Python, this SDK; Python" in answer
+
+
+def test_each_arm_has_its_costs_over_direct_with_intervals(report: str) -> None:
+    cells = row(report, "What each arm costs", "jsonrpc-json")
+    assert all(re.match(r"[\d.]+ \[[\d.]+, [\d.]+\]", cell) for cell in cells[1:])
+    assert "direct-none" not in section(report, "What each arm costs")
+    assert row(report, "What each arm costs", "**grpc-protobuf**")[3].endswith(" no")
+    assert row(report, "What each arm costs", "go/go/grpc-protobuf")
+    assert "Host go has no `direct`: its figures are over nothing." in report
+    assert "10 blocks of 1 run, 20 processes of 500 calls" in report
+
+
+def test_what_was_not_measured_is_neither_within_nor_beyond(
+    synthesize: Synthesize, documents_of: DocumentsOf
+) -> None:
+    made = synthesize()
+    for block in made["blocks"]:
+        block["samples"] = [s for s in block["samples"] if not s["metric"].startswith("uss-")]
+    report = documents_of(made).report
+    assert "a long-lived host: http beyond, grpc, ffi and jsonrpc not measured in full" in report
+    assert row(report, "What each arm costs", "jsonrpc-json")[3] == NONE
+
+
+def test_a_start_has_its_phases(report: str) -> None:
+    cells = row(report, "Where a start goes", "grpc-protobuf")
+    assert len(cells) == 7
+    assert all(float(cell) > 0 for cell in cells[1:])
 
 
 def test_both_sides_of_the_scale_are_told_by_one_rule(report: str) -> None:
-    row = next(line for line in section(report) if line.startswith("| warm Read"))
-    _, _, worse, better, neither, _ = row.split("|")
-    assert "jsonrpc-json" in worse
-    assert "ffi-protobuf" in worse
-    assert "http-json" in better
-    assert "http-json" not in worse + neither
+    _, better, worse, equal, neither, isolated = row(report, "Better and worse", "jsonrpc-json")
+    assert "warm Read of 10 jobs 0.5" in better
+    assert "calls a second, 16 in flight" in worse  # of a rate more is better
+    assert (equal, neither) == (NONE, NONE)
+    assert "a crash, a hang" in isolated
+    _, better, worse, *_ = row(report, "Better and worse", "http-json")
+    assert "warm Read of 10 jobs 1.6" in worse
+    assert "calls a second" in better
 
 
-def test_no_difference_is_claimed_within_the_noise(
-    synthesize: Callable[..., dict[str, Any]], report_of: Callable[[dict[str, Any]], str]
+def test_what_differs_by_less_than_matters_is_equal(
+    synthesize: Synthesize, documents_of: DocumentsOf
+) -> None:
+    true = {"grpc-protobuf": 1.0, "jsonrpc-json": 1.01}
+    report = documents_of(synthesize(5, spread=0.02, true=true)).report
+    _, better, worse, equal, *_ = row(report, "Better and worse", "jsonrpc-json")
+    assert (better, worse) == (NONE, NONE)
+    assert "whole apply" in equal
+
+
+def test_no_difference_is_claimed_where_the_interval_holds_one(
+    synthesize: Synthesize, documents_of: DocumentsOf
 ) -> None:
     true = {"grpc-protobuf": 1.0, "jsonrpc-json": 1.0}
-    text = report_of(synthesize(5, spread=0.4, true=true))
-    rows = section(text)
-    assert len(rows) == 5
-    assert all("jsonrpc-json" in row.split("|")[4] for row in rows)
-    assert "(noise)" in text
+    report = documents_of(synthesize(5, spread=0.4, true=true)).report
+    _, better, worse, _, neither, _ = row(report, "Better and worse", "jsonrpc-json")
+    assert (better, worse) == (NONE, NONE)
+    assert "whole apply" in neither
 
 
 def test_what_an_unknown_transport_isolates_is_not_guessed() -> None:

@@ -11,34 +11,34 @@ def cold_start(view: View) -> list[str]:
     wanted = view.settings.cold_start
     placement = view.placement(wanted.suite)
 
-    def median(arm: str, case: str, metric: str) -> str:
+    def mean(arm: str, case: str, metric: str) -> str:
         value = view.measured.absolute(wanted.suite, placement, Side(arm, case, metric))
         return amount(value, "s")
 
     controls = [arm.id for arm in view.evidence.arms if arm.role == "control"]
-    bare = [median(control, wanted.bare, wanted.alone) for control in controls]
+    bare = [mean(control, wanted.bare, wanted.alone) for control in controls]
     rows = [
         [
             arm.id,
-            *(median(arm.id, wanted.case, phase.metric) for phase in wanted.phases),
-            median(arm.id, wanted.imports, wanted.alone),
+            *(mean(arm.id, wanted.case, phase.metric) for phase in wanted.phases),
+            mean(arm.id, wanted.imports, wanted.alone),
         ]
-        for arm in view.arms
+        for arm in view.all_arms
     ]
     head = ["arm", *(phase.title for phase in wanted.phases), "imports alone"]
     return [
-        "Medians over processes. *Imports alone* is a bare interpreter that imports what the",
+        "Geometric means over blocks. *Imports alone* is a bare interpreter that imports what the",
         f"plugin imports, from start to exit. One that imports nothing takes"
         f" {', '.join(bare) or NONE}.",
         "",
-        *table(head, rows),
+        *table(head, [row for row in rows if set(row[1:]) != {NONE}]),
         *view.figure("cold-start", "Phases of a cold start, stacked, by arm"),
         *view.figure("spread", "Every process, one dot each, by arm"),
     ]
 
 
 def floors(view: View) -> list[str]:
-    """Each transport as built, over a raw echo of the same bytes on the same carriage, by size."""
+    """Each transport as built, over an echo of the same bytes on the same carriage, by size."""
     wanted = view.settings.floor
     placement = view.placement(wanted.suite)
     names = floor_arms(view)
@@ -49,12 +49,12 @@ def floors(view: View) -> list[str]:
     ]
     return [
         "The same bytes there and back: the transport as built, with its codec and the lab's",
-        "layers, over a raw echo on the same carriage. The floor is the least that the carriage",
-        "could cost, so it is the best case of a transport that was rejected as built.",
+        "layers, over a reference echo on the same carriage. The echo is a loop in Python. It",
+        "shows what library and layers add, and is no lower bound of what the carriage can do.",
         f"Placement: {placement}.",
         "",
         *(table(head, rows) if rows else ["Not measured.", ""]),
-        *view.figure("floors", "Each transport and its floor, by bytes"),
+        *view.figure("floors", "Each transport and its reference echo, by bytes"),
     ]
 
 
@@ -71,7 +71,7 @@ def _floor_cell(view: View, arm: str, size: int) -> str:
     under = Side(arm, f"{wanted.floor}{size}", wanted.metric)
     found = view.measured.compare(wanted.suite, placement, over, under)
     floor = amount(view.measured.absolute(wanted.suite, placement, under), "s")
-    return f"{ratio(found)}<br>floor {floor}"
+    return f"{ratio(found)}<br>echo {floor}"
 
 
 def factors(view: View) -> list[str]:
@@ -105,16 +105,21 @@ def _pairs(arms: list[Arm]) -> list[tuple[Arm, Arm, str]]:
 
 def ends(view: View) -> list[str]:
     """CPU seconds and memory of host and plugin."""
+    lines = [
+        "Resident memory counts pages that other processes have as well; unique memory is what the",
+        "process has alone.",
+    ]
     head = ["arm", *(wanted.title for wanted in view.settings.ends)]
     rows = [
         [arm.id, *(_ends_cell(view, wanted, arm.id) for wanted in view.settings.ends)]
-        for arm in view.arms
+        for arm in view.all_arms
     ]
     return [
-        "Host + plugin, medians over processes. An arm without a plugin process has everything in",
+        "Host + plugin, means over blocks. An arm without a plugin process has everything in",
         "the host's figure.",
+        *lines,
         "",
-        *table(head, rows),
+        *table(head, [row for row in rows if set(row[1:]) != {NONE}]),
     ]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from transportlab.data import SPEC
+from transportlab.evidence.analysis.budget import Budget
 from transportlab.evidence.analysis.compare import Comparison, Measured, Side
 from transportlab.evidence.record import Arm, Evidence, EvidenceError
 
@@ -22,6 +23,13 @@ class Measure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     suite: str
     case: str
     metric: str
+
+
+class Cost(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A measure that is held against an allowance of the budget, over `direct` of the same host."""
+
+    allowance: str
+    measure: Measure
 
 
 class Phase(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -80,13 +88,20 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """spec/report.json.
 
     references and placements: by suite, where a suite has others than `reference` and `placement`.
-    decider: what the summary compares arms by. factors: what codecs and carriages are compared by.
+    baselines: by host, the arm without a transport, over which the others cost something. margin:
+    the factor within which two arms are practically equal. costs: the columns of the summary.
+    ratios: what the figure of the summary shows. decider: what transports are better or worse in.
+    factors: what codecs and carriages are compared by.
     """
 
     reference: str
     placement: str
     references: dict[str, str]
     placements: dict[str, str]
+    baselines: dict[str, str]
+    margin: float
+    costs: list[Cost]
+    ratios: list[Measure]
     decider: list[Measure]
     cold_start: ColdStart
     floor: Floor
@@ -106,14 +121,24 @@ def load_settings(path: Path = SETTINGS) -> Settings:
         raise EvidenceError(f"{path}: not settings of a report: {error}") from error
 
 
+class Pair(msgspec.Struct, frozen=True, order=True):
+    """A host and a plugin, by their ids."""
+
+    host: str
+    plugin: str
+
+
 class View(msgspec.Struct, frozen=True):
     """The evidence as the settings show it. Every section and figure of the report takes one.
 
-    drawn: the names of the figures that there are.
+    titles: of hosts and plugins, by kind and id, where they are known. drawn: the names of the
+    figures that there are.
     """
 
     measured: Measured
     settings: Settings
+    budget: Budget
+    titles: dict[str, dict[str, str]] = {}
     drawn: frozenset[str] = frozenset()
 
     @property
@@ -122,22 +147,59 @@ class View(msgspec.Struct, frozen=True):
         return self.measured.evidence
 
     @property
-    def arms(self) -> list[Arm]:
-        """The arms that have a transport: the reference first, the others by id."""
+    def all_arms(self) -> list[Arm]:
+        """The arms that have a transport: the reference first, then its pair, then by id."""
+        own = self.own
         return sorted(
             (arm for arm in self.evidence.measured if arm.transport),
-            key=lambda arm: (arm.id != self.settings.reference, arm.id),
+            key=lambda a: (a.id != self.settings.reference, pair_of(a) != own, pair_of(a), a.id),
         )
 
-    def arms_of(self, suite: str, placement: str) -> list[str]:
-        """The ids of the compared arms that a suite has samples of, its reference first.
+    @property
+    def own(self) -> Pair:
+        """The host and the plugin of the reference."""
+        arms = {arm.id: arm for arm in self.evidence.arms}
+        found = arms.get(self.settings.reference) or next(iter(arms.values()))
+        return pair_of(found)
 
-        A suite without samples of its reference has the first arm by name in its place.
+    @property
+    def arms(self) -> list[Arm]:
+        """The arms of the reference's host and plugin, the reference first."""
+        return self.arms_of(self.own)
+
+    @property
+    def pairs(self) -> list[Pair]:
+        """The hosts and plugins that were measured, the reference's first."""
+        return list(dict.fromkeys(pair_of(arm) for arm in self.all_arms))
+
+    def arms_of(self, pair: Pair) -> list[Arm]:
+        """The arms of a host and a plugin."""
+        return [arm for arm in self.all_arms if pair_of(arm) == pair]
+
+    def title(self, pair: Pair) -> str:
+        """A host and a plugin for people."""
+        host = self.titles.get("hosts", {}).get(pair.host, pair.host)
+        plugin = self.titles.get("plugins", {}).get(pair.plugin, pair.plugin)
+        return f"{plugin}, host {host}"
+
+    def ids_of(self, suite: str, placement: str, pair: Pair) -> list[str]:
+        """The ids of a pair's arms that a suite has samples of, the one to compare with first.
+
+        That is the reference of the suite or, of another pair, the arm that has its transport and
+        codec. Without samples of it the first by name is in its place. The arms of codecs alone go
+        with the reference's pair.
         """
-        known = {arm.id for arm in self.evidence.measured}
-        found = {side.arm for side in self.measured.sides(suite, placement)} & known
+        measured = {side.arm for side in self.measured.sides(suite, placement)}
+        arms = [a for a in self.evidence.measured if a.id in measured and pair_of(a) == pair]
         reference = self.settings.references.get(suite, self.settings.reference)
-        return sorted(found, key=lambda name: (name != reference, name))
+        known = {arm.id: arm for arm in self.evidence.arms}
+        wanted = known.get(reference)
+        same = {
+            arm.id
+            for arm in arms
+            if wanted and (arm.transport, arm.codec) == (wanted.transport, wanted.codec)
+        }
+        return sorted((arm.id for arm in arms), key=lambda name: (name not in same, name))
 
     def placement(self, suite: str) -> str:
         """The placement that is shown first: that of the settings, or the first that there is."""
@@ -154,12 +216,23 @@ class View(msgspec.Struct, frozen=True):
         sides = (Side(arm, measure.case, measure.metric) for arm in (over, under))
         return self.measured.compare(measure.suite, self.placement(measure.suite), *sides)
 
-    def absolute(self, measure: Measure, arm: str) -> tuple[float | None, str]:
-        """The median over an arm's processes, by a measure, and its unit."""
+    def cost(self, measure: Measure, arm: Arm) -> Comparison | None:
+        """What an arm costs over the baseline of its host, or alone if the host has none."""
+        baseline = self.settings.baselines.get(arm.host)
+        if baseline:
+            return self.compare(measure, arm.id, baseline)
+        side = Side(arm.id, measure.case, measure.metric)
+        return self.measured.alone(measure.suite, self.placement(measure.suite), side)
+
+    def unit(self, measure: Measure) -> str:
+        """The unit of a measure; empty if nothing was measured."""
         placement = self.placement(measure.suite)
+        return self.measured.unit(measure.suite, placement, measure.case, measure.metric)
+
+    def absolute(self, measure: Measure, arm: str) -> float | None:
+        """The geometric mean over an arm's blocks, by a measure."""
         side = Side(arm, measure.case, measure.metric)
-        unit = self.measured.unit(measure.suite, placement, measure.case, measure.metric)
-        return self.measured.absolute(measure.suite, placement, side), unit
+        return self.measured.absolute(measure.suite, self.placement(measure.suite), side)
 
     def sizes(self, suite: str, arm: str, prefix: str) -> list[int]:
         """The numbers of an arm's cases `<prefix><number>`, sorted."""
@@ -167,6 +240,11 @@ class View(msgspec.Struct, frozen=True):
         tails = (case.removeprefix(prefix) for case in cases if case.startswith(prefix))
         return sorted(int(tail) for tail in tails if tail.isdigit())
 
-    def figure(self, name: str, text: str) -> list[str]:
+    def figure(self, name: str, text: str, folder: str = "") -> list[str]:
         """The lines that show a figure, none if it was not drawn. text: its description."""
-        return [f"![{text}](report/{name}.svg)", ""] if name in self.drawn else []
+        return [f"![{text}]({folder}{name}.svg)", ""] if name in self.drawn else []
+
+
+def pair_of(arm: Arm) -> Pair:
+    """The host and the plugin of an arm."""
+    return Pair(arm.host, arm.plugin)

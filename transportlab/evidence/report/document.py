@@ -1,89 +1,189 @@
-"""REPORT.md and its figures: a pure function of evidence, claims and settings.
+"""REPORT.md, report/suites.md and the figures: a function of evidence, claims, budget and settings.
 
 The same files give the same bytes: no clock, no environment, no random number without a seed has a
-part in them. The sections come in the order in which a reader needs them: what decides, then what
-that rests on, then the limits.
+part in them. Whether the figures are of the code at hand is said at the top of both documents.
+
+REPORT.md is read in five minutes, so it has at most LARGEST bytes; all that it rests on is in
+suites.md.
 """
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import msgspec
 from msgspec.structs import replace
 
-from transportlab.evidence.analysis.claims import CLAIMS, Judged, judge, load_claims
+from transportlab.errors import UsageError
+from transportlab.evidence.analysis.budget import BUDGET, Budget, load_budget
+from transportlab.evidence.analysis.claims import CLAIMS, Claim, Judged, judge, load_claims
 from transportlab.evidence.analysis.compare import Measured
-from transportlab.evidence.record import merge
+from transportlab.evidence.analysis.runs import Runs, read
+from transportlab.evidence.arms import load_arms
 from transportlab.evidence.report import breakdown, provenance, suites, summary
-from transportlab.evidence.report.config import SETTINGS, View, load_settings
-from transportlab.evidence.report.formatting import NONE, digits, noise, ratio, table
+from transportlab.evidence.report.config import SETTINGS, Settings, View, load_settings
+from transportlab.evidence.report.formatting import NONE, counts, probability, table
 from transportlab.evidence.report.plots import figures
+from transportlab.evidence.run.machine import source_digest
 
 FIGURES = "report"
-"""The folder of the figures, beside REPORT.md."""
+"""The folder of the figures and of suites.md, beside REPORT.md."""
 
-_SECTIONS: tuple[tuple[str, Callable[[View], list[str]]], ...] = (
-    ("Summary", summary.summary),
-    ("Where the reference is worse, and where better", summary.worse_and_better),
+LARGEST = 10_000
+
+_Section = tuple[str, Callable[[View], list[str]]]
+
+_DETAILS: tuple[_Section, ...] = (
     ("Cold start by phase", breakdown.cold_start),
-    ("Each transport and its floor", breakdown.floors),
+    ("Each transport and its reference echo", breakdown.floors),
     ("Codec and carriage separately", breakdown.factors),
     ("CPU and memory of host and plugin", breakdown.ends),
     ("All suites", suites.suites),
+    ("Steady state", provenance.steady),
     ("Conformance", provenance.conformance),
-    ("Not run", provenance.not_run),
     ("The machine", provenance.facts),
     ("Limits of this evidence", provenance.threats),
 )
 
 
-def write(paths: Sequence[Path], out: Path, spec: Sequence[Path] = (CLAIMS, SETTINGS)) -> Path:
+class Rules(msgspec.Struct, frozen=True):
+    """What evidence is read by: the claims, the budget, and what is shown."""
+
+    claims: list[Claim]
+    budget: Budget
+    settings: Settings
+
+
+def load_rules(claims: Path = CLAIMS, budget: Path = BUDGET, settings: Path = SETTINGS) -> Rules:
+    """The files of spec/. Raises EvidenceError."""
+    return Rules(load_claims(claims), load_budget(budget), load_settings(settings))
+
+
+class Documents(msgspec.Struct, frozen=True):
+    """The text of REPORT.md and of suites.md."""
+
+    report: str
+    suites: str
+
+
+def write(paths: Sequence[Path], out: Path) -> Path:
     """Write the report on evidence files, and its figures. Returns the file of the report.
 
-    out: a .md file, or a folder for REPORT.md. spec: the files of claims and of settings. Raises
-    EvidenceError if a file is not what it should be, and if the evidence cannot be merged.
+    out: a .md file, or a folder for REPORT.md. Raises EvidenceError if a file is not evidence.
     """
-    claims, settings = spec
-    measured = Measured(merge(paths))
-    view = View(measured, load_settings(settings))
-    judged = judge(load_claims(claims), measured)
+    runs, rules = read(paths, source_digest()), load_rules()
     target = out if out.suffix == ".md" else out / "REPORT.md"
     folder = target.parent / FIGURES
     folder.mkdir(parents=True, exist_ok=True)
-    drawn = figures(view)
+    drawn = figures(view_of(runs, rules))
     for name, svg in drawn.items():
         (folder / f"{name}.svg").write_bytes(svg)
-    target.write_text(text(replace(view, drawn=frozenset(drawn)), judged), encoding="utf-8")
+    made = documents(runs, rules, drawn)
+    target.write_text(made.report, encoding="utf-8")
+    (folder / "suites.md").write_text(made.suites, encoding="utf-8")
     return target
 
 
-def text(view: View, judged: Sequence[Judged]) -> str:
-    """The Markdown of the report."""
-    lines = provenance.head(view)
-    for title, section in _SECTIONS:
-        lines += [f"## {title}", "", *section(view)]
-    lines += ["## Claims", "", *claims_section(judged)]
+def current(runs: Runs) -> bool:
+    """Whether the runs are of the code at hand."""
+    return runs.digest == source_digest()
+
+
+def view_of(runs: Runs, rules: Rules) -> View:
+    """The machine that has most blocks."""
+    return View(Measured(runs.groups[0]), rules.settings, rules.budget, _titles())
+
+
+def _titles() -> dict[str, dict[str, str]]:
+    """The titles of the candidates among hosts and plugins."""
+    try:
+        arms = load_arms()
+    except UsageError:  # what is not known has no title
+        return {}
+    kinds = {"hosts": arms.hosts, "plugins": arms.plugins}
+    return {
+        kind: {one.id: one.title for one in programs if one.role == "candidate"}
+        for kind, programs in kinds.items()
+    }
+
+
+def documents(
+    runs: Runs,
+    rules: Rules,
+    drawn: Sequence[str] | dict[str, bytes] = (),
+    *,
+    of: bool | None = None,
+) -> Documents:
+    """The two documents.
+
+    drawn: the names of the figures. of: whether the runs are of the code at hand, if it is not to
+    be looked up.
+    """
+    view = replace(view_of(runs, rules), drawn=frozenset(drawn))
+    judged = [judge(rules.claims, Measured(group), rules.budget) for group in runs.groups]
+    head = provenance.head(view, runs, current=current(runs) if of is None else of)
+    report = [
+        *head,
+        *_section("The answer, by plugin and host", summary.answer(view)),
+        *_section("What each arm costs", summary.costs(view)),
+        *_section("Where a start goes", summary.start(view)),
+        *_section("Better and worse", summary.worse_and_better(view)),
+        *_section("Claims", summary.claims(judged[0])),
+        *_section("How sure", provenance.method(view)),
+        *_section("Not run", provenance.not_run(view)),
+        *_section("Reproduce it", _REPRODUCE),
+    ]
+    details = [
+        "# Suites",
+        "",
+        "What [REPORT.md](../REPORT.md) rests on. Generated with it; do not edit it.",
+        "",
+        *head[4:],
+        *_section("Runs", provenance.runs_table(runs)),
+        *provenance.machines(judged, runs),
+        *_section("Claims", claims_in_full(judged[0])),
+    ]
+    for title, section in _DETAILS:
+        details += _section(title, section(view))
+    return Documents(_text(report), _text(details))
+
+
+_REPRODUCE = [
+    "    make evidence PROFILE=full      # this machine, half an hour; quick within five minutes",
+    "    .venv/bin/transportlab reproduce",
+    "",
+    "The second judges every claim by your run, beside these. It exits with 0 if all that both can",
+    "say is reproduced, 1 if a claim is contradicted, 3 if that is undecided. `make report` makes",
+    "this page of evidence/runs. Everything else is in [report/suites.md](report/suites.md).",
+    "",
+]
+
+
+def _section(title: str, lines: Sequence[str]) -> list[str]:
+    return [f"## {title}", "", *lines]
+
+
+def _text(lines: Sequence[str]) -> str:
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def claims_section(judged: Sequence[Judged]) -> list[str]:
-    """Every claim with its bound, what was found, and the verdict."""
+def claims_in_full(judged: Sequence[Judged]) -> list[str]:
+    """Every claim with its sentence, its sides, what was found and how much is behind it."""
     rows = [
         (
             f"{one.claim.id}: {one.claim.sentence}",
-            f"{one.claim.numerator} / {one.claim.denominator}"
-            f" {one.claim.comparison} {digits(one.claim.bound)}",
-            ratio(one.found),
-            noise(one.found.noise) if one.found else NONE,
-            str(one.found.processes) if one.found else NONE,
+            f"{one.claim.arm} {'-' if isinstance(one.claim.bound, str) else '/'}"
+            f" {one.claim.against or 'nothing'} {one.claim.comparison} {summary.bound(one)}",
+            summary.found(one),
+            NONE if one.found is None else probability(one.p),
+            NONE if one.found is None else counts(one.found.counts),
             f"**{one.verdict}**",
         )
         for one in judged
     ]
     return [
-        "The measured sentences of the record, from spec/claims.json, each as a ratio and a bound.",
-        "The verdict comes from the interval. It is *inconclusive* if the interval straddles the",
-        "bound, or if bound and ratio both lie within the noise. *Processes* are those of both",
-        "sides.",
+        "The measured sentences of the record, from spec/claims.json. A claim holds or is",
+        "contradicted if its p, adjusted for all claims by Holm's method, is below 0.05. It is",
+        "*practically equal* if two one-sided tests place it within its margin of the bound.",
         "",
-        *table(("claim", "ratio and bound", "found", "noise", "processes", "verdict"), rows),
+        *table(("claim", "bound", "found", "p", "behind", "verdict"), rows),
     ]

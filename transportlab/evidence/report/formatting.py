@@ -3,13 +3,15 @@
 import math
 from collections.abc import Iterable, Sequence
 
-from transportlab.evidence.analysis.compare import Comparison
+from transportlab.evidence.analysis.compare import Comparison, Counts
 from transportlab.evidence.analysis.stats import Interval
 
 NONE = "–"  # noqa: RUF001  # an en dash: an empty cell of a table
 
 _SECONDS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 _BYTES = ((2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"), (1.0, "B"))
+_FIXED = {"s": (1e-3, "ms"), "B": (2.0**20, "MiB")}
+"""The units of differences: those of the budget, so that one can be seen beside the other."""
 
 
 def amount(value: float | None, unit: str) -> str:
@@ -30,32 +32,56 @@ def amount(value: float | None, unit: str) -> str:
 
 def digits(value: float) -> str:
     """A number with three significant digits, never as a power of ten."""
-    if value <= 0 or not math.isfinite(value):
+    if value == 0 or not math.isfinite(value):
         return f"{value:g}"
     value = float(f"{value:.3g}")  # rounded before its places are counted: 0.9999 is 1.00
-    places = max(0, 2 - math.floor(math.log10(value)))
+    places = max(0, 2 - math.floor(math.log10(abs(value))))
     return f"{value:,.{places}f}"
 
 
 def interval(found: Interval) -> str:
     """A ratio and its interval: "0.442 [0.402, 0.486]"."""
     if not found.known:
-        return (
-            f"{digits(found.ratio)} [no interval: {found.blocks} block{'s' * (found.blocks > 1)}]"
-        )
-    return f"{digits(found.ratio)} [{digits(found.low)}, {digits(found.high)}]"
+        many = f"{found.blocks} block{'s' * (found.blocks > 1)}"
+        return f"{digits(found.value)} [no interval: {many}]"
+    return f"{digits(found.value)} [{digits(found.low)}, {digits(found.high)}]"
+
+
+def difference(found: Interval, unit: str) -> str:
+    """A difference and its interval, in ms, MiB or calls a second: "34.1 [33.0, 35.2]"."""
+    scale, _ = _FIXED.get(unit, (1.0, unit))
+    ends = (found.value / scale, found.low / scale, found.high / scale)
+    return interval(Interval(*ends, found.blocks, found.runs))
+
+
+def unit_of_differences(unit: str) -> str:
+    """The unit in which difference() writes."""
+    return _FIXED.get(unit, (1.0, unit))[1]
 
 
 def ratio(found: Comparison | None) -> str:
-    """The cell of a comparison, with a note if the ratio lies within the noise."""
-    if found is None:
+    """The cell of a comparison: its ratio."""
+    if found is None or found.ratio is None:
         return NONE
-    return interval(found.interval) + (" (noise)" if found.within_noise else "")
+    return interval(found.ratio)
 
 
-def noise(factor: float | None) -> str:
-    """The cell of a factor: "1.07x"."""
-    return NONE if factor is None else f"{digits(factor)}x"
+def factor(value: float) -> str:
+    """A factor: "1.07x"."""
+    return f"{digits(value)}x"
+
+
+def probability(value: float) -> str:
+    """A p value; what is below a thousandth decides no more than that."""
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"  # noqa: PLR2004  # as the docstring says
+
+
+def counts(found: Counts) -> str:
+    """How much is behind a figure: "90 blocks of 3 runs, 180 processes of 30 to 1,000 calls"."""
+    low, high = found.calls
+    calls = f"{low:,}" if low == high else f"{low:,} to {high:,}"
+    processes = f"{found.processes} processes of {calls} call{'s' * (high > 1)}"
+    return f"{found.blocks} blocks of {found.runs} run{'s' * (found.runs > 1)}, {processes}"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

@@ -3,34 +3,48 @@
 The same evidence gives the same bytes: letters are drawn as paths, ids are counted, and no setting
 of the environment has an effect. Each figure is a function of the View that returns None if there
 is nothing to draw; figures() calls them all.
+
+A figure has no ground of its own, and its ink is currentColor, which follows the reader's scheme:
+light or dark. Colours are those that both grounds show.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from html import escape
 from io import BytesIO
 
 import matplotlib as mpl
+import msgspec
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+from numpy.typing import NDArray
 
 from transportlab.evidence.analysis.compare import Side
+from transportlab.evidence.record import Arm
 from transportlab.evidence.report.breakdown import floor_arms
 from transportlab.evidence.report.config import Curve, Measure, View
 from transportlab.evidence.report.formatting import amount
+from transportlab.registry import load_transport
 
 WIDTH = 9.0
 """Inches. A report shows figures at the width of its text."""
 
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#8c6bb1")
-"""The palette of Okabe and Ito, which suits any colour vision, and one more for an eighth arm."""
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#888888", "#8c6bb1")
+"""The palette of Okabe and Ito, which suits any colour vision; grey for black, and one more."""
 
 MARKERS = "osD^vPX*"
 
 _SHORT = 50
 """A log axis that spans a smaller factor may hold no power of ten; it has ticks at 2 and 5 too."""
+
+INK = "#010203"
+"""Stands for currentColor until the SVG is written; nothing else has this colour."""
+
+SCHEMES = b"<style>svg{color:#1f2328}@media (prefers-color-scheme:dark){svg{color:#e6edf3}}</style>"
+"""What currentColor is in a page's image, which the colour of the page does not reach."""
 
 STYLE = {
     "svg.hashsalt": "transportlab",  # otherwise ids are random, and equal shapes are written twice
@@ -40,86 +54,176 @@ STYLE = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
-    "grid.color": "#dddddd",
+    "grid.color": INK,
+    "grid.alpha": 0.15,
     "axes.axisbelow": True,
-    "figure.facecolor": "white",
+    "savefig.transparent": True,
+    "text.color": INK,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
 }
 
 _HASHED = re.compile(rb'(?<=["#])[mp][0-9a-f]{10}(?=["\)])')
 """An id of matplotlib's, where it is defined and where it is used."""
 
 
+class Drawing(msgspec.Struct, frozen=True):
+    """A figure to be made. title and text: what it shows, for whoever does not see it."""
+
+    title: str
+    text: str
+    make: Callable[[], Figure | None]
+
+
 def figures(view: View) -> dict[str, bytes]:
     """All figures that have something to show, as SVG by name."""
-    makers: dict[str, Callable[[], Figure | None]] = {
-        "decider": lambda: decider(view),
-        "cold-start": lambda: cold_start(view),
-        "spread": lambda: spread(view),
-        "floors": lambda: floors(view),
-    }
+    drawings = {
+        "ratios": Drawing(
+            "Ratios to gRPC of the same host and plugin",
+            "A dot for each arm with its 95 % interval: left of 1 is faster or smaller than gRPC.",
+            lambda: ratios(view),
+        ),
+        "cold-start": Drawing(
+            "Phases of a cold start", "A bar for each arm, its phases one after the other, in ms.",
+            lambda: cold_start(view),
+        ),
+        "spread": Drawing(
+            "Every process", "A dot for each process, a line for each arm.", lambda: spread(view)
+        ),
+        "floors": Drawing(
+            "Each transport and its reference echo",
+            "Time there and back over the number of bytes, as built and by an echo alone.",
+            lambda: floors(view),
+        ),
+    }  # fmt: skip
     for curve in view.settings.curves:
-        makers[curve.name] = lambda curve=curve: lines(view, curve)  # type: ignore[misc]  # one per curve
+        drawings[curve.name] = Drawing(
+            curve.title,
+            f"A line for each arm over the number of {curve.xlabel}.",
+            lambda curve=curve: lines(view, curve),  # type: ignore[misc]  # one per curve
+        )
     with mpl.rc_context():
         mpl.rcdefaults()
         for name, value in STYLE.items():
             mpl.rcParams[name] = value  # type: ignore[index]  # the stubs list every name
-        made = {name: make() for name, make in makers.items()}
-        return {name: _svg(figure) for name, figure in made.items() if figure is not None}
+        made = {name: (drawing, drawing.make()) for name, drawing in drawings.items()}
+        return {name: _svg(one, figure) for name, (one, figure) in made.items() if figure}
 
 
-def _svg(figure: Figure) -> bytes:
+def _svg(drawing: Drawing, figure: Figure) -> bytes:
     out = BytesIO()
     figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     # An id is a hash over coordinates with all their digits, and the last digit depends on which of
     # numpy's loops the processor can run. Counted ids are the same on every machine.
     names: dict[bytes, bytes] = {}
-    return _HASHED.sub(
+    svg = _HASHED.sub(
         lambda found: names.setdefault(found[0], b"id%d" % len(names)), out.getvalue()
     )
+    # Shapes without a fill are black, and so are matplotlib's letters.
+    svg = svg.replace(INK.encode(), b"currentColor").replace(b"<svg ", b'<svg fill="currentColor" ')
+    start = svg.index(b">", svg.index(b"<svg ")) + 1
+    told = f"<title>{escape(drawing.title)}</title><desc>{escape(drawing.text)}</desc>"
+    return svg[:start] + told.encode() + SCHEMES + svg[start:]
 
 
-def decider(view: View) -> Figure | None:
-    """Ratios with their intervals: a panel for each measure, a line for each arm."""
-    arms = [arm.id for arm in view.arms if arm.id != view.settings.reference]
-    measures = [m for m in view.settings.decider if any(view.against(m, arm) for arm in arms)]
+IN_PROCESS, OWN_PROCESS = "no plugin process", "with a plugin process"
+
+
+def ratios(view: View) -> Figure | None:
+    """Ratios to gRPC of the same pair with their intervals: a panel a measure, a line an arm."""
+    rows = _ratio_rows(view)
+    measures = [m for m in view.settings.ratios if any(view.compare(m, a.id, r) for a, r in rows)]
     if not measures:
         return None
-    figure = Figure(figsize=(WIDTH, 0.9 + (0.6 + 0.24 * len(arms)) * len(measures)))
-    panels = figure.subplots(len(measures), 1, sharex=True, squeeze=False)[:, 0]
+    figure = Figure(figsize=(WIDTH, 1.2 + 0.26 * len(rows)))
+    panels = figure.subplots(1, len(measures), sharey=True, squeeze=False)[0]
     for panel, measure in zip(panels, measures, strict=True):
-        _forest(view, panel, measure, arms)
-    log_ratios(panels[-1].xaxis)
-    panels[-1].set_xlabel(f"ratio to {view.settings.reference} (log axis); grey: A/A noise")
+        _forest(view, panel, measure, rows)
+    panels[0].set_yticks(range(len(rows)), [arm.id for arm, _ in reversed(rows)], fontsize=8.5)
+    panels[0].set_ylim(-0.6, len(rows) - 0.4)
+    figure.supxlabel(
+        "ratio to gRPC with the same host and plugin; left is less", fontsize=9, color=INK
+    )
     figure.tight_layout()
     return figure
 
 
-def _forest(view: View, panel: Axes, measure: Measure, arms: list[str]) -> None:
-    placement = view.placement(measure.suite)
-    noise = view.measured.noise(measure.suite, placement, measure.case, measure.metric)
-    if noise is not None and noise.known:
-        panel.axvspan(1 / noise.factor, noise.factor, color="#cccccc", alpha=0.7, linewidth=0)
-    panel.axvline(1, color="#444444", linewidth=1)
-    for place, arm in enumerate(reversed(arms)):
-        found = view.against(measure, arm)
-        if found is None:
-            panel.text(
-                1.03,
-                place,
-                "not measured",
-                va="center",
-                fontsize=8,
-                color="#777777",
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
-            )
+def _ratio_rows(view: View) -> list[tuple[Arm, str]]:
+    """Arms, each with what it is compared with; those without a plugin process last."""
+    known = {arm.id: arm for arm in view.evidence.arms}
+    wanted = known.get(view.settings.reference)
+    found = []
+    for pair in view.pairs:
+        arms = view.arms_of(pair)
+        same = [a for a in arms if wanted and (a.transport, a.codec) == _carried(wanted)]
+        if same:
+            found += [(arm, same[0].id) for arm in arms if arm.usual and arm != same[0]]
+    return sorted(found, key=lambda row: not load_transport(row[0].transport).traits.isolated)
+
+
+def _carried(arm: Arm) -> tuple[str, str]:
+    return arm.transport, arm.codec
+
+
+def _forest(view: View, panel: Axes, measure: Measure, rows: list[tuple[Arm, str]]) -> None:
+    panel.axvspan(
+        1 / view.settings.margin, view.settings.margin, color=INK, alpha=0.08, linewidth=0
+    )
+    panel.axvline(1, color=INK, linewidth=1)
+    shown: list[float] = [1]
+    for place, (arm, reference) in enumerate(reversed(rows)):
+        found = view.compare(measure, arm.id, reference)
+        if found is None or found.ratio is None:
+            panel.text(1, place, " not measured", va="center", fontsize=8, alpha=0.7)
             continue
-        colour, marker = mark(view, arm)
-        if found.interval.known:
-            panel.plot([found.interval.low, found.interval.high], [place, place], color=colour)
-        panel.plot([found.interval.ratio], [place], marker=marker, color=colour, markersize=6)
-    panel.set_yticks(range(len(arms)), list(reversed(arms)), fontsize=8.5)
-    panel.set_ylim(-0.6, len(arms) - 0.4)
+        isolated = load_transport(arm.transport).traits.isolated
+        colour = COLOURS[0] if isolated else COLOURS[1]
+        ends = found.ratio
+        if ends.known:
+            panel.plot([ends.low, ends.high], [place, place], color=colour, linewidth=2)
+            shown += [ends.low, ends.high]
+        panel.plot(
+            [ends.value], [place], marker="o" if isolated else "D", color=colour, markersize=5
+        )
+        shown.append(ends.value)
+    inside = sum(not load_transport(arm.transport).traits.isolated for arm, _ in rows)
+    if 0 < inside < len(rows):
+        panel.axhline(inside - 0.5, color=INK, linewidth=0.6, linestyle=":")
+        for height, text in ((inside - 0.45, OWN_PROCESS), (inside - 0.55, IN_PROCESS)):
+            panel.text(
+                0.995, height, text, transform=panel.get_yaxis_transform(), ha="right", fontsize=7,
+                va="bottom" if text == OWN_PROCESS else "top", alpha=0.8,
+            )  # fmt: skip
+    ratio_axis(panel, shown)
     panel.set_title(measure.title, loc="left", fontsize=10)
+
+
+_NEAR = 0.1
+"""Logs of ratios up to this size have most of the axis' width."""
+
+_LEAST = 1e-9
+"""The axis asks for the place of 0 as well, which has none."""
+
+_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.8, 0.9, 1, 1.1, 1.2, 1.5, 2, 5, 10, 20, 50, 100)
+
+
+def ratio_axis(panel: Axes, shown: Sequence[float]) -> None:
+    """Make it an axis of ratios that is linear around 1, where readers look, and log far away."""
+
+    def there(ratio: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.arcsinh(np.log(np.maximum(ratio, _LEAST)) / _NEAR)
+
+    def back(place: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.exp(np.sinh(place) * _NEAR)
+
+    panel.set_xscale("function", functions=(there, back))
+    low, high = min(0.78, *shown) * 0.9, max(1.25, *shown) * 1.1
+    panel.set_xlim(low, high)
+    ticks = [tick for tick in _TICKS if low <= tick <= high]
+    panel.set_xticks(ticks, [f"{tick:g}" for tick in ticks], fontsize=7, rotation=60)
+    panel.xaxis.set_minor_locator(NullLocator())
 
 
 def cold_start(view: View) -> Figure | None:
@@ -147,12 +251,10 @@ def cold_start(view: View) -> Figure | None:
     ]
     shown = [(x, y) for x, y in alone if x]
     if shown:
-        panel.plot(
-            *zip(*shown, strict=True), "|", color="black", markersize=15, label="imports alone"
-        )
+        panel.plot(*zip(*shown, strict=True), "|", color=INK, markersize=15, label="imports alone")
     _bare_line(view, panel)
     panel.set_yticks(places, arms)
-    panel.set_xlabel("ms from the spawn, medians over processes")
+    panel.set_xlabel("ms from the spawn, geometric means over blocks")
     figure.legend(loc="lower center", ncols=3, frameon=False, fontsize=8.5)
     figure.tight_layout(rect=(0, 0.55 / figure.get_figheight(), 1, 1))
     return figure
@@ -164,19 +266,21 @@ def _bare_line(view: View, panel: Axes) -> None:
         side = Side(arm.id, wanted.bare, wanted.alone)
         bare = view.measured.absolute(wanted.suite, view.placement(wanted.suite), side)
         if arm.role == "control" and bare is not None:
-            panel.axvline(1000 * bare, color="black", linestyle=":", label="bare interpreter")
+            panel.axvline(1000 * bare, color=INK, linestyle=":", label="bare interpreter")
 
 
 def spread(view: View) -> Figure | None:
-    """Every process as a dot, for the first two measures of the summary."""
-    measures = [m for m in view.settings.decider[:2] if view.absolute(m, view.arms[0].id)[0]]
+    """Every process as a dot, for the measures of the summary's figure."""
+    if not view.arms:
+        return None
+    measures = [m for m in view.settings.ratios if view.absolute(m, view.arms[0].id)]
     if not measures:
         return None
     arms = [arm.id for arm in view.arms]
     figure = Figure(figsize=(WIDTH, 1.1 + 0.34 * len(arms)))
     panels = figure.subplots(1, len(measures), sharey=True, squeeze=False)[0]
     for panel, measure in zip(panels, measures, strict=True):
-        _, unit = view.absolute(measure, arms[0])
+        unit = view.unit(measure)
         placement = view.placement(measure.suite)
         for place, arm in enumerate(reversed(arms)):
             side = Side(arm, measure.case, measure.metric)
@@ -191,7 +295,7 @@ def spread(view: View) -> Figure | None:
 
 
 def floors(view: View) -> Figure | None:
-    """A panel for each arm that has a floor: the transport as built, and its floor."""
+    """A panel for each arm that has an echo: the transport as built, and the echo."""
     wanted = view.settings.floor
     arms = floor_arms(view)
     if not arms:
@@ -205,7 +309,7 @@ def floors(view: View) -> Figure | None:
             sides = [Side(arm, f"{prefix}{size}", wanted.metric) for size in sizes]
             values = [view.measured.absolute(wanted.suite, placement, side) for side in sides]
             colour, marker = mark(view, arm)
-            label = "as built" if prefix == wanted.prefix else "floor"
+            label = "as built" if prefix == wanted.prefix else "echo"
             panel.plot(sizes, values, line, color=colour, marker=marker, markersize=4, label=label)
         size_axis(panel)
         panel.tick_params(axis="x", rotation=60, labelsize=8)
@@ -223,6 +327,7 @@ def lines(view: View, curve: Curve) -> Figure | None:
     figure = Figure(figsize=(WIDTH, 4.6))
     panel = figure.subplots()
     unit = ""
+    ends: list[tuple[float, str, str]] = []
     for arm in view.arms:
         sizes = view.sizes(curve.suite, arm.id, curve.prefix)
         sides = [Side(arm.id, f"{curve.prefix}{size}", curve.metric) for size in sizes]
@@ -232,16 +337,32 @@ def lines(view: View, curve: Curve) -> Figure | None:
             continue
         unit = view.measured.unit(curve.suite, placement, sides[0].case, curve.metric)
         colour, marker = mark(view, arm.id)
-        panel.plot(*zip(*points, strict=True), color=colour, marker=marker, label=arm.id)
+        panel.plot(*zip(*points, strict=True), color=colour, marker=marker, markersize=4)
+        ends.append((points[-1][1], arm.id, colour))
     if not unit:
         return None
     size_axis(panel)
     log_amounts(panel.yaxis, unit)
     panel.set_xlabel(curve.xlabel)
     panel.set_title(f"{curve.title}, placement {placement}", loc="left", fontsize=10)
-    panel.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
+    _labels(panel, ends)
     figure.tight_layout()
     return figure
+
+
+_APART = 0.05
+"""Labels at the ends of lines are at least this part of the panel's height apart."""
+
+
+def _labels(panel: Axes, ends: Sequence[tuple[float, str, str]]) -> None:
+    """Name each line at its end, one above the other where lines end close together."""
+    low, high = np.log(panel.get_ylim())
+    place = -1.0
+    for value, name, colour in sorted(ends):
+        place = max(place + _APART, float((np.log(value) - low) / (high - low)))
+        panel.text(
+            1.01, place, name, color=colour, fontsize=8.5, va="center", transform=panel.transAxes
+        )
 
 
 def mark(view: View, arm: str) -> tuple[str, str]:
@@ -254,11 +375,6 @@ def log_amounts(axis: Axis, unit: str) -> None:
     """Make it a log axis whose ticks are amounts of that unit."""
     shown = FuncFormatter(lambda value, _: amount(value, unit) if value > 0 else "")
     _log_ticks(axis, shown)
-
-
-def log_ratios(axis: Axis) -> None:
-    """Make it a log axis of ratios."""
-    _log_ticks(axis, FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def _log_ticks(axis: Axis, shown: FuncFormatter) -> None:

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from transportlab.evidence.analysis.compare import Comparison, Side
-from transportlab.evidence.report.config import View
-from transportlab.evidence.report.formatting import NONE, amount, noise, ratio, table
+from transportlab.evidence.analysis.stats import Interval
+from transportlab.evidence.report.config import Pair, View
+from transportlab.evidence.report.formatting import NONE, amount, counts, interval, ratio, table
 
 _LONG = 30
 """A table with more lines is folded away."""
@@ -13,9 +14,9 @@ _LONG = 30
 def suites(view: View) -> list[str]:
     """A table for each suite and placement; long ones and all but one placement are folded away."""
     lines = [
-        "Ratios to the first arm of a table, whose column has its medians. *Noise* is the factor",
-        "by which two copies of one arm differ at most, at 95 %. *Processes* and *calls* are those",
-        "of both sides of a ratio, the fewest of the row. Of rates (/s) more is better.",
+        "Ratios to the first arm of a table, whose column has its geometric means over blocks.",
+        "*A/A* is the ratio of two copies of one arm: it shows bias and no more. *Behind* has the",
+        "counts of the ratio with the fewest blocks of its row. Of rates (/s) more is better.",
         "",
     ]
     for suite, told in view.evidence.suites.items():
@@ -24,12 +25,16 @@ def suites(view: View) -> list[str]:
         for placement in sorted(
             set(view.measured.placements(suite)), key=lambda p: (p != first, p)
         ):
-            body = _table(view, suite, placement)
-            if placement == first and len(body) <= _LONG:
-                lines += [f"Placement: {placement}.", "", *body]
-            else:
-                summary = f"<details><summary>placement: {placement}</summary>"
-                lines += [summary, "", *body, "</details>", ""]
+            for pair in view.pairs:
+                body = _table(view, suite, placement, pair)
+                if not body:
+                    continue
+                what = f"{view.title(pair)}; placement: {placement}"
+                if placement == first and pair == view.own and len(body) <= _LONG:
+                    lines += [f"{what}.", "", *body]
+                else:
+                    summary = f"<details><summary>{what}</summary>"
+                    lines += [summary, "", *body, "</details>", ""]
         lines += [
             line
             for curve in view.settings.curves
@@ -39,12 +44,11 @@ def suites(view: View) -> list[str]:
     return lines
 
 
-def _table(view: View, suite: str, placement: str) -> list[str]:
-    arms = view.arms_of(suite, placement)
+def _table(view: View, suite: str, placement: str, pair: Pair) -> list[str]:
+    arms = view.ids_of(suite, placement, pair)
     if not arms:
-        return ["Only the control was measured.", ""]
-    reference, *others = arms
-    head = ["case", reference, *others, "noise", "processes", "calls"]
+        return []
+    head = ["case", *arms, "A/A", "behind"]
     return table(head, _rows(view, suite, placement, arms))
 
 
@@ -59,7 +63,8 @@ def _rows(view: View, suite: str, placement: str, arms: list[str]) -> Iterator[l
             for arm in others
         ]
         absolute = amount(view.measured.absolute(suite, placement, under), unit)
-        yield [f"{case} {metric}", absolute, *map(ratio, found), *_behind(found)]
+        pairs = view.measured.bias(suite, placement, case, metric)
+        yield [f"{case} {metric}", absolute, *map(ratio, found), _bias(pairs), _behind(found)]
 
 
 def natural(pair: tuple[str, str]) -> tuple[str, int, str]:
@@ -69,11 +74,10 @@ def natural(pair: tuple[str, str]) -> tuple[str, int, str]:
     return (name, int(number), metric) if number.isdigit() else (case, -1, metric)
 
 
-def _behind(found: list[Comparison | None]) -> list[str]:
-    """The cells for noise, processes and calls."""
-    known = [one for one in found if one is not None]
-    if not known:
-        return [NONE, NONE, NONE]
-    fewest = min(known, key=lambda one: one.processes)
-    factors = [one.noise for one in known if one.noise is not None]
-    return [noise(max(factors, default=None)), str(fewest.processes), f"{fewest.calls:,}"]
+def _bias(pairs: list[Interval]) -> str:
+    return ", ".join(map(interval, pairs)) or NONE
+
+
+def _behind(found: list[Comparison | None]) -> str:
+    known = [one.counts for one in found if one is not None]
+    return counts(min(known, key=lambda one: one.blocks)) if known else NONE

@@ -1,58 +1,177 @@
-"""The first two sections: every arm against the reference, and what the reference is worse in."""
+"""REPORT.md: what is read in five minutes. The figures that it rests on are in report/suites.md."""
+
+import math
+from collections.abc import Sequence
 
 from transportlab.errors import UsageError
-from transportlab.evidence.analysis.compare import Comparison
-from transportlab.evidence.report.config import Measure, View
+from transportlab.evidence.analysis.budget import Allowance
+from transportlab.evidence.analysis.claims import ALPHA, Judged, Verdict
+from transportlab.evidence.analysis.compare import Comparison, Side
+from transportlab.evidence.analysis.stats import Interval
+from transportlab.evidence.record import Arm
+from transportlab.evidence.report.config import Cost, Measure, Pair, View
 from transportlab.evidence.report.formatting import (
     NONE,
     amount,
+    counts,
+    difference,
+    digits,
     interval,
     listed,
-    noise,
-    ratio,
+    probability,
     table,
+    unit_of_differences,
 )
 from transportlab.registry import load_transport
 
+WITHIN, BEYOND, OPEN, UNKNOWN = "yes", "no", "?", "not measured"
+"""Whether a cost is within the budget: the whole interval is, or is not, or neither."""
 
-def summary(view: View) -> list[str]:
-    """Arms by measures: the ratio to the reference, and the median below it."""
-    measures = view.settings.decider
-    reference = view.settings.reference
-    head = ["arm", *(measure.title for measure in measures), "what it isolates"]
-    rows = [
-        [
-            f"**{arm.id}**" if arm.id == reference else arm.id,
-            *(_cell(view, measure, arm.id) for measure in measures),
-            isolates(arm.transport),
-        ]
-        for arm in view.arms
+_WORDS = {WITHIN: "within", BEYOND: "beyond", OPEN: "not decided", UNKNOWN: "not measured in full"}
+
+
+def answer(view: View) -> list[str]:
+    """For each plugin and host, which transports the budget allows for what."""
+    lines = [
+        "The budget (spec/budget.json, with its reasons), over `direct` of the same host:",
+        *(f"{_allowed(one)};" for one in view.budget.values()),
     ]
-    rows.append(["*A/A noise*", *(_noise(view, measure) for measure in measures), NONE])
+    lines[-1] = lines[-1][:-1] + "."
+    shown = [f"- **{view.title(pair)}**: {_answer_of(view, pair)}" for pair in view.pairs]
+    return [*lines, "", *shown, *_left_out(view), ""]
+
+
+def _allowed(one: Allowance) -> str:
+    return f"{one.title} may pay {one.ms:g} ms and {one.mib:g} MiB"
+
+
+def _answer_of(view: View, pair: Pair) -> str:
+    """The allowances that the usual arms of a pair keep to, in words."""
+    usual = [arm for arm in view.arms_of(pair) if _is_candidate(view, arm)]
+    parts = []
+    for name, allowance in view.budget.items():
+        kept: dict[str, list[str]] = {state: [] for state in _WORDS}
+        for arm in usual:
+            kept[_kept(view, name, arm)].append(arm.transport)
+        words = [f"{listed(kept[state])} {text}" for state, text in _WORDS.items() if kept[state]]
+        parts.append(f"{allowance.title}: {', '.join(words) or 'not measured'}")
+    return "; ".join(parts) + "."
+
+
+def _kept(view: View, allowance: str, arm: Arm) -> str:
+    """Whether all costs of an arm are within an allowance."""
+    states = [_state(view, one, arm) for one in view.settings.costs if one.allowance == allowance]
+    return next(state for state in (BEYOND, UNKNOWN, OPEN, WITHIN) if state in states)
+
+
+def _state(view: View, cost: Cost, arm: Arm) -> str:
+    found = view.cost(cost.measure, arm)
+    if found is None:
+        return UNKNOWN
+    limit = view.budget[cost.allowance].limit(view.unit(cost.measure))
+    ends = found.difference.interval()
+    if ends.high <= limit:
+        return WITHIN
+    return BEYOND if ends.low > limit else OPEN
+
+
+def _is_candidate(view: View, arm: Arm) -> bool:
+    """Whether an arm is in the summary: with its transport's usual codec, and no baseline."""
+    return arm.usual and arm.id not in view.settings.baselines.values()
+
+
+def _left_out(view: View) -> list[str]:
+    """The hosts and plugins that there are and that were not measured together."""
+    measured = {*view.pairs}
+    hosts, plugins = (view.titles.get(kind, {}) for kind in ("hosts", "plugins"))
+    lines = []
+    for host, title in hosts.items():
+        missing = [name for one, name in plugins.items() if Pair(host, one) not in measured]
+        if missing:
+            lines.append(f"- Not measured, host {title}: plugin {'; '.join(missing)}.")
+    return lines
+
+
+def costs(view: View) -> list[str]:
+    """What each arm costs over the baseline of its host."""
+    wanted = view.settings.costs
+    rows = []
+    for arm in view.all_arms:
+        if not _is_candidate(view, arm):
+            continue
+        found = [_cost(view, one, arm) for one in wanted]
+        if set(found) != {NONE}:
+            rows.append([_name(view, arm), *found])
+    head = ["arm", *(_titled(view, one.measure) for one in wanted)]
+    bare = sorted({pair.host for pair in view.pairs} - view.settings.baselines.keys())
+    note = (
+        [f"Host {', '.join(bare)} has no `direct`: its figures are over nothing."] if bare else []
+    )
     return [
-        f"Ratios to **{reference}**: below 1 is faster or smaller. In brackets is the 95 %",
-        "interval of the geometric mean of the ratios within blocks. Below it is the median over",
-        "processes, which holds for this machine only. *(noise)*: two copies of one arm can differ",
-        "by as much.",
+        "Over `direct` of the same host, with the 95 % interval of the paired differences. *no*:",
+        "beyond the budget. *?*: the interval straddles it. Memory is what both ends have alone.",
+        *note,
         "",
-        *table(head, rows),
-        *view.figure("decider", "Ratios of every arm to the reference, with intervals"),
+        *(table(head, rows) if rows else ["Not measured.", ""]),
+        *_behind(view),
+        *view.figure("ratios", "Ratios to gRPC of the same host and plugin", "report/"),
     ]
 
 
-def _cell(view: View, measure: Measure, arm: str) -> str:
-    value, unit = view.absolute(measure, arm)
-    if value is None:
+def _titled(view: View, measure: Measure) -> str:
+    """The title of a column, with its unit if it was measured."""
+    unit = view.unit(measure)
+    return f"{measure.title}, {unit_of_differences(unit)}" if unit else measure.title
+
+
+def _name(view: View, arm: Arm) -> str:
+    return f"**{arm.id}**" if arm.id == view.settings.reference else arm.id
+
+
+def _cost(view: View, cost: Cost, arm: Arm) -> str:
+    found = view.cost(cost.measure, arm)
+    if found is None:
         return NONE
-    if arm == view.settings.reference:
-        return f"1<br>{amount(value, unit)}"
-    return f"{ratio(view.against(measure, arm))}<br>{amount(value, unit)}"
+    state = _state(view, cost, arm)
+    shown = difference(found.difference.interval(), view.unit(cost.measure))
+    return shown if state == WITHIN else f"{shown} {state}"
 
 
-def _noise(view: View, measure: Measure) -> str:
-    placement = view.placement(measure.suite)
-    found = view.measured.noise(measure.suite, placement, measure.case, measure.metric)
-    return NONE if found is None else interval(found)
+def _behind(view: View) -> list[str]:
+    """The counts behind the columns, of the arm with the fewest blocks."""
+    lines = []
+    for one in view.settings.costs:
+        found = [view.cost(one.measure, arm) for arm in view.all_arms if _is_candidate(view, arm)]
+        known = [each.counts for each in found if each is not None]
+        if known:
+            fewest = min(known, key=lambda each: each.blocks)
+            lines.append(f"{one.measure.title}: {counts(fewest)}")
+    return [f"Behind each figure, at least: {'; '.join(lines)}.", ""] if lines else []
+
+
+def start(view: View) -> list[str]:
+    """Where the time of a start goes, for the usual arms."""
+    wanted = view.settings.cold_start
+    placement = view.placement(wanted.suite)
+    rows = []
+    for arm in view.all_arms:
+        values = [
+            view.measured.absolute(wanted.suite, placement, Side(arm.id, wanted.case, one.metric))
+            for one in wanted.phases
+        ]
+        if _is_candidate(view, arm) and any(values):
+            rows.append([arm.id, *(_milliseconds(value) for value in values)])
+    if not rows:
+        return ["Not measured.", ""]
+    return [
+        "Geometric means over blocks, ms. [performance.md](docs/performance.md) has their parts.",
+        "",
+        *table(["arm", *(one.title for one in wanted.phases)], rows),
+    ]
+
+
+def _milliseconds(value: float | None) -> str:
+    return NONE if value is None else digits(value * 1000)
 
 
 def isolates(transport: str) -> str:
@@ -71,43 +190,84 @@ def isolates(transport: str) -> str:
 
 
 def worse_and_better(view: View) -> list[str]:
-    """By measure, the arms that the reference is worse than, and those that it is better than."""
-    rows = [[measure.title, *_sides(view, measure)] for measure in view.settings.decider]
-    reference = view.settings.reference
+    """In which measures each arm of the reference's pair is better or worse than the reference."""
+    rows = [
+        [arm.id, *_sides(view, arm), isolates(arm.transport)]
+        for arm in view.arms
+        if _is_candidate(view, arm) and arm.id != view.settings.reference
+    ]
+    margin = round(100 * (view.settings.margin - 1))
     return [
-        f"**{reference}** against every other arm. It is worse or better if the whole interval",
-        "lies on one side of 1 and the ratio lies outside of the noise; otherwise the two are not",
-        "told apart.",
+        f"Each transport over **{view.settings.reference}** of the same host and plugin. *Equal*:"
+        f" within {margin} %, by two one-sided tests.",
         "",
-        *table(["measure", "worse than", "better than", "not told apart from"], rows),
+        *table(
+            ["arm", "better in", "worse in", "equal", "not told apart", "what it isolates"], rows
+        ),
+        f"{view.settings.reference} isolates {isolates(_transport(view))}.",
+        "",
     ]
 
 
-def _sides(view: View, measure: Measure) -> list[str]:
-    """Three cells: the arms worse than, better than, and not told apart from."""
-    worse: list[tuple[float, str]] = []
-    better: list[tuple[float, str]] = []
-    neither: list[str] = []
-    _, unit = view.absolute(measure, view.settings.reference)
-    for arm in view.arms:
+def _transport(view: View) -> str:
+    return next((a.transport for a in view.arms if a.id == view.settings.reference), "")
+
+
+def _sides(view: View, arm: Arm) -> list[str]:
+    """Four cells: the measures that it is better and worse in, equal, and not told apart."""
+    cells: tuple[list[str], ...] = ([], [], [], [])
+    for measure in view.settings.decider:
         found = view.against(measure, arm.id)
-        if arm.id == view.settings.reference or found is None:
+        if found is None or found.ratio is None:
             continue
-        above = told_apart(found)
-        if above is None:
-            neither.append(arm.id)
-            continue
-        factor = found.interval.ratio if above else 1 / found.interval.ratio
-        # A larger figure of the other arm is in the reference's favour, unless it is a rate.
-        side = better if above != (unit == "1/s") else worse
-        side.append((factor, f"{arm.id} ({noise(factor)})"))
-    shown = [", ".join(text for _, text in sorted(side, reverse=True)) for side in (worse, better)]
-    return [text or NONE for text in (*shown, ", ".join(neither))]
+        place, text = _place(view, measure, found, found.ratio)
+        cells[place].append(text)
+    return [", ".join(cell) or NONE for cell in cells]
 
 
-def told_apart(found: Comparison) -> bool | None:
-    """Whether a ratio is above 1; None if that cannot be told."""
-    interval = found.interval
-    if found.within_noise or interval.low <= 1 <= interval.high:
-        return None
-    return interval.low > 1
+def _place(view: View, measure: Measure, found: Comparison, shown: Interval) -> tuple[int, str]:
+    better, worse, equal, neither = range(4)
+    margin = math.log(view.settings.margin)
+    if found.logs is not None and found.logs.p_outside(-margin, margin) < ALPHA:
+        return equal, measure.title
+    if not shown.known or shown.low <= 1 <= shown.high:
+        return neither, measure.title
+    more_is_better = view.unit(measure) == "1/s"
+    place = better if (shown.value > 1) == more_is_better else worse
+    return place, f"{measure.title} {digits(shown.value)}"
+
+
+def claims(judged: Sequence[Judged]) -> list[str]:
+    """Every claim by its decision, with what was found and the verdict."""
+    rows = [
+        (
+            one.claim.decision,
+            f"{one.claim.id} {one.claim.comparison} {bound(one)}",
+            found(one),
+            NONE if one.verdict is Verdict.NOT_MEASURED else probability(one.p),
+            str(one.verdict),
+        )
+        for one in judged
+    ]
+    return [
+        "At 5 % over all claims together (Holm's p). report/suites.md has their sentences.",
+        "",
+        *table(("decision", "claim", "found", "p", "verdict"), rows),
+    ]
+
+
+def bound(one: Judged) -> str:
+    """The bound of a claim: a ratio, or a limit in ms or MiB."""
+    if not isinstance(one.claim.bound, str):
+        return digits(one.claim.bound)
+    return amount(one.limit, one.unit) if one.unit else one.claim.bound
+
+
+def found(one: Judged) -> str:
+    """What was found of a claim, with its interval."""
+    ends = one.interval
+    if ends is None:
+        return NONE
+    if one.unit:
+        return f"{difference(ends, one.unit)} {unit_of_differences(one.unit)}"
+    return interval(ends)

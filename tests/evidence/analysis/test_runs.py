@@ -1,0 +1,76 @@
+"""Which runs belong together."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from transportlab.evidence.analysis.runs import joined, machine_name, read, sort
+from transportlab.evidence.record import Evidence, EvidenceError
+
+Synthesize = Callable[..., dict[str, Any]]
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def run(synthesize: Synthesize) -> Callable[..., Evidence]:
+    def run(seed: int, blocks: int = 2, **facts: Any) -> Evidence:
+        made = synthesize(seed, blocks=blocks)
+        made["facts"] |= facts
+        return msgspec.convert(made, Evidence)
+
+    return run
+
+
+Run = Callable[..., Evidence]
+
+
+def test_runs_of_one_machine_and_code_are_one_group(run: Run) -> None:
+    found = sort([run(2), run(1), run(3, kernel="Linux 7")])
+    assert [[one.seed for one in group] for group in found.groups] == [[1, 2, 3]]
+    assert found.other_code == []
+
+
+def test_another_machine_or_library_is_another_group_and_the_one_with_most_blocks_is_first(
+    run: Run,
+) -> None:
+    found = sort([run(1), run(2, blocks=3, cpu={"model": "B"}), run(3, versions={"grpcio": "2"})])
+    assert [[one.seed for one in group] for group in found.groups] == [[2], [1], [3]]
+
+
+def test_runs_of_other_code_are_left_out(run: Run) -> None:
+    old, new = run(1, source_sha256="a" * 64), run(2, source_sha256="b" * 64)
+    assert sort([new, old]).groups == [[new]]
+    assert sort([new, old]).other_code == [old]
+    assert sort([new, old], "a" * 64).groups == [[old]]
+    assert sort([new, old], "c" * 64).groups == [[new]]
+
+
+def test_of_copies_of_a_run_the_longest_counts(run: Run) -> None:
+    whole = run(1)
+    part = msgspec.structs.replace(whole, complete=False, blocks=whole.blocks[:3])
+    assert sort([part, whole, whole]).groups == [[whole]]
+
+
+def test_joined_runs_have_the_blocks_of_all_and_the_facts_that_differ_as_lists(run: Run) -> None:
+    one, two = run(1), run(2, kernel="Linux 7")
+    both = joined([one, two])
+    keys = {(block.suite, block.placement, block.number) for block in both.blocks}
+    assert len(keys) == len(one.blocks) + len(two.blocks)
+    assert both.facts["kernel"] == ["Linux | 6", "Linux 7"]
+    assert both.facts["clock_source"] == "tsc"
+    assert len(both.not_run) == 1
+
+
+def test_a_machine_has_a_name_of_a_few_words(run: Run) -> None:
+    assert machine_name(run(1)) == "A CPU, ? CPUs, Linux | 6, Python 3.11"
+    there = run(1, topology={"available": [0, 1]}, cpu="not visible")
+    assert machine_name(there).startswith("an unknown CPU, 2 CPUs")
+
+
+def test_files_are_read(write_evidence: Write) -> None:
+    assert len(read([write_evidence()]).groups) == 1
+    with pytest.raises(EvidenceError, match="no evidence file"):
+        read([])

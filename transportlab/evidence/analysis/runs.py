@@ -1,0 +1,117 @@
+"""Which runs belong together: all that measured the same code, by machine.
+
+A run is never replaced by a later one: runs differ by more than the blocks of one run show, and how
+far is part of each interval (stats.py). So evidence/runs keeps every run, and whoever reads them
+sorts them here:
+
+- runs of the same code (facts/source_sha256) count, others are told and left out;
+- of these, runs on the same machine and with the same libraries and effort are one group. Each
+  group has its own estimates, since a machine is not a draw among machines.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from transportlab.evidence.record import Block, Evidence, EvidenceError, load
+
+GROUPED_BY = ("topology", "hypervisor", "python", "protobuf_backend", "versions", "effort")
+"""Facts that are equal within a group, beside the CPU's model."""
+
+
+class Runs(msgspec.Struct, frozen=True):
+    """Runs of one code: a group for each machine, that with most blocks first. Others are apart."""
+
+    groups: list[list[Evidence]]
+    other_code: list[Evidence] = []
+
+    @property
+    def digest(self) -> str:
+        """The digest of the code that the groups measured."""
+        return digest_of(self.groups[0][0])
+
+
+def read(paths: Sequence[Path], digest: str = "") -> Runs:
+    """The runs of the files. digest: of the code that is wanted, if there are runs of it.
+
+    Otherwise it is the code of the newest run. Raises EvidenceError.
+    """
+    found = [load(path) for path in paths]
+    if not found:
+        raise EvidenceError("no evidence file was given")
+    return sort(found, digest)
+
+
+def sort(found: Sequence[Evidence], digest: str = "") -> Runs:
+    """The same of runs that have been read. Of copies of a run the longest counts."""
+    longest: dict[tuple[str, int, str], Evidence] = {}
+    for one in sorted(found, key=lambda run: len(run.blocks)):
+        longest[one.started, one.seed, one.commit] = one
+    runs = sorted(longest.values(), key=lambda run: (run.started, run.seed))
+    digests = [digest_of(run) for run in runs]
+    wanted = digest if digest in digests else digests[-1]
+    groups: dict[str, list[Evidence]] = {}
+    for run in runs:
+        if digest_of(run) == wanted:
+            groups.setdefault(_group(run), []).append(run)
+    most_blocks_first = sorted(
+        groups.values(), key=lambda group: -sum(len(run.blocks) for run in group)
+    )
+    return Runs(most_blocks_first, [run for run in runs if digest_of(run) != wanted])
+
+
+def digest_of(run: Evidence) -> str:
+    """The digest of the code that a run measured."""
+    return str(run.facts.get("source_sha256", ""))
+
+
+def _group(run: Evidence) -> str:
+    facts = [run.facts.get(name) for name in GROUPED_BY]
+    return json.dumps([_model(run), *facts], sort_keys=True)
+
+
+def _model(run: Evidence) -> str:
+    cpu = run.facts.get("cpu")
+    return str(cpu.get("model", "")) if isinstance(cpu, dict) else ""
+
+
+def machine_name(run: Evidence) -> str:
+    """The machine of a run in a few words."""
+    topology, python = run.facts.get("topology"), run.facts.get("python")
+    cpus = topology.get("available", ()) if isinstance(topology, dict) else ()
+    version = python.get("version", "?") if isinstance(python, dict) else "?"
+    model = " ".join(_model(run).split()) or "an unknown CPU"
+    return f"{model}, {len(cpus) or '?'} CPUs, {run.facts.get('kernel', '?')}, Python {version}"
+
+
+def joined(runs: Sequence[Evidence]) -> Evidence:
+    """The runs of a group as one file, for what is told of them: arms, gaps, facts, blocks.
+
+    A fact that differs is a list of its values.
+    """
+    first, blocks = runs[0], list[Block]()
+    for run in runs:
+        offset = 1 + max((block.number for block in blocks), default=-1)
+        blocks += [msgspec.structs.replace(b, number=b.number + offset) for b in run.blocks]
+    return msgspec.structs.replace(
+        first,
+        ended=max(run.ended for run in runs),
+        complete=all(run.complete for run in runs),
+        dirty=any(run.dirty for run in runs),
+        facts={name: _values(runs, name) for run in runs for name in run.facts},
+        arms=list({arm.id: arm for run in runs for arm in run.arms}.values()),
+        suites={name: suite for run in runs for name, suite in run.suites.items()},
+        not_run=list(dict.fromkeys(gap for run in runs for gap in run.not_run)),
+        conformance=next((r.conformance for r in reversed(runs) if r.conformance), None),
+        blocks=blocks,
+    )
+
+
+def _values(runs: Sequence[Evidence], name: str) -> object:
+    found: list[object] = []
+    for run in runs:
+        if (value := run.facts.get(name)) not in found:
+            found.append(value)
+    return found[0] if len(found) == 1 else found
