@@ -224,21 +224,17 @@ fn admit(request: &Request<Incoming>) -> Result<Codec, (Error, StatusCode)> {
         let error = Error::new(Code::InvalidArgument, message, details);
         return Err((error, StatusCode::UNSUPPORTED_MEDIA_TYPE));
     };
-    let chunked = headers.contains_key(TRANSFER_ENCODING);
-    let length = headers.get(CONTENT_LENGTH);
-    let length: Option<u64> = length.and_then(|value| value.to_str().ok()?.parse().ok());
-    match (chunked, length) {
-        (false, None) => {
-            let error = malformed("neither Content-Length nor chunked");
-            Err((error, StatusCode::LENGTH_REQUIRED))
-        }
-        (true, Some(_)) => Err((malformed("Content-Length and chunked"), StatusCode::BAD_REQUEST)),
-        (false, Some(length)) if length > MAX_MESSAGE as u64 => {
-            let error = Error::too_large("request", MAX_MESSAGE);
-            Err((error, StatusCode::PAYLOAD_TOO_LARGE))
-        }
-        _ => Ok(*codec),
+    let length: Option<u64> =
+        headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    if length.is_none() && !headers.contains_key(TRANSFER_ENCODING) {
+        let error = malformed("neither Content-Length nor chunked");
+        return Err((error, StatusCode::LENGTH_REQUIRED));
     }
+    if length > Some(MAX_MESSAGE as u64) {
+        let error = Error::too_large("request", MAX_MESSAGE);
+        return Err((error, StatusCode::PAYLOAD_TOO_LARGE));
+    }
+    Ok(*codec)
 }
 
 fn malformed(problem: &str) -> Error {

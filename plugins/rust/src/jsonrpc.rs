@@ -374,3 +374,25 @@ fn error_response(error: Error, id: &str) -> String {
     let error = json!({ "code": code, "message": message, "data": data });
     format!(r#"{{"jsonrpc":"2.0","error":{error},"id":{id}}}"#)
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::BufReader;
+
+    use super::{Line, read_line};
+
+    #[tokio::test]
+    async fn a_line_over_the_limit_is_read_to_its_end() {
+        let text = b"12345678\n123456789\n\n1234567890123456789\nab\ncut off";
+        let mut input = BufReader::with_capacity(4, &text[..]);
+        let mut lines = Vec::new();
+        loop {
+            lines.push(match read_line(&mut input, 8).await.unwrap() {
+                Line::Text(line) => String::from_utf8(line).unwrap(),
+                Line::Long => "long".into(),
+                Line::End => break,
+            });
+        }
+        assert_eq!(lines, ["12345678", "long", "", "long", "ab"]);
+    }
+}

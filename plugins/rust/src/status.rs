@@ -166,3 +166,25 @@ fn cut(text: &mut String) {
         text.push_str(&end);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Code, Error, MAX_TEXT};
+
+    #[test]
+    fn a_long_text_says_how_long_it_was() {
+        let long = "é".repeat(6000);
+        let status = Error::unreadable(&long, "").status();
+        let path = status.details.unwrap().path;
+        assert!(path.len() <= MAX_TEXT && path.len() > MAX_TEXT - 4);
+        assert!(path.ends_with("é... (12000 bytes in all)"));
+        assert!(status.message.ends_with(" bytes in all)"));
+    }
+
+    #[test]
+    fn codes_have_their_names() {
+        assert_eq!(Code::named("UNAUTHENTICATED"), Some(Code::Unauthenticated));
+        assert_eq!(Code::named("OK"), None);
+        assert_eq!((Code::Aborted.name(), Code::Aborted.http()), ("ABORTED", 409));
+    }
+}

@@ -190,3 +190,95 @@ fn changed(path: &str, expected: &str, got: &str) -> Error {
     let message = "the entries have changed since the plan was made";
     Error::new(Code::Aborted, message, details)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        memory::Store,
+        session::{Context, Events},
+        status::Error,
+        wire::pb::{ApplyEvent, DesiredJob, Job, PlanReply, PlanRequest},
+    };
+
+    fn plan(store: &Store, names: &[&str]) -> PlanReply {
+        let job = |name: &&str| DesiredJob {
+            job: Some(Job {
+                name: (*name).into(),
+                schedules: vec!["@daily".into()],
+                ..Default::default()
+            }),
+            hashes: vec!["f00".into()],
+        };
+        let jobs = names.iter().map(job).collect();
+        store.plan(PlanRequest { app: "web".into(), jobs, allow_empty: true }).unwrap()
+    }
+
+    async fn apply(
+        store: &Store,
+        context: &Context,
+        plan: PlanReply,
+    ) -> (Vec<ApplyEvent>, Result<(), Error>) {
+        let (sender, mut receiver) = Events::channel();
+        let receiving = async {
+            let mut events = Vec::new();
+            while let Some(event) = receiver.recv().await {
+                events.push(event);
+                if events.len() == 2 && context.deadline.is_some() {
+                    context.cancelled.cancel();
+                }
+            }
+            events
+        };
+        let applying = async move { store.apply(context, plan, &sender).await };
+        tokio::join!(receiving, applying)
+    }
+
+    #[tokio::test]
+    async fn a_plan_is_applied_once() {
+        let store = Store::default();
+        let made = plan(&store, &["b", "a"]);
+        let (events, result) = apply(&store, &Context::default(), made.clone()).await;
+        result.unwrap();
+        assert_eq!(events.len(), 5);
+        assert_eq!(events[4].counts.unwrap().created, 2);
+        assert!(plan(&store, &["a", "b"]).ops.iter().all(|op| op.desired.is_none()));
+        let (events, result) = apply(&store, &Context::default(), made).await;
+        let details = result.unwrap_err().details;
+        assert_eq!((events.len(), details.reason.as_str()), (0, "STATE_CHANGED"));
+        assert_eq!(details.unattempted, ["a", "b"]);
+    }
+
+    #[tokio::test]
+    async fn a_cancelled_apply_says_what_was_done() {
+        let store = Store::default();
+        let made = plan(&store, &["a", "b", "c"]);
+        let context = Context::new(Some(std::time::Duration::from_secs(3600)));
+        let (_, result) = apply(&store, &context, made).await;
+        let error = result.unwrap_err();
+        assert_eq!(error.message, "the call was cancelled");
+        let details = error.details;
+        assert_eq!(details.applied.len() + details.unattempted.len(), 3);
+        assert!(!details.applied.is_empty() && !details.unattempted.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_plan_that_was_changed_is_refused() {
+        let store = Store::default();
+        let made = plan(&store, &["a"]);
+        for (change, path) in [
+            (
+                (|plan| plan.ops[0].after[0].hash = "bad".into()) as fn(&mut PlanReply),
+                "plan/ops/0/after",
+            ),
+            (|plan| plan.ops[0].desired = None, "plan/ops/0/desired"),
+            (|plan| plan.ops[0].job = "b".into(), "plan/ops/0/desired/job/name"),
+            (|plan| plan.ops.extend_from_within(..), "plan/ops/1/job"),
+            (|plan| plan.app = "Web".into(), "plan/app"),
+        ] {
+            let mut changed = made.clone();
+            change(&mut changed);
+            let (_, result) = apply(&store, &Context::default(), changed).await;
+            assert_eq!(result.unwrap_err().details.path, path);
+        }
+    }
+}
