@@ -27,6 +27,9 @@ from transportlab.decision.scoring import Cells
 DRAWS = 2000
 """A share of so many draws is within 0.022 of the true one in 95 of a hundred cases."""
 
+LEVEL = 1e-9
+"""A lead that is no more than rounding."""
+
 Weights = Mapping[str, float]
 
 Part = Callable[[str, str], float]
@@ -60,7 +63,7 @@ class Move(Struct, frozen=True):
     """The least share of all weight that has to move for a rival to draw level with the winner.
 
     It goes from the criteria of `away`, all of whose weight moves but for the last one's, to `to`.
-    share: None if the rival is behind by every weighting.
+    share: None if the rival is ahead in nothing. Authors of an option with parts keep to their choice.
     """
 
     rival: str
@@ -239,12 +242,12 @@ def _move(weights: Weights, first: Total, rival: Total) -> Move:
     """
     to = min(weights, key=lambda name: _lead(first, rival, name))
     lead = first.middle - rival.middle
-    if _lead(first, rival, to) > 0:
+    if _lead(first, rival, to) >= -LEVEL:
         return Move(rival.option, None)
     moved, away = 0.0, []
     for name in sorted(weights, key=lambda name: -_lead(first, rival, name)):
         gain = _lead(first, rival, name) - _lead(first, rival, to)
-        if lead <= 0 or gain <= 0:
+        if lead <= LEVEL or gain <= LEVEL:
             break
         step = min(weights[name], lead / gain)
         if step:
