@@ -18,11 +18,11 @@ def test_it_shows_a_ranking_and_how_firm_it_is(run: Run) -> None:
 
 def test_json_has_the_ranking_each_cell_and_each_scenario(run: Run) -> None:
     found = run("decide", "--json").json
-    assert [total["option"] for total in found["ranking"]["totals"]] == found["winners"]["record"]
+    assert [total["option"] for total in found["ranking"]["totals"]] == found["orders"]["record"]
     cell = found["cells"]["ffi"]["hang"]["go"]
     assert (cell["high"], cell["figure"]["value"]) == (0, 0)
     assert cell["figure"]["source"].startswith("evidence/faults.json: ")
-    assert found["winners"].keys() >= {"go-only", "scripts", "long-lived", "one-job", "nothing"}
+    assert found["orders"].keys() >= {"go-only", "scripts", "long-lived", "one-job", "nothing"}
 
 
 def test_a_scenario_has_its_own_options_and_weights(run: Run) -> None:
@@ -39,7 +39,7 @@ def test_weights_of_ones_own_change_the_winner(run: Run, tmp_path: Path) -> None
     found = run("decide", "--weights", str(own), "--json").json
     assert found["ranking"]["weights"]["start"] == 1000
     assert found["ranking"]["weights"]["memory"] == 3
-    assert found["winners"]["record"] != run("decide", "--json").json["winners"]["record"]
+    assert found["orders"]["record"] != run("decide", "--json").json["orders"]["record"]
 
 
 def test_the_page_is_the_derived_one(run: Run, tmp_path: Path) -> None:
@@ -73,6 +73,8 @@ def test_what_cannot_be_is_a_wrong_option(run: Run, tmp_path: Path) -> None:
     done = run("decide", "--scenario", "gone")
     assert done.code == 2
     assert done.err.startswith('error: unknown scenario "gone"; there are record, ')
+    done = run("decide", "--scenario", "record", "--html", str(tmp_path / "page.html"))
+    assert (done.code, "--html goes without" in done.err) == (2, True)
     done = run("decide", "--html", str(tmp_path / "no" / "page.html"))
     assert done.code == 2
     assert "there is no directory" in done.err

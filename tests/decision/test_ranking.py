@@ -102,7 +102,7 @@ def test_the_least_move_of_weight_makes_both_draw_level() -> None:
 
 
 def test_who_is_behind_in_everything_wins_by_no_weights() -> None:
-    result = ranked(decision(criterion("speed", 1, a=8, b=2), criterion("care", 1, a=9, b=8)))
+    result = ranked(decision(criterion("speed", 1, a=8, b=2), criterion("care", 1, a=9, b=9)))
     assert [move.share for move in result.moves] == [None]
     assert result.factors == []
 

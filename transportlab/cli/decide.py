@@ -1,4 +1,4 @@
-"""`transportlab decide`: what the criteria say, by whose weights, and how firmly."""
+"""`transportlab decide`: what the criteria say, by which weights, and how firmly."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +14,7 @@ from transportlab.decision.criteria import Decision, Scenario, load_decision, lo
 from transportlab.decision.ranking import Ranking, rank
 from transportlab.decision.scoring import Cells, cells
 from transportlab.decision.sources import Sources
+from transportlab.errors import UsageError
 
 WIDTH = 200
 """Columns of the tables in a file or a pipe."""
@@ -42,6 +43,8 @@ def decide(*, weights: Path | None, scenario: str | None, html: Path | None, as_
     What was measured is read from the evidence. What is not measured scores anything from 0 to 10.
     """
     with guarded():
+        if html and (weights or scenario):
+            raise UsageError("--html goes without --weights and --scenario: the page has them all")
         check_writable(html)
         decision = load_decision()
         case = decision.scenario(scenario or decision.scenarios[0].id)
@@ -54,31 +57,21 @@ def decide(*, weights: Path | None, scenario: str | None, html: Path | None, as_
             print(f"page: {html}")
             return
         ranking = rank(decision, found, case, decision.weights(case) | own)
+        others = {
+            other.id: rank(decision, found, other, decision.weights(other) | own, draws=1)
+            for other in decision.scenarios
+        }
         if as_json:
-            shown = {
-                "question": decision.question,
-                "ranking": ranking,
-                "cells": found,
-                "winners": _winners(decision, found, own),
-            }
+            orders = {name: [t.option for t in one.totals] for name, one in others.items()}
+            shown = {"question": decision.question, "ranking": ranking, "orders": orders}
+            shown["cells"] = found
             print(load_codec("json").encode(msgspec.to_builtins(shown)).decode())
             return
         out = open_out(width=WIDTH)
         _totals(out, decision, case, ranking)
         _scores(out, decision, found, ranking)
         _firmness(out, decision, ranking)
-        _scenarios(out, decision, _winners(decision, found, own))
-
-
-def _winners(decision: Decision, found: Cells, own: dict[str, float]) -> dict[str, list[str]]:
-    """By scenario its options, the best first."""
-    return {
-        case.id: [
-            total.option
-            for total in rank(decision, found, case, decision.weights(case) | own, draws=1).totals
-        ]
-        for case in decision.scenarios
-    }
+        _scenarios(out, others)
 
 
 def _totals(out: Out, decision: Decision, case: Scenario, ranking: Ranking) -> None:
@@ -142,19 +135,27 @@ def _firmness(out: Out, decision: Decision, ranking: Ranking) -> None:
     for move in ranking.moves:
         rival = decision.option(move.rival).name
         if move.share is None:
-            out.print(f"  {rival}: no weights")
+            out.print(f"  {rival} wins by no weights")
         else:
             away = ", ".join(move.away)
-            out.print(f"  {rival}: {move.share:.1%} of the weight, from {away} to {move.to}")
+            moved = f"{move.share:.1%} of the weight moves from {away} to {move.to}"
+            out.print(f"  {rival} wins if {moved}")
     for factor in ranking.factors[:SHOWN]:
         rival = decision.option(factor.rival).name
-        out.print(f"  {rival}: the weight of {factor.criterion} alone, times {factor.factor:.2f}")
+        out.print(
+            f"  {rival} wins if {factor.criterion} alone weighs {factor.factor:.2f} times as much"
+        )
     out.print("")
 
 
-def _scenarios(out: Out, decision: Decision, winners: Mapping[str, list[str]]) -> None:
-    """The order of the options in every scenario."""
-    out.table(
-        ("SCENARIO", "ORDER"),
-        [(case.id, " > ".join(winners[case.id])) for case in decision.scenarios],
-    )
+def _scenarios(out: Out, rankings: Mapping[str, Ranking]) -> None:
+    """Who wins each scenario, by how much, and how little weight would change that."""
+    rows = []
+    for name, ranking in rankings.items():
+        first, second = ranking.totals[:2]
+        shares = [(move.share, move.rival) for move in ranking.moves if move.share is not None]
+        share, rival = min(shares, default=(None, ""))
+        changes = "no weights" if share is None else f"{share:.1%}: {rival}"
+        order = " > ".join(total.option for total in ranking.totals)
+        rows.append((name, f"{first.middle - second.middle:.2f}", changes, order))
+    out.table(("SCENARIO", "LEAD", "CHANGES AT", "ORDER"), rows)

@@ -49,7 +49,11 @@ class Option(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Language(Struct, frozen=True, forbid_unknown_fields=True):
-    """A language of plugins. plugins: the programs in it, by their names in languages.json."""
+    """A language of plugins.
+
+    plugins: the programs in it, by their ids in spec/arms.json. Of each figure the best one's
+    counts.
+    """
 
     id: Id
     name: Text
@@ -121,7 +125,10 @@ class FromClauses(Figure, frozen=True, tag="clauses"):
 
 
 class FromLines(Figure, frozen=True, tag="lines"):
-    """How many lines, without empty ones, these files of the checkout have."""
+    """How many lines, without empty ones, these files of the checkout have.
+
+    A package that is installed elsewhere has none of them, and nothing is counted.
+    """
 
     files: Annotated[tuple[str, ...], Meta(min_length=1)]
 

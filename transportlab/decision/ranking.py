@@ -63,7 +63,8 @@ class Move(Struct, frozen=True):
     """The least share of all weight that has to move for a rival to draw level with the winner.
 
     It goes from the criteria of `away`, all of whose weight moves but for the last one's, to `to`.
-    share: None if the rival is ahead in nothing. Authors of an option with parts keep to their choice.
+    share: None if the rival is ahead in nothing. Authors of an option with parts keep to their
+    choice meanwhile.
     """
 
     rival: str
@@ -73,7 +74,10 @@ class Move(Struct, frozen=True):
 
 
 class Factor(Struct, frozen=True):
-    """A single weight that changes the winner once it is multiplied by more, or less, than this."""
+    """A single weight that changes the winner once it is multiplied by more, or less, than this.
+
+    To leave the criterion out is no factor.
+    """
 
     criterion: str
     factor: float
@@ -264,7 +268,7 @@ def _factors(weights: Weights, first: Total, others: Sequence[Total]) -> list[Fa
         level = []
         for rival in others:
             own = weight * _lead(first, rival, name)
-            if own and (factor := 1 - (first.middle - rival.middle) / own) >= 0:
+            if own and (factor := 1 - (first.middle - rival.middle) / own) > LEVEL:
                 level.append(Factor(name, factor, rival.option))
         if level:
             found.append(min(level, key=_distance))
@@ -272,4 +276,4 @@ def _factors(weights: Weights, first: Total, others: Sequence[Total]) -> list[Fa
 
 
 def _distance(factor: Factor) -> float:
-    return abs(math.log(factor.factor)) if factor.factor > 0 else math.inf
+    return abs(math.log(factor.factor))
