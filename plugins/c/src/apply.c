@@ -49,15 +49,16 @@ static void check_op(struct call *call, Text app, Pb__Op *op, Text path) {
 static void check_plan(struct call *call, const Pb__PlanReply *plan) {
     if (plan->n_ops > 0)
         check_name(call, T("plan/app"), plan->app);
+    struct jobs jobs = {plan->n_ops, call_array(call, plan->n_ops, sizeof(struct job))};
     for (size_t i = 0; i < plan->n_ops; i++) {
         Text path = JOIN(call, T("plan/ops/"), text_number(call, (long long)i));
-        Text job = plan->ops[i]->job;
-        for (size_t other = 0; other < i; other++)
-            if (text_equal(plan->ops[other]->job, job))
-                call_invalid(call, T("DUPLICATE_JOB"), JOIN(call, path, T("/job")),
-                             T("each job once"), job,
-                             JOIN(call, T("job \""), job, T("\" is there twice")));
         check_op(call, plan->app, plan->ops[i], path);
+        jobs.items[i] = (struct job){.name = plan->ops[i]->job, .position = i};
+    }
+    const struct job *second = jobs_sort(&jobs);
+    if (second != NULL) {
+        Text number = text_number(call, (long long)second->position);
+        twice(call, JOIN(call, T("plan/ops/"), number, T("/job")), second->name);
     }
 }
 

@@ -1,6 +1,4 @@
 /* What a request asks for, checked and as entries (P-PLAN-2). */
-#include <stdlib.h>
-
 #include "store.h"
 
 #define MAX_SCHEDULES 64
@@ -70,12 +68,9 @@ struct job express(struct call *call, Text app, Pb__DesiredJob *desired, Text pa
     return made;
 }
 
-static int by_name(const void *a, const void *b) {
-    const struct job *first = a, *second = b;
-    int order = text_compare(first->name, second->name);
-    if (order != 0)
-        return order;
-    return (first->position > second->position) - (first->position < second->position);
+void twice(struct call *call, Text path, Text name) {
+    call_invalid(call, T("DUPLICATE_JOB"), path, T("each job once"), name,
+                 JOIN(call, T("job \""), name, T("\" is there twice")));
 }
 
 struct jobs desired_jobs(struct call *call, Text app, size_t count, Pb__DesiredJob *const *jobs) {
@@ -86,14 +81,10 @@ struct jobs desired_jobs(struct call *call, Text app, size_t count, Pb__DesiredJ
         made.items[i] = express(call, app, jobs[i], path);
         made.items[i].position = i;
     }
-    if (count > 0)
-        qsort(made.items, count, sizeof(struct job), by_name);
-    for (size_t i = 1; i < count; i++)
-        if (text_equal(made.items[i - 1].name, made.items[i].name)) {
-            Text number = text_number(call, (long long)made.items[i].position);
-            call_invalid(call, T("DUPLICATE_JOB"), JOIN(call, T("jobs/"), number, T("/job/name")),
-                         T("each job once"), made.items[i].name,
-                         JOIN(call, T("job \""), made.items[i].name, T("\" is there twice")));
-        }
+    const struct job *second = jobs_sort(&made);
+    if (second != NULL) {
+        Text number = text_number(call, (long long)second->position);
+        twice(call, JOIN(call, T("jobs/"), number, T("/job/name")), second->name);
+    }
     return made;
 }

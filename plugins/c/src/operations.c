@@ -169,8 +169,11 @@ ProtobufCMessage *store_prune_reply(struct call *call, Pb__PruneRequest *request
                             .action = T("set allow_empty to remove all jobs of the app"),
                             .message = T("no job is to be kept"),
                         });
-    struct jobs removed =
-        store_prune(call, request->app, request->n_keep, request->keep, request->dry_run);
+    struct jobs keep = {request->n_keep, call_array(call, request->n_keep, sizeof(struct job))};
+    for (size_t i = 0; i < keep.count; i++)
+        keep.items[i].name = request->keep[i];
+    jobs_sort(&keep); /* a name that is there twice keeps nothing more (P-PRUNE-2) */
+    struct jobs removed = store_prune(call, request->app, &keep, request->dry_run);
     Pb__PruneReply *reply;
     NEW(call, reply, pb__prune_reply__init);
     reply->removed = all_entries(call, &removed, &reply->n_removed);

@@ -160,21 +160,14 @@ bool store_replace(struct call *call, const struct job *before, const struct job
     return unchanged;
 }
 
-static bool is_among(Text text, size_t count, const Text *texts) {
-    for (size_t i = 0; i < count; i++)
-        if (text_equal(text, texts[i]))
-            return true;
-    return false;
-}
-
-struct jobs store_prune(struct call *call, Text app, size_t kept, const Text *keep, bool dry_run) {
+struct jobs store_prune(struct call *call, Text app, const struct jobs *keep, bool dry_run) {
     struct store *store = session_store(call->session);
     call_lock(call, &store->lock);
     size_t at = position_of(store, app, T(""));
     struct jobs removed = {0, call_array(call, store->count - at, sizeof *removed.items)};
     /* All copies first: when memory is short, nothing has been removed. */
     for (size_t i = at; i < store->count && text_equal(store->jobs[i]->app, app); i++)
-        if (!is_among(store->jobs[i]->name, kept, keep))
+        if (jobs_find(keep, store->jobs[i]->name) == NULL)
             removed.items[removed.count++] =
                 *copy_into(call_memory(call, copy_size(store->jobs[i])), store->jobs[i]);
     for (size_t i = 0; i < removed.count && !dry_run; i++)
@@ -184,6 +177,23 @@ struct jobs store_prune(struct call *call, Text app, size_t kept, const Text *ke
 }
 
 /* ---- comparing */
+
+static int by_name(const void *a, const void *b) {
+    const struct job *first = a, *second = b;
+    int order = text_compare(first->name, second->name);
+    if (order != 0)
+        return order;
+    return (first->position > second->position) - (first->position < second->position);
+}
+
+const struct job *jobs_sort(struct jobs *jobs) {
+    if (jobs->count > 0)
+        qsort(jobs->items, jobs->count, sizeof(struct job), by_name);
+    for (size_t i = 1; i < jobs->count; i++)
+        if (text_equal(jobs->items[i - 1].name, jobs->items[i].name))
+            return &jobs->items[i];
+    return NULL;
+}
 
 const struct job *jobs_find(const struct jobs *jobs, Text name) {
     size_t low = 0, high = jobs->count;

@@ -34,11 +34,15 @@ void store_free(struct store *store);
 struct jobs store_read(struct call *call, const Text *app);
 /* Gives a job other entries, or none, unless they are not those that the caller has seen. */
 bool store_replace(struct call *call, const struct job *before, const struct job *after);
-/* Removes the app's jobs that are not kept, all at once, and returns them (P-PRUNE-1). */
-struct jobs store_prune(struct call *call, Text app, size_t kept, const Text *keep, bool dry_run);
+/* Removes the app's jobs that are not kept, all at once, and returns them (P-PRUNE-1). `keep` has
+   jobs by name. */
+struct jobs store_prune(struct call *call, Text app, const struct jobs *keep, bool dry_run);
 
 /* Depends on content and order of the entries only (P-PLAN-5). */
 Text jobs_digest(struct call *call, const struct jobs *jobs);
+/* Sorts jobs by name. Returns one whose name is there twice, the one that stands later; else NULL.
+ */
+const struct job *jobs_sort(struct jobs *jobs);
 const struct job *jobs_find(const struct jobs *jobs, Text name);
 bool same_entry(const Pb__Entry *a, const Pb__Entry *b);
 bool same_entries(size_t a_count, Pb__Entry *const *a, size_t b_count, Pb__Entry *const *b);
@@ -51,6 +55,8 @@ Text schedule_meaning(struct call *call, Text schedule);
 /* What a request asks for, checked (P-PLAN-2). */
 void check_name(struct call *call, Text path, Text name);
 struct job express(struct call *call, Text app, Pb__DesiredJob *desired, Text path);
+/* Refuses a job that is there twice. */
+_Noreturn void twice(struct call *call, Text path, Text name);
 struct jobs desired_jobs(struct call *call, Text app, size_t count, Pb__DesiredJob *const *jobs);
 
 ProtobufCMessage *store_read_reply(struct call *call, Pb__ReadRequest *request);
