@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from transportlab.conformance.host.vectors import load_host_vectors
 from transportlab.conformance.vectors import load_vectors
 from transportlab.data import RUNS
 from transportlab.evidence.analysis.budget import load_budget
@@ -157,7 +158,7 @@ def test_everything_that_is_cited_exists(name: str) -> None:
     text = TEXTS[name].partition("\n---\n")[2]
     known = {claim.id for claim in load_claims()}
     clauses = set(re.findall(r"\*\*(P-[A-Z]+-\d+)\*\*", (SPEC / "PROTOCOL.md").read_text()))
-    vectors = {vector.id for vector in load_vectors()}
+    vectors = {vector.id for vector in (*load_vectors(), *load_host_vectors())}
     assert {claim for claim, _ in CLAIM.findall(text)} <= known
     assert set(CLAUSE.findall(text)) <= clauses
     assert set(VECTOR.findall(text)) <= vectors

@@ -221,6 +221,15 @@ def test_conformance(full: Environment) -> None:
         assert re.search(rf"^{transport}-\w+ +2 pass, 0 fail", said, re.M), said
 
 
+def test_conformance_of_hosts(full: Environment) -> None:
+    vectors = ["--vector", "finds-a-plugin-by-its-name", "--vector", "an-unknown-name-is-an-error"]
+    said = full.lab("conformance", "host", *vectors)
+    assert said.splitlines()[-1] == "OK: 2 vectors"
+    for transport in OTHERS:
+        if load_transport(transport).traits.isolated:
+            assert re.search(rf"^{transport} +2 pass, 0 fail", said, re.M), said
+
+
 def test_evidence_report_and_reproduce(full: Environment) -> None:
     said = full.lab("evidence", "--profile", "smoke", "--suite", "unary", "--out", "own.json")
     assert said == "evidence: own.json\n"

@@ -62,3 +62,40 @@ def test_a_wrong_option_exits_with_2(run: Run, arguments: list[str], said: str) 
     done = run("conformance", *arguments)
     assert (done.code, done.out) == (2, "")
     assert said in done.err
+
+
+def test_a_host_is_tested_by_its_command(run: Run, tmp_path: Path) -> None:
+    lines, xml = tmp_path / "out.jsonl", tmp_path / "out.xml"
+    vectors = ["--vector", "an-unknown-name-is-an-error", "--vector", "a-path-is-taken-as-it-is"]
+    where = ["--transport", "jsonrpc", "--command"]
+    command = "false {verb} {manifest} {backend} {transport}"
+    files = ["--json", str(lines), "--junit", str(xml)]
+    done = run("conformance", "host", *where, command, *vectors, *files)
+    assert done.code == 1
+    assert "FAIL jsonrpc a-path-is-taken-as-it-is [P-DISCOVERY-3]" in done.out
+    assert "jsonrpc        1 pass, 1 fail" in done.out
+    replay = f"transportlab conformance host --transport jsonrpc --command '{command}' --vector "
+    assert replay + "a-path-is-taken-as-it-is" in done.out
+    assert "LADDER jsonrpc: level none" in done.out
+    head, *outcomes, end = map(json.loads, lines.read_text().splitlines())
+    assert head["vectors"] == len(outcomes) == 2
+    assert {o["vector"]: o["status"] for o in outcomes}["an-unknown-name-is-an-error"] == "pass"
+    assert end["ok"] is False
+    assert ET.parse(xml).getroot()[0].get("tests") == "2"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--command", "mine"], "{verb} is missing"),
+        (["--group", "nothing"], 'unknown group "nothing"'),
+        (["--vector", "read-empty"], 'unknown vector "read-empty"'),
+        (["--transport", "pigeon"], 'no scripted plugin for "pigeon"'),
+        (["--jobs", "0"], "a whole number of at least 1"),
+        (["--junit", "/nowhere/x"], "/nowhere/x: cannot be written"),
+    ],
+)
+def test_a_wrong_option_for_hosts_exits_with_2(run: Run, arguments: list[str], said: str) -> None:
+    done = run("conformance", "host", *arguments)
+    assert (done.code, done.out) == (2, "")
+    assert said in done.err

@@ -181,7 +181,9 @@ class Place:
     def _sum(self, pin: str) -> str:
         if "/" not in pin:
             return pin
-        return hashlib.sha256(self.at(pin).read_bytes()).hexdigest()
+        form, _, path = pin.rpartition(":")
+        found = hashlib.sha256(self.at(path).read_bytes()).hexdigest()
+        return found.upper() if form == "upper" else found
 
     def environment(self) -> dict[str, str]:
         """That of the command: this process's, with places of the vector's own."""

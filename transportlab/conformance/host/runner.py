@@ -8,6 +8,8 @@ machine lacks what it needs.
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from signal import SIG_DFL, SIG_IGN, SIGHUP, SIGINT, SIGTERM, getsignal, signal
 
 from msgspec import Struct
 
@@ -57,8 +59,22 @@ def run_host(
             raise UsageError(
                 f'no scripted plugin for "{name}"; there is one for {", ".join(known)}'
             )
-    arms = [_arm(template, vectors, name, options) for name in transports or known]
+    with _heeding():
+        arms = [_arm(template, vectors, name, options) for name in transports or known]
     return Report(tuple(vectors), tuple(arms), ())
+
+
+@contextmanager
+def _heeding() -> Iterator[None]:
+    """Ignore no signal meanwhile: a host inherits that, as from `nohup` or `&`."""
+    ignored = [s for s in (SIGINT, SIGTERM, SIGHUP) if getsignal(s) is SIG_IGN]
+    for number in ignored:
+        signal(number, SIG_DFL)
+    try:
+        yield
+    finally:
+        for number in ignored:
+            signal(number, SIG_IGN)
 
 
 def _arm(

@@ -171,7 +171,8 @@ class HostVector(Case, frozen=True, forbid_unknown_fields=True, kw_only=True):
     needs: see NEEDS.
     files: what is placed before the command runs, in this order.
     environment: of the command; null takes a variable out.
-    pins: the manifest's: by the backend's name the path of the file whose sum is pinned, or a sum.
+    pins: the manifest's: by the backend's name the path of the file whose sum is pinned, or a
+        sum. "upper:" before the path makes the digits upper-case.
     script: what the plugin does, by moment.
     tidy: the plugin removes its socket and directory when it exits.
     runs: how many times the command runs.
