@@ -37,7 +37,8 @@ def transport_module(transport: str, name: str) -> ModuleType | None:
     """An optional module in a transport's folder; None if it has none of that name.
 
     `derive` derives files from the contract for this transport. `build` is a command that builds
-    plugins as shared libraries. `floor` makes raw calls for benchmarks.
+    plugins as shared libraries. `floor` makes raw calls for benchmarks. `raw` writes bytes for the
+    conformance suite (transportlab/raw.py).
     """
     return _load(f"transports.{transport}", name)
 
@@ -45,7 +46,7 @@ def transport_module(transport: str, name: str) -> ModuleType | None:
 def missing_libraries(transport: Transport, codec: str | None = None) -> list[str]:
     """The libraries that a transport needs, with that codec, and that are not installed here."""
     needed = dict.fromkeys((*transport.traits.requires, *REQUIRES.get(codec or "", ())))
-    return [name for name in needed if not _installed(name)]
+    return [name for name in needed if lacks(name)]
 
 
 def not_installed(transport: Transport, codec: str | None = None) -> str:
@@ -81,13 +82,14 @@ def load_backend(name: str) -> Plugin | None:
     return plugin
 
 
-def _installed(library: str) -> bool:
+def lacks(library: str) -> bool:
+    """Whether a library, by its import name, is not installed."""
     from importlib.util import find_spec  # no start needs it
 
     try:
-        return find_spec(library) is not None
+        return find_spec(library) is None
     except ModuleNotFoundError:  # the package that it is part of is missing
-        return False
+        return True
 
 
 def _names(package: str) -> list[str]:

@@ -19,10 +19,12 @@ from transportlab.conformance.vectors import (
     select,
 )
 from transportlab.errors import UsageError
+from transportlab.registry import transport_module, transport_names
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = json.loads((ROOT / "spec/conformance.schema.json").read_text())
-FILES = sorted((ROOT / "spec/conformance").glob("*.json"))
+RAW = [raw.VECTORS for name in transport_names() if (raw := transport_module(name, "raw"))]
+FILES = sorted(p for folder in (ROOT / "spec/conformance", *RAW) for p in folder.glob("*.json"))
 CLAUSES = set(re.findall(r"\*\*(P-[A-Z]+-\d+)\*\*", (ROOT / "spec/PROTOCOL.md").read_text()))
 
 VECTOR: dict[str, Any] = {
@@ -51,7 +53,8 @@ def test_there_are_all_groups_all_levels_and_many_vectors() -> None:
     groups = Counter(vector.group for vector in vectors)
     assert set(groups) == set(GROUPS)
     assert min(groups.values()) >= 5
-    assert len(vectors) >= 130
+    assert len(vectors) >= 250
+    assert sum(vector.transport != "" for vector in vectors) >= 100
     assert {vector.level for vector in vectors} == set(range(len(LEVELS)))
 
 
@@ -101,6 +104,11 @@ CALL: dict[str, Any] = VECTOR["steps"][0]
         ({"steps": [{**CALL, "expect": {"replies": 1}}]}, "unknown field `replies`"),
         ({"steps": [{**CALL, "expect": {"reply": 1, "error": {}}}]}, "only one of"),
         ({"group": "read"}, "the group stands at the top"),
+        ({"transport": "x"}, "the transport is that of the folder"),
+        ({"steps": [{"do": "send", "text": "x"}]}, "bytes need the folder of a transport"),
+        ({"steps": [{"do": "send", "hex": "0g"}]}, r"steps\[0\].hex"),
+        ({"steps": [{"do": "expect"}]}, "one of message, messages, silent"),
+        ({"steps": [{"do": "expect", "message": 1, "silent": 1}]}, "one of message, messages"),
         ({"needs": {"traits": {"fast": True}}}, "unknown trait fast; there are"),
         ({"needs": {"features": ["wings"]}}, "unknown feature wings; there are"),
         ({"needs": {"capabilities": ["fly"]}}, "unknown capability fly; there are"),

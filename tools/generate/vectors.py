@@ -30,7 +30,8 @@ def _derive(kind: type[Case], form: type[Any]) -> bytes:
     }
     definitions = schema["$defs"]
     definitions[form.__name__]["properties"]["group"]["enum"] = list(kind.GROUPS)
-    del definitions[kind.__name__]["properties"]["group"]  # given once for the whole file
+    for name in ("group", "transport"):  # given once for the whole file, and for the folder
+        definitions[kind.__name__]["properties"].pop(name, None)
     clean(schema)
     return (json.dumps(schema, indent=2) + "\n").encode()
 

@@ -7,6 +7,7 @@
     fixture.py      the directory and the crontab that each vector gets
     apps.py         app names of each vector's own
     steps.py        carries out the steps of one vector
+    wire.py         those that are bytes
     ending.py       how a call ended, and whether the vector expects that
     attempt.py      one vector in one session
     runner.py       all vectors on all arms: start here

@@ -23,12 +23,24 @@ def own_apps(vector: Vector) -> tuple[Vector, tuple[str, ...]]:
     """The vector with app names of its own, and these names in their order."""
     if "crontab-file" in vector.needs.features:
         return vector, ()
-    prefix = f"v{hashlib.sha256(vector.id.encode()).hexdigest()[:8]}-"
+    prefix = _prefix(vector)
     names: set[str] = set()
-    steps = _renamed(msgspec.to_builtins(vector.steps), prefix, names)
+    plain = msgspec.to_builtins(vector.steps)
+    if "{app}" in str(plain):
+        names.add(wire_app(vector))
+    steps = _renamed(plain, prefix, names)
     kind = type(vector).__annotations__["steps"]
     own = msgspec.structs.replace(vector, steps=msgspec.convert(steps, kind))
     return own, tuple(sorted(names))
+
+
+def wire_app(vector: Vector) -> str:
+    """What {app} stands for in the vector's bytes."""
+    return f"{_prefix(vector)}wire"
+
+
+def _prefix(vector: Vector) -> str:
+    return f"v{hashlib.sha256(vector.id.encode()).hexdigest()[:8]}-"
 
 
 def _renamed(value: Any, prefix: str, names: set[str]) -> Any:

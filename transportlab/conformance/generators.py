@@ -51,7 +51,8 @@ def evaluate(value: Any, scope: Scope) -> Any:
         raise ValueProblem(f"{name}: {error}") from error
 
 
-def _ref(path: Any, scope: Scope) -> Any:
+def look_up(path: str, scope: Scope) -> Any:
+    """What is saved at a path such as `plan.ops.0`. Raises ValueProblem."""
     found: Any = scope
     for word in path.split("."):
         try:
@@ -86,7 +87,7 @@ def _with(arguments: Any) -> Any:
 
 
 GENERATORS: dict[str, Callable[..., Any]] = {
-    "$ref": _ref,
+    "$ref": look_up,
     "$repeat": _repeat,
     "$concat": "".join,
     "$char": chr,

@@ -25,7 +25,8 @@ def disagreements(arms: Sequence[ArmResult]) -> tuple[Disagreement, ...]:
     known = {outcome.vector.id: outcome for outcome in base.outcomes}
     for arm in arms:
         for outcome in arm.outcomes:
-            _blame(outcome, known[outcome.vector.id])
+            if outcome.vector.id in known:  # else it is of the arm's own wire
+                _blame(outcome, known[outcome.vector.id])
     return tuple(found for arm in arms if arm is not base for found in _differing(arm, known))
 
 
@@ -41,8 +42,8 @@ def _blame(outcome: Outcome, base: Outcome) -> None:
 def _differing(arm: ArmResult, known: Mapping[str, Outcome]) -> list[Disagreement]:
     found = []
     for outcome in arm.outcomes:
-        base = known[outcome.vector.id]
-        if outcome.status is base.status is Status.PASS:
+        base = known.get(outcome.vector.id)
+        if base is not None and outcome.status is base.status is Status.PASS:
             problem = _first_difference(base.transcript, outcome.transcript)
             if problem:
                 found.append(Disagreement(outcome.vector, arm.transport, arm.codec, problem))

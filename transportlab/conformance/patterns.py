@@ -18,6 +18,7 @@ must hold:
     {"$distinct": true}    a list in which no item is there twice
     {"$between": [1, 9]}   a number that is at least the first and at most the second
     {"$not": pattern}      a value that does not match
+    {"$or": [...]}         a value that matches one of these patterns
 
 Generators in a pattern are replaced before: see generators.py.
 """
@@ -177,6 +178,11 @@ def _not(argument: Any, value: Any, path: str) -> str:
     return _said(path, f"expected anything but {shown(value)}") if unwanted else ""
 
 
+def _or(argument: Any, value: Any, path: str) -> str:
+    found = [mismatch(wanted, value, path) for wanted in argument]
+    return "" if "" in found else "; or ".join(found)
+
+
 OPERATORS: dict[str, Callable[[Any, Any, str], str]] = {
     "$any": _any,
     "$is": _is,
@@ -191,4 +197,5 @@ OPERATORS: dict[str, Callable[[Any, Any, str], str]] = {
     "$distinct": _distinct,
     "$between": _between,
     "$not": _not,
+    "$or": _or,
 }

@@ -12,7 +12,7 @@ An arm is one transport with one codec. An arm runs each vector like this:
 3. An Attempt carries the vector out: a fresh directory, a fresh plugin, app names of its own, one
    session, the steps one by one. So no vector depends on another, and each can be repeated alone.
    If the plugin does not offer a fresh store, what the vector makes there is pruned before and
-   after.
+   after. Vectors of bytes that leave the plugin in order share one, as long as none fails.
 
 The attempt runs in a thread of its own, so that every vector ends:
 
@@ -37,7 +37,7 @@ from io import StringIO
 import msgspec
 
 from transportlab.channel import EndpointKind, Transport
-from transportlab.conformance.attempt import Attempt, lost
+from transportlab.conformance.attempt import Attempt, Shared, lost
 from transportlab.conformance.fixture import Fixture
 from transportlab.conformance.oracle import disagreements
 from transportlab.conformance.result import ArmResult, Failure, Outcome, Report, Status
@@ -47,7 +47,14 @@ from transportlab.errors import LabError, PluginError, RpcError, UsageError
 from transportlab.host.discovery import find
 from transportlab.methods import METHODS
 from transportlab.redact import Redactor
-from transportlab.registry import load_transport, not_built, not_installed, transport_names
+from transportlab.registry import (
+    lacks,
+    load_transport,
+    not_built,
+    not_installed,
+    transport_module,
+    transport_names,
+)
 
 KILL_SECONDS = 12.0
 """How long to wait for a vector's thread after its plugin was killed.
@@ -104,9 +111,17 @@ class Arm:
         self._transport, self._codec = transport, codec
         self._subject, self._options = subject, options
         self._redactor = Redactor(subject.secrets)
+        self._shared: dict[str, Shared] = {}
 
     def run(self, vectors: Sequence[Vector]) -> ArmResult:
-        """Run the vectors, in this order."""
+        """Run the vectors, in this order, but for those of another transport's wire."""
+        try:
+            return self._run([v for v in vectors if v.transport in ("", self._transport.name)])
+        finally:
+            for shared in self._shared.values():
+                shared.drop()
+
+    def _run(self, vectors: Sequence[Vector]) -> ArmResult:
         result = ArmResult(self._transport.name, self._codec, wire=self._transport.traits.wire)
         absent = self._absent()
         known: dict[str, Sequence[str] | LabError] = {}
@@ -162,6 +177,8 @@ class Arm:
         reason = self._subject.unreachable(self._transport) or self._unsupported(vector, known)
         if reason:
             return Outcome(vector, Status.UNSUPPORTED, reason=reason)
+        if vector.transport and (lacking := self._wire_lacks()):
+            return Outcome(vector, Status.NOT_RUN, reason=lacking)
         if isinstance(known, LabError) and vector.level > OPENING_LEVEL:
             return lost(vector, Failure(0, "open a session", f"no session opens: {known}"), known)
         shared = "fresh-store" not in self._subject.features()
@@ -170,6 +187,12 @@ class Arm:
             return self._attempt(vector, prunes=prunes)
         with redirect_stderr(StringIO()):  # a backend in this process writes its log there
             return self._attempt(vector, prunes=prunes)
+
+    def _wire_lacks(self) -> str:
+        """Which libraries of the transport's raw wire are not installed; empty if none."""
+        raw = transport_module(self._transport.name, "raw")
+        missing = [name for name in raw.REQUIRES if lacks(name)] if raw else []
+        return f"no {', '.join(missing)}; pip install 'transportlab[wire]'" if missing else ""
 
     def _unsupported(self, vector: Vector, known: Sequence[str] | LabError) -> str:
         """What the vector requires and this arm does not support; empty if nothing."""
@@ -188,9 +211,14 @@ class Arm:
     def _attempt(self, vector: Vector, *, prunes: bool) -> Outcome:
         """Carry the vector out within the bounds; see the module."""
         plugin, template = self._subject.of(vector)
-        attempt = Attempt(
-            vector, lambda config: self._program(plugin, config), template, prunes=prunes
-        )
+
+        def program(config: Mapping[str, str]) -> Program:
+            return self._program(plugin, config)
+
+        shared = None
+        if vector.shares:
+            shared = self._shared.setdefault(plugin, Shared(program, template))
+        attempt = Attempt(vector, program, template, prunes=prunes, shared=shared)
         thread = threading.Thread(target=attempt.run, name=vector.id, daemon=True)
         attempt.clean()
         begin = time.monotonic()
@@ -205,6 +233,8 @@ class Arm:
             problem = f"no end within {self._options.timeout:g} s; the session was killed"
             failure = Failure(attempt.number, attempt.doing, problem)
             outcome = Outcome(vector, Status.FAIL, failure=failure)
+        if shared is not None and outcome.status is not Status.PASS:
+            shared.drop()
         outcome.seconds = time.monotonic() - begin
         attempt.clean()
         return outcome

@@ -28,15 +28,19 @@ from transportlab.conformance.vectors import (
     Expect,
     File,
     Have,
+    Receive,
+    Send,
     Start,
     Step,
     Stop,
     Together,
 )
+from transportlab.conformance.wire import APP, WIRE_ACTS, WirePlayer
 from transportlab.context import Cancellation, Context
 from transportlab.errors import PluginError, RpcError, TransportError
 from transportlab.host import HostSession
 from transportlab.methods import METHODS, Method
+from transportlab.raw import RawWire
 
 AGAIN_SECONDS = 0.02
 """Pause before a step with `eventually` is repeated."""
@@ -48,14 +52,23 @@ NO_ATTRIBUTE = "no_such_method"
 class Player:
     """Plays the steps of one vector.
 
+    app: an app name of the vector's own. wire: the plugin's raw one, for a vector of bytes.
     scope: what was saved, see generators.Scope. endings: what the oracle compares.
     """
 
-    def __init__(self, session: HostSession, fixture: Fixture, program: Program) -> None:
+    def __init__(
+        self,
+        session: HostSession,
+        fixture: Fixture,
+        program: Program,
+        app: str = "",
+        wire: RawWire | None = None,
+    ) -> None:
         self._session = session
         self._fixture = fixture
         self._program = program
-        self.scope: dict[str, Any] = {CONFIG: program.config}
+        self.scope: dict[str, Any] = {CONFIG: program.config, APP: app}
+        self._wire = None if wire is None else WirePlayer(wire, self.scope)
         self._files = {"start": fixture.read()}
         self.endings: list[Any] = []
 
@@ -187,7 +200,13 @@ class Player:
             return f"the file: expected lines {gone}, and no lines {there}, got {shown(data, 900)}"
         return ""
 
-    # ---- the process
+    # ---- the wire and the process
+
+    def bytes(self, step: Send | Receive) -> str:
+        """Write to the plugin's wire, or read from it."""
+        if self._wire is None:
+            raise ValueProblem("bytes need a vector in the folder of a transport")
+        return WIRE_ACTS[type(step)](self._wire, step)
 
     def start(self, step: Start) -> str:
         """Start the program a second time, by hand."""
@@ -211,6 +230,8 @@ ACTS: dict[type, Callable[[Player, Any], str]] = {
     Together: Player.together,
     Start: Player.start,
     Stop: Player.stop,
+    Send: Player.bytes,
+    Receive: Player.bytes,
 }
 
 

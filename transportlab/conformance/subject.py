@@ -5,6 +5,7 @@ on one arm, with the vector's own config.
 """
 
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -144,8 +145,12 @@ class Program(msgspec.Struct, frozen=True):
             found = read_handshake(process, HANDSHAKE_SECONDS)
             endpoint = found.endpoint.replace(os.path.dirname(socket), "{place}")
             said |= {"endpoint": endpoint, "words": dict(found.words)}
+            if os.path.exists(socket):
+                said["mode"] = f"{stat.S_IMODE(os.stat(socket).st_mode):o}"
         except PluginError as error:
             said["problem"] = error.problem
         finally:
             process.stop(STOP_SECONDS)
-        return said | {"exit": process.exit, "stderr": list(process.tail)}
+        places = {"socket": socket, "directory": os.path.dirname(socket)}
+        left = [name for name, path in places.items() if os.path.exists(path)]
+        return said | {"exit": process.exit, "stderr": list(process.tail), "left": left}

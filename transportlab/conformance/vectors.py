@@ -1,5 +1,7 @@
 """Vectors: the types of spec/conformance/*.json, and how the files are loaded and selected from.
 
+Those of one transport's wire are in its own folder, which its module `raw` names.
+
 spec/conformance.schema.json is derived from the types. An unknown member is an error, because a
 misspelt expectation would otherwise always hold. How the values in a vector are made and compared
 is in generators.py and patterns.py; how its steps are carried out, in steps.py.
@@ -12,11 +14,13 @@ from typing import Annotated, Any, ClassVar, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec.structs import replace
 
 from transportlab.backend import CAPABILITIES
 from transportlab.channel import Traits
 from transportlab.data import SPEC
 from transportlab.errors import UsageError
+from transportlab.registry import load_transport, transport_module, transport_names
 
 GROUPS = (
     "session and config",
@@ -32,6 +36,8 @@ GROUPS = (
     "wire and process",
     "concurrency",
     "data fidelity",
+    "raw wire",
+    "raw limits",
 )
 
 LEVELS = ("opens a session", "reads", "writes", "is strict", "bears faults")
@@ -164,8 +170,9 @@ class Start(Struct, frozen=True, forbid_unknown_fields=True, tag="start", tag_fi
 
     without: environment variables that it does not get.
     secret: false closes its stdin at once, without sending the secret.
-    expect: a pattern of an object with problem (empty if a valid line came), endpoint, words, exit
-        and stderr (a list of lines).
+    expect: a pattern of an object with problem (empty if a valid line came), endpoint, words, exit,
+        stderr (a list of lines), mode (of the socket, in octal) and left (what is there of the
+        socket and its directory after the end).
     """
 
     without: tuple[str, ...] = ()
@@ -179,7 +186,60 @@ class Stop(Struct, frozen=True, forbid_unknown_fields=True, tag="stop", tag_fiel
     exit: Any = "exit status 0"
 
 
-Step = Call | Have | Edit | File | Together | Start | Stop
+class Send(Struct, frozen=True, forbid_unknown_fields=True, tag="send", tag_field="do"):
+    """Write bytes to the plugin as they are: head, text, line and hex, in this order.
+
+    In texts ' stands for ", and words in braces for what only the run knows: {app}, {config}, what
+    the transport's module `raw` has, and what steps have saved, in JSON ({plan.result.ops}).
+
+    head: the lines of a message's head.
+    text: in UTF-8. line: the same, with LF behind it.
+    hex: bytes in hex, which may have words too.
+    frame: what the transport's module `raw` makes frames of, instead of bytes.
+    on: the name of the connection, or stream, which its first use makes.
+    times: how often all of that is sent. apart: each time on a connection of its own, on1, on2, ...
+    bytewise: each byte is written by itself.
+    then: "end" ends this side of the connection, "close" closes it.
+    """
+
+    head: tuple[Any, ...] = ()
+    text: Any = ""
+    line: Any = ""
+    hex: Annotated[str, Meta(pattern=r"^([0-9a-f ]|\{[a-z0-9_.]+\})*$")] = ""
+    frame: dict[str, Any] = {}
+    on: str = ""
+    times: Annotated[int, Meta(ge=1, le=1000)] = 1
+    apart: bool = False
+    bytewise: bool = False
+    then: Annotated[str, Meta(pattern=r"^(|end|close)$")] = ""
+
+
+class Receive(Struct, frozen=True, forbid_unknown_fields=True, tag="expect", tag_field="do"):
+    """What comes from the plugin next, within five seconds.
+
+    message: a pattern of the next message, as the transport's module `raw` makes plain values of
+        it. The end of the connection is {"closed": true}.
+    messages: patterns of so many next messages, which come in any order.
+    silent: nothing comes for so many milliseconds.
+    times: how many such messages come.
+    on: the name of the connection, or stream.
+    save: keep the message under this name.
+    """
+
+    message: Any = UNSET
+    messages: tuple[Any, ...] = ()
+    silent: Annotated[int, Meta(ge=0, le=2000)] = 0
+    times: Annotated[int, Meta(ge=1, le=1000)] = 1
+    on: str = ""
+    save: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a step that expects nothing, or more than one thing."""
+        if (self.message is not UNSET) + bool(self.messages) + bool(self.silent) != 1:
+            raise ValueError("one of message, messages, silent")
+
+
+Step = Call | Have | Edit | File | Together | Start | Stop | Send | Receive
 
 
 class Content(Struct, frozen=True, forbid_unknown_fields=True):
@@ -238,6 +298,9 @@ class Vector(Case, frozen=True, forbid_unknown_fields=True, kw_only=True):
     config: put over the backend's config.
     file: the file at {file} before the first step, a crontab with foreign lines unless given.
     opens: whether the runner calls OpenSession first.
+    alone: a vector of a wire gets a plugin process of its own, because it leaves none that others
+        could use. Without it, config and `opens` false it shares one with others.
+    transport: of whose wire it is; empty for a vector of calls.
     """
 
     steps: Annotated[tuple[Step, ...], Meta(min_length=1)]
@@ -245,6 +308,14 @@ class Vector(Case, frozen=True, forbid_unknown_fields=True, kw_only=True):
     config: dict[str, str] = {}
     file: Content | None = None
     opens: bool = True
+    alone: bool = False
+    transport: str = ""
+
+    @property
+    def shares(self) -> bool:
+        """Whether it may run in a process that others use too, as nothing in it says otherwise."""
+        own = self.alone or not self.opens or self.config or self.file is not None
+        return bool(self.transport) and not own
 
 
 C = TypeVar("C", bound=Case)
@@ -257,16 +328,38 @@ class VectorFile(Struct, frozen=True, forbid_unknown_fields=True):
     vectors: Annotated[tuple[Vector, ...], Meta(min_length=1)]
 
 
-def load_vectors(folder: Path = SPEC / "conformance") -> tuple[Vector, ...]:
+def load_vectors(folder: Path | None = None) -> tuple[Vector, ...]:
     """All vectors of a folder, in the order of GROUPS and of their file.
 
-    Raises UsageError, with the file and the place, for a file that does not hold vectors and for an
-    id that occurs twice.
+    Without a folder, the project's, and each transport's own. Raises UsageError, with the file and
+    the place, for a file that does not hold vectors and for an id that occurs twice.
     """
+    if folder is not None:
+        return _load_folder(folder, "")
+    found = list(_load_folder(SPEC / "conformance", ""))
+    for name in transport_names():
+        raw = transport_module(name, "raw")
+        if raw is not None:
+            own = _load_folder(raw.VECTORS, name)
+            if twice := {vector.id for vector in found} & {vector.id for vector in own}:
+                raise UsageError(f'{raw.VECTORS}: two vectors have the id "{min(twice)}"')
+            found += own
+    return tuple(found)
+
+
+def _load_folder(folder: Path, transport: str) -> tuple[Vector, ...]:
     found = load_cases(folder, Vector, VectorFile)
     for vector in found:
-        _check(vector, folder)
-    return found
+        _check(vector, folder, transport)
+    return tuple(_of_folder(vector, transport) for vector in found) if transport else found
+
+
+def _of_folder(vector: Vector, transport: str) -> Vector:
+    """The vector of a transport's wire. Bytes are in one codec: the usual one, unless it says."""
+    needs = vector.needs
+    if not needs.codecs:
+        needs = replace(needs, codecs=load_transport(transport).traits.codecs[:1])
+    return replace(vector, transport=transport, needs=needs)
 
 
 def load_cases(folder: Path, kind: type[C], form: type[Any]) -> tuple[C, ...]:
@@ -298,8 +391,8 @@ def _load_file(path: Path, kind: type[Case], form: type[Any]) -> Any:
     return file
 
 
-def _check(vector: Vector, folder: Path) -> None:
-    """Check what the types cannot: that needs name what exists."""
+def _check(vector: Vector, folder: Path, transport: str) -> None:
+    """Check what the types cannot: that needs name what exists, and bytes have a transport."""
     needs = vector.needs
     named = {"trait": needs.traits, "capability": needs.capabilities, "feature": needs.features}
     for kind, names in named.items():
@@ -307,6 +400,10 @@ def _check(vector: Vector, folder: Path) -> None:
             if name not in NEEDS[kind]:
                 known = ", ".join(sorted(NEEDS[kind]))
                 raise UsageError(f"{folder}: {vector.id}: unknown {kind} {name}; there are {known}")
+    if vector.transport:
+        raise UsageError(f"{folder}: {vector.id}: the transport is that of the folder")
+    if not transport and any(isinstance(step, Send | Receive) for step in vector.steps):
+        raise UsageError(f"{folder}: {vector.id}: bytes need the folder of a transport")
     touches = vector.file is not None or any(isinstance(s, Edit | File) for s in vector.steps)
     if touches and "crontab-file" not in needs.features:
         raise UsageError(f"{folder}: {vector.id}: a file needs the feature crontab-file")

@@ -15,14 +15,12 @@ from transportlab.context import Cancellation, Context
 from transportlab.dispatch import Dispatcher, as_rpc_error
 from transportlab.errors import (
     MAX_CALLS,
-    MAX_MESSAGE_BYTES,
     Code,
     RpcError,
     TransportError,
-    message_too_large,
     unknown_method,
 )
-from transportlab.methods import METHODS, AnyMethod
+from transportlab.methods import METHODS, SERVICE, AnyMethod
 from transportlab.model import ErrorDetails
 from transports.grpc.wire import (
     CODEC_KEY,
@@ -31,6 +29,8 @@ from transports.grpc.wire import (
     STATUS_KEY,
     grpc_message,
 )
+
+_METHODS = {method.path: method for method in METHODS.values()}
 
 _STATUS = {code.value[0]: code for code in grpc.StatusCode}
 
@@ -79,8 +79,8 @@ class _Call:
     def __init__(self, dispatcher: Dispatcher, codec: Codec, path: str) -> None:
         self._dispatcher = dispatcher
         self._codec = codec
-        self._name = path.rpartition("/")[2]
-        self.method = METHODS.get(self._name)
+        self._name = path.removeprefix(f"/{SERVICE}/")
+        self.method = _METHODS.get(path)
 
     def unary(self, data: bytes, call: grpc.ServicerContext) -> bytes:
         context = Context()
@@ -114,8 +114,6 @@ class _Call:
     def _start(self, data: bytes, call: grpc.ServicerContext) -> tuple[AnyMethod, object, Context]:
         if self.method is None:
             raise unknown_method(self._name)
-        if len(data) > MAX_MESSAGE_BYTES:
-            raise message_too_large(len(data))
         switch = Cancellation()
         if not call.add_callback(switch.cancel):
             switch.cancel()

@@ -62,7 +62,9 @@ OPTIONS = [
     ("grpc.default_authority", "localhost"),
 ]
 
-_STRANGER = {
+_SERVER = {
+    # Over it grpcio refuses a message by its length, before the rest of it comes (P-LIMIT-1).
+    "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
     # A host's metadata is some hundred bytes; it is held before the secret in it can be seen.
     "grpc.max_metadata_size": 65536,
     "grpc.absolute_max_metadata_size": 65536,
@@ -70,5 +72,5 @@ _STRANGER = {
     "grpc.server_handshake_timeout_ms": 10_000,
 }
 
-SERVER_OPTIONS = [*(pair for pair in OPTIONS if pair[0] not in _STRANGER), *_STRANGER.items()]
+SERVER_OPTIONS = [*(pair for pair in OPTIONS if pair[0] not in _SERVER), *_SERVER.items()]
 """The plugin's side, which also bounds those that have not shown the secret (P-AUTH-4)."""

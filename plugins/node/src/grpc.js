@@ -12,6 +12,7 @@ import { Call, drained, turn } from "./session.js";
 import { Strangers, listen, secretCheck } from "./socket.js";
 
 const MAX_GRPC_MESSAGE = 1024; // P-GRPC-3
+const CODECS = { protobuf: PROTOBUF_CODEC, json: JSON_CODEC };
 
 const asItIs = (bytes) => bytes;
 const DEFINITION = Object.fromEntries(
@@ -79,11 +80,11 @@ function begun(rpc) {
 /** The codec of a call, and its message read (P-GRPC-2). Throws Refusal. */
 function received(method, { metadata, request }) {
   const named = metadata.get("cronix-codec");
-  if (named.length > 1 || (named.length && named[0] !== "json")) {
+  if (named.length > 1 || (named.length && !Object.hasOwn(CODECS, named[0]))) {
     const problem = `unknown codec ${named}`;
     throw new Refusal("UNIMPLEMENTED", problem, { reason: "UNKNOWN_CODEC", got: String(named) });
   }
-  const codec = named.length ? JSON_CODEC : PROTOBUF_CODEC;
+  const codec = CODECS[named[0] ?? "protobuf"];
   return [codec, codec.decode(method, request)];
 }
 

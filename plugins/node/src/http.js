@@ -17,7 +17,7 @@ import { Call, drained, turn } from "./session.js";
 import { Strangers, listen, secretCheck } from "./socket.js";
 
 const MAX_HEAD = 64 * 1024; // P-AUTH-4
-const MAX_TIMEOUT_US = 1e18;
+const MAX_TIMEOUT_US = 10n ** 18n;
 const TYPES = { "application/json": "json", "application/x-protobuf": "protobuf" };
 const STREAMS = { json: "application/x-ndjson", protobuf: "application/x-protobuf-stream" };
 // of each code, 0 to 16 (P-ERR-2)
@@ -35,6 +35,9 @@ class Refused extends Error {
     this.headers = headers;
   }
 }
+
+/** Connections that end behind the refusal that they have been sent. */
+const refused = new WeakSet();
 
 const malformed = (problem, status = 400) =>
   new Refused(status, new Refusal("INVALID_ARGUMENT", problem, { reason: "MALFORMED_HTTP" }));
@@ -66,8 +69,10 @@ export async function serve(session, path, secret) {
       const body = await readBody(request, length);
       await call(session, await codec(name), request, response, body);
     } catch (error) {
-      if (error instanceof Refused) fail(response, error.refusal, error.status, error.headers);
-      else if (error instanceof Refusal) fail(response, error);
+      if (error instanceof Refused) {
+        refused.add(request.socket);
+        fail(response, error.refusal, error.status, error.headers);
+      } else if (error instanceof Refusal) fail(response, error);
       else if (error.code !== "ECONNRESET") throw error;
     }
   };
@@ -118,7 +123,8 @@ function checkLength({ headers }) {
 async function readBody(request) {
   const chunks = [];
   let size = 0;
-  for await (const chunk of request) {
+  // The usual iterator ends the connection when it is left, before the refusal is sent.
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
     size += chunk.length;
     if (size > MAX_MESSAGE) throw new Refused(413, tooLarge(size));
     chunks.push(chunk);
@@ -182,7 +188,7 @@ function framed(codec, kind, bytes) {
 function timeoutOf(request) {
   const given = request.headersDistinct["cronix-timeout-us"];
   if (given === undefined) return null;
-  if (given.length > 1 || !/^[0-9]{1,19}$/.test(given[0]) || given[0] > MAX_TIMEOUT_US) {
+  if (given.length > 1 || !/^[0-9]{1,19}$/.test(given[0]) || BigInt(given[0]) > MAX_TIMEOUT_US) {
     throw new Unreadable("Cronix-Timeout-Us", "not a number of microseconds up to 10^18");
   }
   return Number(given[0]);
@@ -212,8 +218,9 @@ function problem(refusal, status) {
 
 const reasonOf = (status) => STATUS_CODES[status] ?? "Client Closed Request";
 
-/** The answer to bytes that node:http cannot read. */
+/** The answer to bytes that node:http cannot read, unless the connection has been refused already. */
 function refuseBytes(error, socket) {
+  if (refused.has(socket)) return;
   if (!socket.writable || error.code === "ECONNRESET") {
     socket.destroy();
     return;

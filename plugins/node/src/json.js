@@ -1,4 +1,5 @@
-// JSON, strictly: UTF-8, and no member twice in one object, which JSON.parse does not notice.
+// JSON, strictly: UTF-8, no member twice in one object, and no integer with a fraction or an exponent.
+// JSON.parse notices none of the three.
 
 import { isUtf8 } from "node:buffer";
 import { MAX_MESSAGE, Unreadable, tooLarge } from "./errors.js";
@@ -10,9 +11,21 @@ export function parse(bytes) {
   const text = bytes.toString();
   const value = JSON.parse(text);
   // Writing it again gives the same text only if no member was dropped.
-  if (JSON.stringify(value) !== text) checkMembers(text);
-  return value;
+  if (JSON.stringify(value) === text) return value;
+  checkMembers(text);
+  const marked = text.replace(NUMBERS, (token) => (isFloat(token) ? `[[${token}]]` : token));
+  return marked === text ? value : JSON.parse(marked);
 }
+
+/** A text, which may hold anything, or a number. */
+const NUMBERS = /"(?:[^"\\]|\\.)*"|-?[0-9][-+.eE0-9]*/g;
+
+/**
+ * Whether it is a number in a form that no integer has, such as 1.0 (P-CODEC-1).
+ *
+ * It comes to stand in two arrays, which nothing in the contract may be.
+ */
+const isFloat = (token) => token[0] !== '"' && /[.eE]/.test(token) && Number.isInteger(+token);
 
 const TOKENS = /"(?:[^"\\]|\\.)*"|[{}[\],]/g;
 

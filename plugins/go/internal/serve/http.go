@@ -98,7 +98,7 @@ type httpHandler struct {
 func (h *httpHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	media, code, err := h.admit(r)
 	if err != nil {
-		w.Header().Set("Connection", "close") // P-HTTP-5
+		hangUp(w)
 		writeProblem(w, err, code)
 		return
 	}
@@ -132,6 +132,13 @@ func (h *httpHandler) admit(r *http.Request) (media string, code int, err error)
 		return "", http.StatusRequestEntityTooLarge, status.TooLarge("request", wire.MaxMessage)
 	}
 	return media, 0, nil
+}
+
+// hangUp has the connection closed behind the reply (P-HTTP-5). net/http would first wait for what is
+// left of the body.
+func hangUp(w http.ResponseWriter) {
+	w.Header().Set("Connection", "close")
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now())
 }
 
 func malformed(problem string) error {
@@ -199,9 +206,10 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	var long *http.MaxBytesError
 	switch {
 	case errors.As(err, &long):
+		hangUp(w)
 		return nil, status.TooLarge("request", wire.MaxMessage)
 	case err != nil:
-		w.Header().Set("Connection", "close")
+		hangUp(w)
 		return nil, malformed("the body is cut off, or its chunks cannot be read")
 	}
 	return data, nil
