@@ -86,10 +86,10 @@ def test_protobuf_may_be_named_as_the_codec(served: str) -> None:
 
 
 def test_a_request_over_the_limit_is_refused(served: str) -> None:
+    # By grpcio, which knows the length before the rest has come (P-LIMIT-1).
     error = raw(served, methods.READ.path, bytes(MAX_MESSAGE_BYTES + 1))
-    assert status_of(error).details.reason == "MESSAGE_TOO_LARGE"
-    error = raw(served, methods.READ.path, bytes(MAX_MESSAGE_BYTES + 2 * 1024 * 1024))
     assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert "message larger than max" in error.details()
 
 
 def test_an_unknown_method_and_an_unknown_codec_are_unimplemented(served: str) -> None:
