@@ -45,7 +45,7 @@ KILLS = {
     "any-digits": "a-sum-is-64-lower-case-digits",
     "hashes-and-then-runs": "the-pinned-bytes-run-from-a-copy"
     " a-file-renamed-over-it-while-it-is-hashed-does-not-run"
-    " bytes-written-into-it-while-it-is-hashed-does-not-run"
+    " bytes-written-into-it-while-it-is-hashed-do-not-run"
     " a-link-redirected-while-it-is-hashed-does-not-run",
     "looks-at-no-modes": "a-file-that-others-can-write-does-not-run",
     "looks-at-the-file-only": "a-file-in-a-directory-that-others-can-write-does-not-run"

@@ -80,7 +80,7 @@ def clean(text: str) -> str:
             forms += [json.dumps(secret)[1:-1], repr(secret)[1:-1]]
         for form in sorted(forms, key=len, reverse=True):
             text = text.replace(form, "[secret]")
-    if not fault("cuts-nothing") and len(text) > MAX_TEXT:
+    if not fault("cuts-nothing", "keeps-long-lines") and len(text) > MAX_TEXT:
         text = text[:MAX_TEXT] + "..."
     if fault("escapes-nothing"):
         return text
@@ -240,6 +240,7 @@ class Plugin:
         core = resource.RLIMIT_CORE
         hard = resource.getrlimit(core)[1]
         limits = (hard if fault("any-core") else 0, hard)
+        first = (hard, hard) if fault("late-core") else limits
         extra = os.open("/dev/null", os.O_RDONLY)
         self.process = subprocess.Popen(
             [path, *arguments],
@@ -247,8 +248,7 @@ class Plugin:
             env=environment, bufsize=0,
             process_group=None if fault("shares-its-group") else 0,
             pass_fds=[extra] if fault("leaks-a-descriptor") else [],
-            preexec_fn=None if fault("late-core") else
-            lambda: resource.setrlimit(core, limits),
+            preexec_fn=lambda: resource.setrlimit(core, first),
         )  # fmt: skip
         stack.callback(self.stop)
         os.close(extra)
@@ -498,6 +498,8 @@ class Stdio:
         line = json.dumps({"jsonrpc": "2.0", "method": method, "params": params, "id": self.id})
         with contextlib.suppress(BrokenPipeError):
             os.write(self.plugin.stdin, line.encode() + b"\n")
+            if fault("calls-twice") and method == "Apply":
+                os.write(self.plugin.stdin, line.replace('"id": ', '"id": 9').encode() + b"\n")
         end = time.monotonic() + (FOREVER if timeout is None else timeout)
         while True:
             if fault("a-deadline-for-each-event") and timeout is not None:
@@ -684,9 +686,6 @@ class Session:
             if not fault("tries-again") or method not in ("Read", "Apply"):
                 raise
             reply = self.wire.call(method, request, timeout, event)
-        if fault("calls-twice") and method == "Apply":
-            with contextlib.suppress(Failure, Lost):
-                self.wire.call(method, request, timeout, event)
         if reply is not None and not isinstance(reply, dict):
             if not fault("takes-anything"):
                 raise Lost("the reply is no message")
@@ -784,7 +783,7 @@ class Session:
         finally:
             for index, op in enumerate(plan["ops"]):
                 if not fault("names-nothing"):
-                    show(f"{op['job']}: {seen.get(index, 'not reported')}")
+                    tell(f"{op['job']}: {seen.get(index, 'not reported')}")
         left = [op["job"] for index, op in enumerate(plan["ops"]) if seen.get(index) != "done"]
         if (left or -1 not in seen) and not fault("checks-no-events"):
             raise Lost(f"the stream left out {left}")

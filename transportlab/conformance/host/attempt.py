@@ -98,13 +98,14 @@ class Attempt:
             stack.enter_context(self._swapping(place))
             for _ in range(self._vector.runs):
                 status = self._command(place, words, stdout, stderr)
-        said = "".join(path.read_text("utf-8", "backslashreplace") for path in paths)
+        texts = [path.read_text("utf-8", "backslashreplace") for path in paths]
+        said = "".join(texts)
         behind = self._left_behind(place)
         found = digest(place.lines())
         told = f"; it printed {cut(said, SHOWN)!r}"
         for number, what, problem in (
             (1, doing, self._wrong_end(status)),
-            (2, "look at what it printed", self._wrong_words(place, said, found)),
+            (2, "look at what it printed", self._wrong_words(place, texts, found)),
             (3, "look at what the plugin recorded", self._wrong_record(place, found)),
             (4, "look at what it left behind", behind),
         ):
@@ -178,16 +179,21 @@ class Attempt:
         wanted = {"well": "exit status 0", "badly": "another exit status than 0"}
         return "" if right[ends] else f"expected {wanted.get(ends, ends)}, got {status}"
 
-    def _wrong_words(self, place: Place, said: str, found: Mapping[str, Any]) -> str:
+    def _wrong_words(self, place: Place, texts: list[str], found: Mapping[str, Any]) -> str:
+        said, expect = "".join(texts), self._vector.expect
         secrets = [line["text"] for line in found["secrets"] if line["text"]]
         hides = [re.escape(secret) for secret in secrets]
-        hides += [_expression(place, text) for text in self._vector.expect.hides]
+        hides += [_expression(place, text) for text in expect.hides]
         for text in hides:
             if match := re.search(text, said):
                 return f"it prints {shown(match[0])}"
-        for text in self._vector.expect.says:
-            if not re.search(_expression(place, text), said):
-                return f"it does not print {text}"
+        for wanted, where, what in (
+            (expect.says, said, ""),
+            (expect.tells, texts[1], " on stderr"),
+        ):
+            for text in wanted:
+                if not re.search(_expression(place, text), where):
+                    return f"it does not print {text}{what}"
         return ""
 
     def _wrong_record(self, place: Place, found: Mapping[str, Any]) -> str:

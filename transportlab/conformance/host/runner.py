@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from resource import RLIMIT_CORE, getrlimit, setrlimit
 from signal import SIG_DFL, SIG_IGN, SIGHUP, SIGINT, SIGTERM, getsignal, signal
 
 from msgspec import Struct
@@ -66,13 +67,19 @@ def run_host(
 
 @contextmanager
 def _heeding() -> Iterator[None]:
-    """Ignore no signal meanwhile: a host inherits that, as from `nohup` or `&`."""
+    """Ignore no signal and allow cores meanwhile, as a host inherits both.
+
+    `nohup` and `&` ignore signals. Without cores nobody sees whether a host forbids them.
+    """
+    soft, hard = getrlimit(RLIMIT_CORE)
+    setrlimit(RLIMIT_CORE, (hard, hard))
     ignored = [s for s in (SIGINT, SIGTERM, SIGHUP) if getsignal(s) is SIG_IGN]
     for number in ignored:
         signal(number, SIG_DFL)
     try:
         yield
     finally:
+        setrlimit(RLIMIT_CORE, (soft, hard))
         for number in ignored:
             signal(number, SIG_IGN)
 
@@ -123,10 +130,16 @@ def _unsupported(vector: HostVector, template: Template, transport: str) -> Iter
 def _lacking(vector: HostVector) -> Iterator[str]:
     there = {
         "compiler": bool(compiler()),
+        "cores": getrlimit(RLIMIT_CORE)[1] != 0,
         "root": os.geteuid() == 0,
         "user": os.geteuid() != 0,
     }
-    words = {"compiler": "a C compiler", "root": "to run as root", "user": "to run as a user"}
+    words = {
+        "compiler": "a C compiler",
+        "cores": "a limit that allows cores (ulimit -H -c)",
+        "root": "to run as root",
+        "user": "to run as a user",
+    }
     for need in vector.needs:
         if not there[need]:
             yield f"needs {words[need]}"

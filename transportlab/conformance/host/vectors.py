@@ -42,8 +42,9 @@ LADDER = (
 VERBS = ("read", "plan", "apply")
 """What a host's command must be able to do."""
 
-NEEDS = ("compiler", "root", "user")
-"""What a vector may need of the machine: a C compiler; to run as root; to run as another user."""
+NEEDS = ("compiler", "cores", "root", "user")
+"""What a vector may need of the machine: a C compiler; that cores may be written; to run as root,
+or as another user."""
 
 FOLDER = "{folder}"
 """In texts of a vector: the vector's own folder."""
@@ -153,13 +154,15 @@ class Expect(Struct, frozen=True, forbid_unknown_fields=True):
         sends it), or "any" of these.
     within: how long the command may take at most, in seconds. It is no measurement: a host that
         keeps the clause needs a fraction of it.
-    says: expressions that are found in what the command prints. hides: those that are not.
+    says: expressions that are found in what the command prints. tells: those in its stderr.
+    hides: those that are in neither.
     record: a pattern of the digest of the plugin's record.
     """
 
     ends: str = "well"
     within: Seconds = 30.0
     says: tuple[str, ...] = ()
+    tells: tuple[str, ...] = ()
     hides: tuple[str, ...] = ()
     record: Any = UNSET
 
