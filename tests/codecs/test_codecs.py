@@ -110,6 +110,8 @@ def test_the_limit_is_exact(codec: Codec) -> None:
         (b"{", "", "not valid JSON"),
         (b"\xff", "", "not valid JSON"),
         (b'{"host_version": "\xff"}', "", "utf-8"),
+        (b'{"more": "\xff"}', "", "utf-8"),
+        (b'{"m\xf8re": "x"}', "", "utf-8"),
         (b'{"host_version": "\\ud800"}', "host_version", "got `LoneSurrogate`"),
         (b'{"protocol_versions": [NaN]}', "", "not valid JSON"),
         (b'{"protocol_versions": [1, "a"]}', "protocol_versions/1", "Expected `int`"),

@@ -97,6 +97,8 @@ class JsonCodec(Codec):
         if decoder is None:
             decoder = self._decoders[kind] = msgspec.json.Decoder(kind)
         try:
+            if isinstance(data, memoryview) or not data.isascii():
+                str(data, "utf-8")  # msgspec does not look into what it skips (P-CODEC-1)
             message: M = decoder.decode(data)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             if (value := parse_lone_surrogates(data, check)) is not None:
