@@ -282,6 +282,7 @@ def test_without_extras_the_rest_works(core: Environment) -> None:
     [
         ["report", "own.json"],
         ["reproduce", "own.json"],
+        ["decide"],
         ["gate", "--plugin", "echo", "--against", "echo"],
     ],
     ids=lambda command: command[0],

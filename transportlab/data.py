@@ -22,3 +22,6 @@ EVIDENCE = _TREE / "evidence"
 
 RUNS = EVIDENCE / "runs"
 """The evidence files that REPORT.md is made of, by `make report`."""
+
+ANY_RUN = "*.json*"
+"""The files in there: compressed, or not."""

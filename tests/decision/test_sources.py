@@ -43,7 +43,7 @@ READY = FromRun(
     suite="handshake",
     placement="unpinned",
     case="next",
-    metric=("ready",),
+    metric="ready",
     over="direct",
     factor=1000,
 )
@@ -96,21 +96,28 @@ def sources(tmp_path: Path, run: Evidence | None = None, **files: Any) -> Source
     return Sources(("go", "python"), tmp_path, tmp_path)
 
 
-def test_a_run_gives_the_median_of_differences_within_blocks(tmp_path: Path) -> None:
-    blocks = [{"direct-none": 0.1 * n, "grpc-protobuf": 0.1 * n + 0.01 * n} for n in range(1, 4)]
+def test_a_run_gives_the_mean_of_differences_within_blocks(tmp_path: Path) -> None:
+    blocks = [{"direct-none": 0.1 * n, "grpc-protobuf": 0.1 * n + 0.01 * n} for n in range(1, 8)]
     known = sources(tmp_path, evidence([DIRECT, SDK], [*blocks, {"grpc-protobuf": 9}], []))
     [found] = known.figures(READY, GRPC, PYTHON)
-    assert (found.value, found.low, found.high) == pytest.approx((20, 10, 30))
-    assert found.source == "runs/run.json.gz: grpc-protobuf over direct-none, 3 blocks"
+    assert found.value == pytest.approx(40)
+    assert 0 < found.low < 40 < found.high
+    assert found.source == "evidence/runs: grpc-protobuf over direct-none, 7 blocks of 2026-01-01"
     assert known.figures(READY, GRPC, GO) == []
     assert known.figures(READY, FFI, PYTHON) == []
 
 
 def test_a_host_without_a_baseline_has_its_figures_as_they_are(tmp_path: Path) -> None:
-    run = evidence([DIRECT, SDK, GO_GO], [{"direct-none": 0.1, "go/go/grpc-protobuf": 0.007}], [])
+    block = {"direct-none": 0.1, "go/go/grpc-protobuf": 0.007}
+    run = evidence([DIRECT, SDK, GO_GO], [block] * 6, [])
     [found] = sources(tmp_path, run).figures(READY, GRPC, GO)
     assert found.value == pytest.approx(7)
     assert " over " not in found.source
+
+
+def test_what_has_too_few_blocks_for_an_interval_is_not_measured(tmp_path: Path) -> None:
+    run = evidence([DIRECT, SDK], [{"direct-none": 0.1, "grpc-protobuf": 0.2}] * 2, [])
+    assert sources(tmp_path, run).figures(READY, GRPC, PYTHON) == []
 
 
 def life(ready: float, unique: int | None = None) -> dict[str, Any]:

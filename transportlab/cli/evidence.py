@@ -7,7 +7,7 @@ from transportlab.cli.errors import guarded
 from transportlab.cli.out import open_out, tell, tell_error
 from transportlab.cli.parser import at_least, command, flag, option, repeated
 from transportlab.cli.streams import EXIT_ERROR
-from transportlab.data import RUNS
+from transportlab.data import ANY_RUN, RUNS
 from transportlab.errors import UsageError
 
 # The modules of transportlab.evidence are imported where they are used: numpy and matplotlib take a
@@ -15,9 +15,6 @@ from transportlab.errors import UsageError
 
 EXIT_UNDECIDED = 3
 """As the gate's: these runs, or this machine, cannot tell."""
-
-ANY_RUN = "*.json*"
-"""Committed runs, which are compressed."""
 
 OWN = Path("out/evidence.json")
 

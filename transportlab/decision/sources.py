@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from transportlab.conformance.vectors import load_vectors, select
-from transportlab.data import EVIDENCE, ROOT, RUNS, SPEC
+from transportlab.data import ANY_RUN, EVIDENCE, ROOT, RUNS, SPEC
 from transportlab.decision.criteria import (
     AnyFigure,
     DecisionError,
@@ -31,10 +31,10 @@ from transportlab.decision.criteria import (
     Stated,
     Unmeasured,
 )
-from transportlab.evidence.record import Arm, Block, Evidence, load
+from transportlab.evidence.analysis.compare import Measured, Side
+from transportlab.evidence.analysis.runs import read
+from transportlab.evidence.record import Arm
 from transportlab.registry import load_transport
-
-RUN_FILES = ("*.json", "*.json.gz")
 
 LOST = "HOST "
 """How the code of a run in faults.json begins if the fault took the host along."""
@@ -89,10 +89,10 @@ class Sources:
 
     def run(self, figure: FromRun, option: Option, language: Language) -> list[Found]:
         """See FromRun."""
-        for run, name in self._runs:
+        for measured in self._measured:
             for host in self.hosts:
-                arms = [arm for arm in run.measured if _is(arm, host, option, language)]
-                found = [_of_run(run, figure, host, arm, name) for arm in arms]
+                arms = [a for a in measured.evidence.measured if _is(a, host, option, language)]
+                found = [_of_run(measured, figure, arm) for arm in arms]
                 if known := [one for one in found if one is not None]:
                     return known
         return []
@@ -126,8 +126,9 @@ class Sources:
             if any(traits[name] != value for name, value in vector.needs.traits.items())
             and traits["wire"]  # without messages nothing of them can be lost
         }
-        for run, _name in self._runs[:1]:
-            for result in run.conformance.results if run.conformance else ():
+        for measured in self._measured[:1]:
+            conformance = measured.evidence.conformance
+            for result in conformance.results if conformance else ():
                 if (result.transport, result.codec) == (option.transport, option.codec):
                     missed |= {vector.id for vector in chosen} & set(result.failures)
         words = f": {', '.join(sorted(missed))}" if missed else ""
@@ -163,12 +164,10 @@ class Sources:
         return []
 
     @cached_property
-    def _runs(self) -> list[tuple[Evidence, str]]:
-        """The runs, the newest first, each with its name."""
-        folder = self._evidence / RUNS.name
-        paths = [path for pattern in RUN_FILES for path in folder.glob(pattern)]
-        runs = [(load(path), f"{RUNS.name}/{path.name}") for path in paths]
-        return sorted(runs, key=lambda pair: pair[0].started, reverse=True)
+    def _measured(self) -> list[Measured]:
+        """The runs of the newest code, by machine, the one with most blocks first."""
+        paths = sorted((self._evidence / RUNS.name).glob(ANY_RUN))
+        return [Measured(group) for group in read(paths).groups] if paths else []
 
     @cached_property
     def _table(self) -> Any:
@@ -231,40 +230,31 @@ def _is(arm: Arm, host: str, option: Option, language: Language) -> bool:
     )
 
 
-def _of_run(run: Evidence, figure: FromRun, host: str, arm: Arm, name: str) -> Found | None:
-    """The figure of an arm: the median over blocks, and the interval of that median."""
-    base = _base(run, figure, host)
-    values = []
-    for block in run.blocks:
-        if (block.suite, block.placement) == (figure.suite, figure.placement):
-            own = _sum(block, figure, arm)
-            subtracted = _sum(block, figure, base) if base else 0
-            if own is not None and subtracted is not None:
-                values.append((own - subtracted) * figure.factor)
-    if not values:
+def _of_run(measured: Measured, figure: FromRun, arm: Arm) -> Found | None:
+    """The figure of an arm, with its interval; None if there are too few blocks for one."""
+    base = _base(measured, figure, arm)
+    sides = [Side(one.id, figure.case, figure.metric) for one in (arm, *base)]
+    ask = measured.compare if base else measured.alone
+    found = ask(figure.suite, figure.placement, *sides)
+    if found is None:
         return None
-    over = f" over {base.id}" if base else ""
-    return around(values, f"{name}: {arm.id}{over}, {len(values)} blocks")
+    interval = found.difference.interval()
+    if not interval.known:
+        return None
+    value, low, high = (x * figure.factor for x in (interval.value, interval.low, interval.high))
+    over = "".join(f" over {one.id}" for one in base)
+    date = measured.evidence.started[:10]
+    source = f"evidence/{RUNS.name}: {arm.id}{over}, {interval.blocks} blocks of {date}"
+    return Found(value, low, high, source)
 
 
-def _sum(block: Block, figure: FromRun, arm: Arm) -> float | None:
-    """What an arm has in a block of the metrics, added up; None if it has none of them."""
-    found = [
-        sample.value
-        for sample in block.samples
-        if sample.arm == arm.id and sample.case == figure.case and sample.metric in figure.metric
-    ]
-    return sum(found) if found else None
-
-
-def _base(run: Evidence, figure: FromRun, host: str) -> Arm | None:
-    """The arm that is subtracted; None if the host has none: its figures are from the spawn."""
-    fitting = [
-        arm
-        for arm in run.measured
-        if figure.over and arm.transport == figure.over and arm.host == host
-    ]
-    return fitting[0] if fitting else None
+def _base(measured: Measured, figure: FromRun, arm: Arm) -> list[Arm]:
+    """The arm that is subtracted; [] if the host has none: its figures are from the spawn."""
+    return [
+        other
+        for other in measured.evidence.measured
+        if figure.over and other.transport == figure.over and other.host == arm.host
+    ][:1]
 
 
 def median_interval(values: Sequence[float]) -> tuple[float, float]:
