@@ -91,7 +91,7 @@ func (o operation) invoke(ctx context.Context, i *invocation) (status int, err e
 // bound gives a call its deadline.
 func (i *invocation) bound(ctx context.Context) (context.Context, context.CancelFunc) {
 	if i.timeout == 0 {
-		return context.WithCancel(ctx)
+		return ctx, func() {}
 	}
 	return context.WithTimeout(ctx, time.Duration(i.timeout))
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/proto"
@@ -44,7 +45,26 @@ func (protobuf) Decode(data []byte, message proto.Message) error {
 	if err := proto.Unmarshal(data, message); err != nil {
 		return err
 	}
-	return knownEnums(message.ProtoReflect())
+	if reflected := message.ProtoReflect(); hasEnums(reflected.Descriptor()) {
+		return knownEnums(reflected)
+	}
+	return nil
+}
+
+var enumsIn sync.Map // by message
+
+// hasEnums tells whether an enum is in a message, or in one that is in it.
+func hasEnums(message protoreflect.MessageDescriptor) bool {
+	if known, ok := enumsIn.Load(message.FullName()); ok {
+		return known.(bool)
+	}
+	found := false
+	for i := range message.Fields().Len() {
+		field := message.Fields().Get(i)
+		found = found || field.Enum() != nil || field.Message() != nil && hasEnums(field.Message())
+	}
+	enumsIn.Store(message.FullName(), found)
+	return found
 }
 
 // knownEnums refuses a number that its enum does not have: Go's protobuf keeps it (P-CODEC-5).

@@ -27,6 +27,7 @@ const (
 	maxMetadata    = 1 << 20          // P-GRPC-4
 	prefaceTimeout = 10 * time.Second // P-AUTH-4
 	maxGRPCMessage = 1024             // of grpc-message, percent-encoded (P-GRPC-3)
+	workers        = 4                // goroutines that are kept for calls: a new one has to grow its stack
 )
 
 // serveGRPC serves every method by one handler, which gets bytes. Handlers that protoc-gen-go-grpc
@@ -36,6 +37,7 @@ func serveGRPC(listener net.Listener, known secret, l launch) error {
 	server := grpc.NewServer(
 		grpc.ForceServerCodecV2(rawCodec{}),
 		grpc.UnknownServiceHandler(handler.handle),
+		grpc.NumStreamWorkers(workers),
 		grpc.MaxRecvMsgSize(wire.MaxMessage),
 		grpc.MaxHeaderListSize(maxMetadata),
 		grpc.ConnectionTimeout(prefaceTimeout),
