@@ -166,3 +166,19 @@ def test_ffi_needs_cgo() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["entries"] == []
+
+
+def test_it_keeps_to_every_vector_of_hosts() -> None:
+    command = f"{HOST} {{verb}} --manifest {{manifest}} --backend {{backend}}"
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "transportlab", "conformance", "host", "--command"),
+            f"{command} --transport {{transport}} {{options}}",
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "OK: " in done.stdout
