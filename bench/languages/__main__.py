@@ -151,7 +151,7 @@ def main(arguments: Sequence[str]) -> int:
     known = load_arms()
     if given.lines:
         for plugin in known.plugins:
-            if plugin.parts is not None and Path(plugin.path).parent.exists():
+            if plugin.parts is not None and count.lines(plugin.parts.store):
                 print(f"{plugin.id}: {count.sentence(plugin)}")
         return 0
     arms = arms_of(known, given.plugin)

@@ -78,9 +78,11 @@ def test_every_host_and_plugin_has_the_usual_codec_of_its_transports() -> None:
 def test_lines_are_those_of_files_and_of_sections(tmp_path: Path) -> None:
     (tmp_path / "a.go").write_text("one\n\nthree\n")
     (tmp_path / "a_test.go").write_text("no\n")
+    (tmp_path / "a.rs").write_text("one\n\n#[cfg(test)]\nmod tests {\n}\n")
     (tmp_path / "b").write_text("#!x\n# ---- one ----\n1\n2\n# ---- two ----\n3\n")
     assert count.lines(["*.go"], tmp_path) == 3
     assert count.lines(["b#one", "b#two", "a.go"], tmp_path) == 8
+    assert count.lines(["a.rs"], tmp_path) == 1
     assert count.lines(["none"], tmp_path) is None
     assert count.lines([], tmp_path) is None
     with pytest.raises(ValueError, match="no section three"):

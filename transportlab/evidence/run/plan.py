@@ -138,11 +138,11 @@ def _runnable(catalogue: Catalogue, arms: Sequence[Arm]) -> tuple[list[Arm], lis
 
 
 def _told(reasons: Mapping[Arm, str]) -> list[NotRun]:
-    """Arms that are not run, those of one host and plugin with one reason together."""
-    found: dict[tuple[str, str, str], list[str]] = {}
+    """Arms that are not run, those of one host with one reason together."""
+    found: dict[tuple[str, str], list[str]] = {}
     for arm, why in reasons.items():
-        found.setdefault((arm.host, arm.plugin, why), []).append(arm.id)
-    return [NotRun(", ".join(names), why) for (_, _, why), names in found.items()]
+        found.setdefault((arm.host, why), []).append(arm.id)
+    return [NotRun(", ".join(names), why) for (_, why), names in found.items()]
 
 
 def codec_arms(arms: list[Arm]) -> list[Arm]:

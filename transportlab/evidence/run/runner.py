@@ -142,10 +142,13 @@ class EvidenceRun:
         return tuple(suite for suite in self._of(group) if not unfit(suite, host, plugin))
 
     def _tell_unfit(self) -> None:
-        """Say of each suite which of the measured hosts and plugins it leaves out, and why."""
+        """Say of each suite which of the measured hosts and plugins it leaves out, and why.
+
+        Peers can only read: that is what they are there for.
+        """
         catalogue = self._chosen.catalogue
         told: dict[tuple[str, str], dict[str, None]] = {}
-        for arm in self._chosen.arms:
+        for arm in (arm for arm in self._chosen.arms if arm.role == "arm"):
             host, plugin = catalogue.host(arm.host), catalogue.plugin(arm.plugin)
             for suite in (name for group in GROUPS for name in self._of(group)):
                 if suite not in GROUPS["codec"] and (why := unfit(suite, host, plugin)):
