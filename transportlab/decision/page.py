@@ -53,8 +53,8 @@ def _shown(cell: Cell) -> Any:
     """A cell whose numbers are as long as they are good for."""
     figure = cell.figure
     return {
-        "low": round(cell.low, 4),
-        "high": round(cell.high, 4),
+        "low": round(cell.low, 6),
+        "high": round(cell.high, 6),
         "figure": figure
         and {
             "value": _digits(figure.value),
