@@ -37,6 +37,7 @@ class Call:
         self.method, self.request = name, decode(name, "request", data)
         self.facts = {"timeout_us": timeout, "secret": plugin.judge(secrets)}
         self._plugin, self._codec, self._context = plugin, codec, context
+        self.plain = False
         self.answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
     def reply(self, message: Message) -> None:
@@ -71,7 +72,8 @@ class Call:
         number = self._plugin.number_of(code)
         status = {"code": number, "message": message, "details": details}
         data = self._encode(self.method, "status", status)
-        self._context.set_trailing_metadata((("cronix-status-bin", data),))
+        if not self.plain:
+            self._context.set_trailing_metadata((("cronix-status-bin", data),))
         known = [one for one in grpc.StatusCode if one.value[0] == number]
         self._context.abort(known[0] if known else grpc.StatusCode.UNKNOWN, message[:200])
         raise AssertionError("abort() raises")

@@ -110,6 +110,7 @@ def serve(plugin: Any) -> None:
     listener = socket.socket(socket.AF_UNIX)
     os.umask(0o177)
     listener.bind(plugin.socket)
+    plugin.moment("bound")  # who listens is who it is from here on
     listener.listen(16)
 
     def accept() -> None:

@@ -18,6 +18,7 @@ import shutil
 import signal
 import socket
 import stat
+import struct
 import subprocess
 import sys
 import tempfile
@@ -55,6 +56,10 @@ class Failure(Exception):
 
 class Lost(Exception):
     """There is no plugin, or no connection to it."""
+
+
+def max_line() -> int:
+    return 4 << 20 if fault("limit-of-4") else MAX_MESSAGE + (64 << 10)
 
 
 def fault(*names: str) -> bool:
@@ -484,7 +489,7 @@ class Stdio:
                     self.lines.put(bytes(rest + line))
                     rest.clear()
                 rest += last
-                if len(rest) > MAX_MESSAGE + (64 << 10) and not fault("no-limit"):
+                if len(rest) > max_line() and not fault("no-limit"):
                     break
         self.lines.put(None)
 
@@ -527,7 +532,7 @@ class Stdio:
                 return self.answer(value)
 
     def parse(self, line: bytes) -> Message | None:
-        if len(line) > MAX_MESSAGE + (64 << 10) and not fault("no-limit"):
+        if len(line) > max_line() and not fault("no-limit"):
             raise Lost("a line over the limit")
         try:
             value = json.loads(line, object_pairs_hook=unique)
@@ -571,6 +576,9 @@ class Http:
             while True:
                 try:
                     connection.connect(self.plugin.socket)
+                    peer = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+                    if struct.unpack("3i", peer)[1] != os.geteuid() and not fault("asks-no-peer"):
+                        raise Lost("another user listens")
                     break
                 except OSError as error:
                     if not fault("connects-for-ever"):
@@ -620,7 +628,7 @@ class Http:
             if (len(lengths) != 1 or chunked) and not fault("any-length"):
                 raise Lost("the reply has no clear end")
             size = int(lengths[0])
-            if size > MAX_MESSAGE and not fault("no-limit"):
+            if size > (4 << 20 if fault("limit-of-4") else MAX_MESSAGE) and not fault("no-limit"):
                 raise Lost("the reply is too long")
             data = b"".join(chunks(lines)) if chunked else lines.read(size)
             connection.settimeout(0.1)

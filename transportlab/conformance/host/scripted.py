@@ -210,6 +210,8 @@ class Plugin:
     def _do_error(self, step: Message, call: Any) -> None:
         details = {"reason": "", "path": "", "expected": "", "got": "", "action": "",
                    "applied": [], "failed": [], "unattempted": []}  # fmt: skip
+        if step.get("plain"):
+            call.plain = True
         call.error(
             step["code"], self.fill(step.get("message", "")),
             {**details, **self.fill(step.get("details", {}))},
@@ -220,6 +222,9 @@ class Plugin:
 
     def _do_header(self, step: Message, call: Any) -> None:
         call.headers.append(self.fill(step["text"]))
+
+    def _do_become(self, step: Message, call: Any) -> None:
+        os.setuid(step["user"])
 
     def _do_cut(self, step: Message, call: Any) -> None:
         call.cut()
