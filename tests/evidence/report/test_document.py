@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from transportlab.evidence.arms import load_arms
 from transportlab.evidence.report.document import LARGEST, Documents, write
 from transportlab.evidence.report.provenance import OTHER_CODE
 
@@ -39,6 +40,18 @@ def test_the_same_evidence_gives_the_same_files(tmp_path: Path, synthesize: Synt
 
 def test_the_report_is_read_in_five_minutes(report: str) -> None:
     assert len(report.encode()) <= LARGEST
+
+
+def test_the_report_on_every_arm_is_read_in_five_minutes(
+    synthesize: Synthesize, documents_of: DocumentsOf
+) -> None:
+    arms = [arm for arm in load_arms().arms() if arm.role == "arm"]
+    made = documents_of(
+        *(synthesize(seed, blocks=3, true={arm.id: 1.0 for arm in arms}) for seed in (1, 2, 3))
+    )
+    assert len(arms) > 20
+    assert len(made.report.encode()) <= LARGEST
+    assert all(arm.id in made.suites for arm in arms)
 
 
 def test_figures_of_other_code_say_so_at_the_top_of_both(

@@ -34,12 +34,13 @@ def test_amounts_have_three_digits_and_a_unit(value: float, unit: str, shown: st
 def test_numbers_have_three_digits() -> None:
     assert digits(0.012345) == "0.0123"
     assert digits(float("inf")) == "inf"
+    assert digits(35.16, 2) == "35"
     assert digits(-0.5) == "-0.500"
 
 
 def test_a_difference_is_in_the_units_of_the_budget() -> None:
-    assert difference(Interval(0.0341, 0.033, 0.0352, 9), "s") == "34.1 [33.0, 35.2]"
-    assert difference(Interval(-(2.0**20), -(2.0**21), 0, 9), "B") == "-1.00 [-2.00, 0]"
+    assert difference(Interval(0.0341, 0.033, 0.0352, 9), "s") == "34.1 [33, 35]"
+    assert difference(Interval(-(2.0**20), -(2.0**21), 0, 9), "B") == "-1.00 [-2.0, 0]"
     few = Interval(0.01, float("-inf"), float("inf"), 1)
     assert difference(few, "s") == "10.0 [no interval: 1 block]"
 

@@ -19,6 +19,20 @@ def test_the_run_its_machine_and_its_gaps_are_told(made: Documents) -> None:
     assert "| seconds stolen during a block | 0.25 to 0.25 |" in made.suites
 
 
+def test_a_long_list_of_what_was_not_run_is_short_in_the_report(
+    synthesize: Synthesize, documents_of: DocumentsOf
+) -> None:
+    found = synthesize(blocks=5)
+    names = [
+        f"python/plugin-{n}/grpc-json, python/plugin-{n}/http-json, python/more" for n in range(9)
+    ]
+    found["not_run"] = [{"what": name, "why": "no go"} for name in names]
+    made = documents_of(found)
+    assert "- python/plugin-0/grpc-json, python/plugin-0/http-json, ...: no go." in made.report
+    assert "- and 3 more, in report/suites.md" in made.report
+    assert made.suites.count("python/more: no go.") == 9
+
+
 def test_the_conformance_of_each_arm_is_told(details: str) -> None:
     assert "| grpc-protobuf | 1 | 1 | 1 | 0 | 0 |" in details
     assert "grpc-protobuf fails read/one" in details

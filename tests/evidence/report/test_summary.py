@@ -24,12 +24,13 @@ def row(report: str, title: str, first: str) -> list[str]:
 
 def test_each_plugin_and_host_has_its_answer(report: str) -> None:
     answer = section(report, "The answer, by plugin and host")
-    assert "a short command may pay 50 ms and 64 MiB;" in answer
-    [own] = [line for line in answer.splitlines() if line.startswith("- **Python, this SDK, host")]
-    assert "a short command: grpc, ffi, http and jsonrpc within" in own
-    assert "a long-lived host: ffi within, grpc, http and jsonrpc beyond" in own
-    assert "**Go, host cronix-host (Go)**" in answer
-    assert "Not measured, host cronix-host (Go): plugin Python, this SDK; Python" in answer
+    assert "a command may pay 50 ms and 64 MiB, a long-lived host may pay 5 ms" in answer
+    [own] = [line for line in answer.splitlines() if line.startswith("- **Python, this SDK**")]
+    assert "command: grpc, ffi, http and jsonrpc within" in own
+    assert "long-lived host: ffi within, grpc, http and jsonrpc beyond" in own
+    in_go = answer.partition("Host: cronix-host (Go)\n")[2]
+    assert in_go.startswith("\n- **Go**: command: grpc and jsonrpc within")
+    assert "- Not measured: Python, this SDK; Python, standard library;" in in_go
 
 
 def test_each_arm_has_its_costs_over_direct_with_intervals(report: str) -> None:
@@ -49,13 +50,15 @@ def test_what_was_not_measured_is_neither_within_nor_beyond(
     for block in made["blocks"]:
         block["samples"] = [s for s in block["samples"] if not s["metric"].startswith("uss-")]
     report = documents_of(made).report
-    assert "a long-lived host: http beyond, grpc, ffi and jsonrpc not measured in full" in report
+    assert "long-lived host: http beyond, grpc, ffi and jsonrpc not all measured" in report
     assert row(report, "What each arm costs", "jsonrpc-json")[3] == NONE
 
 
 def test_a_start_has_its_phases(report: str) -> None:
+    assert row(report, "Where a start goes", "go/go/grpc-protobuf")
+    assert "go/go/jsonrpc-json" not in section(report, "Where a start goes")
     cells = row(report, "Where a start goes", "grpc-protobuf")
-    assert len(cells) == 7
+    assert len(cells) == 4
     assert all(float(cell) > 0 for cell in cells[1:])
 
 

@@ -6,6 +6,7 @@ shape has mean 0 and variance 1. Runs differ as stats.BETWEEN says.
 
 import math
 from collections.abc import Callable
+from functools import cache
 from random import Random
 
 from transportlab.evidence.analysis.stats import BETWEEN, estimate
@@ -34,6 +35,7 @@ SHAPES: dict[str, Draw] = {
 }
 
 
+@cache
 def coverage(
     shape: str, blocks: int, runs: int = 1, experiments: int = 1000, between: float = BETWEEN
 ) -> float:

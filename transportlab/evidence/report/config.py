@@ -42,13 +42,15 @@ class Phase(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class ColdStart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where the phases of a start are, and the parts of it that were measured alone.
 
-    bare: the control's case, an interpreter that does nothing. imports: the case of each arm that
-    only imports what its plugin does. alone: the metric of both.
+    parts: the same in fewer columns, for the summary. bare: the control's case, an interpreter that
+    does nothing. imports: the case of each arm that only imports what its plugin does. alone: the
+    metric of both.
     """
 
     suite: str
     case: str
     phases: list[Phase]
+    parts: list[Phase]
     bare: str
     imports: str
     alone: str
@@ -176,11 +178,14 @@ class View(msgspec.Struct, frozen=True):
         """The arms of a host and a plugin."""
         return [arm for arm in self.all_arms if pair_of(arm) == pair]
 
+    def titles_of(self, kind: str) -> dict[str, str]:
+        """The titles of "hosts" or "plugins" by their ids."""
+        return self.titles.get(kind, {})
+
     def title(self, pair: Pair) -> str:
         """A host and a plugin for people."""
-        host = self.titles.get("hosts", {}).get(pair.host, pair.host)
-        plugin = self.titles.get("plugins", {}).get(pair.plugin, pair.plugin)
-        return f"{plugin}, host {host}"
+        host = self.titles_of("hosts").get(pair.host, pair.host)
+        return f"{self.titles_of('plugins').get(pair.plugin, pair.plugin)}, host {host}"
 
     def ids_of(self, suite: str, placement: str, pair: Pair) -> list[str]:
         """The ids of a pair's arms that a suite has samples of, the one to compare with first.

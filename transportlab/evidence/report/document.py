@@ -40,6 +40,7 @@ _DETAILS: tuple[_Section, ...] = (
     ("All suites", suites.suites),
     ("Steady state", provenance.steady),
     ("Conformance", provenance.conformance),
+    ("Not run", provenance.not_run),
     ("The machine", provenance.facts),
     ("Limits of this evidence", provenance.threats),
 )
@@ -129,7 +130,7 @@ def documents(
         *_section("Better and worse", summary.worse_and_better(view)),
         *_section("Claims", summary.claims(judged[0])),
         *_section("How sure", provenance.method(view)),
-        *_section("Not run", provenance.not_run(view)),
+        *_section("Not run", provenance.not_run_in_short(view)),
         *_section("Reproduce it", _REPRODUCE),
     ]
     details = [
@@ -148,12 +149,11 @@ def documents(
 
 
 _REPRODUCE = [
-    "    make evidence PROFILE=full      # this machine, half an hour; quick within five minutes",
+    "    make evidence PROFILE=full      # this machine, over an hour; quick within five minutes",
     "    .venv/bin/transportlab reproduce",
     "",
-    "The second judges every claim by your run, beside these. It exits with 0 if all that both can",
-    "say is reproduced, 1 if a claim is contradicted, 3 if that is undecided. `make report` makes",
-    "this page of evidence/runs. Everything else is in [report/suites.md](report/suites.md).",
+    "The second judges the claims by your run: exit 0 if all are reproduced, 1 if one is",
+    "contradicted, 3 if undecided. Everything else is in [report/suites.md](report/suites.md).",
     "",
 ]
 

@@ -30,12 +30,12 @@ def amount(value: float | None, unit: str) -> str:
     return f"{digits(value / scales[-1][0])} {scales[-1][1]}"
 
 
-def digits(value: float) -> str:
-    """A number with three significant digits, never as a power of ten."""
+def digits(value: float, count: int = 3) -> str:
+    """A number with three significant digits, or so many, never as a power of ten."""
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
-    value = float(f"{value:.3g}")  # rounded before its places are counted: 0.9999 is 1.00
-    places = max(0, 2 - math.floor(math.log10(abs(value))))
+    value = float(f"{value:.{count}g}")  # rounded before its places are counted: 0.9999 is 1.00
+    places = max(0, count - 1 - math.floor(math.log10(abs(value))))
     return f"{value:,.{places}f}"
 
 
@@ -48,10 +48,17 @@ def interval(found: Interval) -> str:
 
 
 def difference(found: Interval, unit: str) -> str:
-    """A difference and its interval, in ms, MiB or calls a second: "34.1 [33.0, 35.2]"."""
+    """A difference and its interval, in ms, MiB or calls a second: "34.1 [33, 35]".
+
+    An end of an interval is not known to three digits.
+    """
     scale, _ = _FIXED.get(unit, (1.0, unit))
-    ends = (found.value / scale, found.low / scale, found.high / scale)
-    return interval(Interval(*ends, found.blocks, found.runs))
+    if not found.known:
+        return interval(Interval(found.value / scale, found.low, found.high, found.blocks))
+    return (
+        f"{digits(found.value / scale)} [{digits(found.low / scale, 2)},"
+        f" {digits(found.high / scale, 2)}]"
+    )
 
 
 def unit_of_differences(unit: str) -> str:

@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from textwrap import shorten
 from typing import Any
 
 from transportlab.evidence.analysis.claims import Judged
@@ -17,6 +18,9 @@ from transportlab.evidence.report.summary import found
 
 EXPERIMENTS = 400
 """Of the simulation of what intervals cover: a standard error of one percent."""
+
+SHOWN, LONGEST = 6, 60
+"""Of what was not run, REPORT.md has so many lines, and so many characters of each name."""
 
 FEW_CALLS = 30
 """A median of fewer calls says little about a process."""
@@ -225,7 +229,20 @@ def _failures(results: list[ConformanceResult]) -> list[str]:
 
 def not_run(view: View) -> list[str]:
     """What was left out, and why."""
-    gaps = [f"- {gap.what}: {gap.why}." for gap in view.evidence.not_run]
+    return _gaps(view, [f"- {gap.what}: {gap.why}." for gap in view.evidence.not_run])
+
+
+def not_run_in_short(view: View) -> list[str]:
+    """The same for REPORT.md: SHOWN lines at most, none of them long."""
+    shown = [
+        f"- {shorten(gap.what, LONGEST, placeholder=' ...')}: {gap.why}."
+        for gap in view.evidence.not_run[:SHOWN]
+    ]
+    more = len(view.evidence.not_run) - SHOWN
+    return _gaps(view, [*shown, *([f"- and {more} more, in report/suites.md"] if more > 0 else [])])
+
+
+def _gaps(view: View, gaps: list[str]) -> list[str]:
     if not view.evidence.complete:
         gaps.append("- what came after the interruption of the run")
     return [*(gaps or ["Everything was run."]), ""]

@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 
 from transportlab.errors import UsageError
-from transportlab.evidence.analysis.budget import Allowance
 from transportlab.evidence.analysis.claims import ALPHA, Judged, Verdict
 from transportlab.evidence.analysis.compare import Comparison, Side
 from transportlab.evidence.analysis.stats import Interval
@@ -27,22 +26,24 @@ from transportlab.registry import load_transport
 WITHIN, BEYOND, OPEN, UNKNOWN = "yes", "no", "?", "not measured"
 """Whether a cost is within the budget: the whole interval is, or is not, or neither."""
 
-_WORDS = {WITHIN: "within", BEYOND: "beyond", OPEN: "not decided", UNKNOWN: "not measured in full"}
+_WORDS = {WITHIN: "within", BEYOND: "beyond", OPEN: "not decided", UNKNOWN: "not all measured"}
 
 
 def answer(view: View) -> list[str]:
     """For each plugin and host, which transports the budget allows for what."""
+    allowed = (f"a {x.title} may pay {x.ms:g} ms and {x.mib:g} MiB" for x in view.budget.values())
     lines = [
-        "The budget (spec/budget.json, with its reasons), over `direct` of the same host:",
-        *(f"{_allowed(one)};" for one in view.budget.values()),
+        f"Over `direct` of the same host, {', '.join(allowed)}. spec/budget.json has the reasons.",
+        "",
     ]
-    lines[-1] = lines[-1][:-1] + "."
-    shown = [f"- **{view.title(pair)}**: {_answer_of(view, pair)}" for pair in view.pairs]
-    return [*lines, "", *shown, *_left_out(view), ""]
-
-
-def _allowed(one: Allowance) -> str:
-    return f"{one.title} may pay {one.ms:g} ms and {one.mib:g} MiB"
+    for host in dict.fromkeys([pair.host for pair in view.pairs] + list(view.titles_of("hosts"))):
+        lines += [f"Host: {view.titles_of('hosts').get(host, host)}", ""]
+        for pair in view.pairs:
+            if pair.host == host:
+                plugin = view.titles_of("plugins").get(pair.plugin, pair.plugin)
+                lines.append(f"- **{plugin}**: {_answer_of(view, pair)}")
+        lines += [*_left_out(view, host), ""]
+    return lines
 
 
 def _answer_of(view: View, pair: Pair) -> str:
@@ -80,16 +81,11 @@ def _is_candidate(view: View, arm: Arm) -> bool:
     return arm.usual and arm.id not in view.settings.baselines.values()
 
 
-def _left_out(view: View) -> list[str]:
-    """The hosts and plugins that there are and that were not measured together."""
-    measured = {*view.pairs}
-    hosts, plugins = (view.titles.get(kind, {}) for kind in ("hosts", "plugins"))
-    lines = []
-    for host, title in hosts.items():
-        missing = [name for one, name in plugins.items() if Pair(host, one) not in measured]
-        if missing:
-            lines.append(f"- Not measured, host {title}: plugin {'; '.join(missing)}.")
-    return lines
+def _left_out(view: View, host: str) -> list[str]:
+    """The plugins that there are and that were not measured with a host."""
+    plugins = view.titles_of("plugins")
+    missing = [title for one, title in plugins.items() if Pair(host, one) not in view.pairs]
+    return [f"- Not measured: {'; '.join(missing)}."] if missing else []
 
 
 def costs(view: View) -> list[str]:
@@ -146,27 +142,36 @@ def _behind(view: View) -> list[str]:
         if known:
             fewest = min(known, key=lambda each: each.blocks)
             lines.append(f"{one.measure.title}: {counts(fewest)}")
-    return [f"Behind each figure, at least: {'; '.join(lines)}.", ""] if lines else []
+    return [f"Behind each, at least: {'; '.join(lines)}.", ""] if lines else []
 
 
 def start(view: View) -> list[str]:
-    """Where the time of a start goes, for the usual arms."""
+    """Where the time of a start goes: the reference's pair, and its transport in others."""
     wanted = view.settings.cold_start
     placement = view.placement(wanted.suite)
     rows = []
-    for arm in view.all_arms:
+    for arm in _started(view):
         values = [
             view.measured.absolute(wanted.suite, placement, Side(arm.id, wanted.case, one.metric))
-            for one in wanted.phases
+            for one in wanted.parts
         ]
-        if _is_candidate(view, arm) and any(values):
+        if any(values):
             rows.append([arm.id, *(_milliseconds(value) for value in values)])
     if not rows:
         return ["Not measured.", ""]
     return [
-        "Geometric means over blocks, ms. [performance.md](docs/performance.md) has their parts.",
+        f"Geometric means over blocks, ms; of other pairs {_transport(view)} alone."
+        " [performance.md](docs/performance.md) takes the line apart.",
         "",
-        *table(["arm", *(one.title for one in wanted.phases)], rows),
+        *table(["arm", *(one.title for one in wanted.parts)], rows),
+    ]
+
+
+def _started(view: View) -> list[Arm]:
+    return [
+        arm
+        for arm in view.all_arms
+        if _is_candidate(view, arm) and (arm in view.arms or arm.transport == _transport(view))
     ]
 
 
@@ -264,10 +269,8 @@ def bound(one: Judged) -> str:
 
 
 def found(one: Judged) -> str:
-    """What was found of a claim, with its interval."""
+    """What was found of a claim, with its interval, in the unit of its bound."""
     ends = one.interval
     if ends is None:
         return NONE
-    if one.unit:
-        return f"{difference(ends, one.unit)} {unit_of_differences(one.unit)}"
-    return interval(ends)
+    return difference(ends, one.unit) if one.unit else interval(ends)

@@ -73,7 +73,7 @@ PROFILES = {
             "codec": {SAME: 15},
             "steady": {SAME: 30, SPLIT: 30, UNPINNED: 10},
         },
-        Effort(0.015, 3, 1000),
+        Effort(0.015, 30, 1000),
     ),
 }
 

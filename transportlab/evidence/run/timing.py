@@ -12,12 +12,15 @@ import msgspec
 
 from transportlab.evidence.run.placement import Placement
 
+WARM = 5
+"""Calls of a warm-up at least; fewer if no more than that are measured."""
+
 
 class Effort(msgspec.Struct, frozen=True):
     """How long one case of a suite is measured.
 
     Calls are repeated for `seconds`, but at least `least` and at most `most` times, after a warm-up
-    of a fifth of that time and at least one call. largest: the largest payload, in bytes.
+    of a fifth of that time and at least WARM calls. largest: the largest payload, in bytes.
     """
 
     seconds: float
@@ -30,10 +33,10 @@ def timed(call: Callable[[], object], effort: Effort) -> list[float]:
     """Seconds of each call, one after the other, without those of the warm-up."""
     clock = time.perf_counter
     warm = clock() + effort.seconds / 5
-    while True:
+    for _ in range(min(WARM, effort.least)):
         call()
-        if clock() >= warm:
-            break
+    while clock() < warm:
+        call()
     taken: list[float] = []
     end = clock() + effort.seconds
     begin = clock()

@@ -13,6 +13,9 @@ QUESTION = "How soon does a stream begin, how fast does it run, what does a slow
 UNIT = "s"
 
 EVENTS = 200
+STREAMS = 5
+"""How many streams are enough: each has EVENTS events."""
+
 SLOW_EVENTS, SLOW_SECONDS = 2000, 0.03
 """How many events the slow reader has to read, and for how long it reads none of them."""
 
@@ -26,7 +29,8 @@ def measure(task: Task, opened: Opened) -> list[Sample]:
     rates: list[float] = []
     end = time.monotonic() + effort.seconds
     stream(opened, EVENTS)
-    while len(firsts) < effort.most and (time.monotonic() < end or len(firsts) < effort.least):
+    least = min(effort.least, STREAMS)
+    while len(firsts) < effort.most and (time.monotonic() < end or len(firsts) < least):
         first, whole = stream(opened, EVENTS)
         firsts.append(first)
         rates.append(EVENTS / whole)
