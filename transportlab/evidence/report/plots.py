@@ -32,8 +32,8 @@ from transportlab.registry import load_transport
 WIDTH = 9.0
 """Inches. A report shows figures at the width of its text."""
 
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#888888", "#8c6bb1")
-"""The palette of Okabe and Ito, which suits any colour vision; grey for black, and one more."""
+COLOURS = ("#2084c8", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#888888", "#8c6bb1")
+"""The palette of Okabe and Ito, for any colour vision; a lighter blue, grey for black, one more."""
 
 MARKERS = "osD^vPX*"
 
