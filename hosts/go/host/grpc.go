@@ -26,6 +26,8 @@ import (
 const (
 	maxMetadata = 1 << 20 // P-GRPC-4
 	service     = "/cronix.backend.v1.Backend/"
+	// window is HTTP/2's, in bytes. It is fixed: to find one, gRPC adds a ping to nearly every call.
+	window = 4 << 20
 	// early is how long before the deadline a server may reset a call's stream for the deadline: its
 	// clock may be ahead.
 	early = 100 * time.Millisecond
@@ -64,6 +66,8 @@ func openGRPC(at endpoint) (channel, error) {
 		grpc.WithDisableServiceConfig(),
 		grpc.WithDisableRetry(),
 		grpc.WithIdleTimeout(0),
+		grpc.WithStaticStreamWindowSize(window),
+		grpc.WithStaticConnWindowSize(window),
 	)
 	return g, err
 }

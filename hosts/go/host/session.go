@@ -65,6 +65,7 @@ type Session struct {
 	process  *process // nil for a library
 	version  string
 	undo     []func() // in reverse
+	tidy     string   // where directories of hosts that were killed may be
 	writing  chan struct{}
 	lost     atomic.Bool
 	closing  chan struct{}
@@ -178,6 +179,7 @@ func (s *Session) launch(ctx context.Context, name string, t *transport, at endp
 			return err
 		}
 		s.undo = append(s.undo, directory.remove)
+		s.tidy = filepath.Dir(directory.path)
 		place = filepath.Join(directory.path, "s")
 		at.socket, own["CRONIX_PLUGIN_SOCKET"] = place, place
 	}
@@ -190,7 +192,6 @@ func (s *Session) launch(ctx context.Context, name string, t *transport, at endp
 	s.options.OnPhase("started")
 	if t.kind == socketKind {
 		_, _ = p.stdin.WriteString(at.secret + "\n") // one that has ended is noticed by its line
-		go sweep(filepath.Dir(filepath.Dir(place)))  // while the plugin starts anyway
 	}
 	at.stdin, at.stdout = p.stdin, p.stdout
 	if s.channel, err = t.open(at); err != nil {
@@ -377,9 +378,17 @@ func (s *Session) Close() {
 		if s.channel != nil {
 			s.channel.close()
 		}
+		swept := make(chan struct{})
+		go func() { // while the plugin ends: a start should not have to wait for it
+			defer close(swept)
+			if s.tidy != "" {
+				sweep(s.tidy)
+			}
+		}()
 		for _, undo := range slices.Backward(s.undo) {
 			undo()
 		}
+		<-swept
 	})
 }
 

@@ -27,6 +27,7 @@ const (
 	maxMetadata    = 1 << 20          // P-GRPC-4
 	prefaceTimeout = 10 * time.Second // P-AUTH-4
 	maxGRPCMessage = 1024             // of grpc-message, percent-encoded (P-GRPC-3)
+	window         = 4 << 20          // HTTP/2's. It is fixed: to find one, gRPC adds a ping to nearly every call
 	workers        = 4                // goroutines that are kept for calls: a new one has to grow its stack
 )
 
@@ -38,6 +39,8 @@ func serveGRPC(listener net.Listener, known secret, l launch) error {
 		grpc.ForceServerCodecV2(rawCodec{}),
 		grpc.UnknownServiceHandler(handler.handle),
 		grpc.NumStreamWorkers(workers),
+		grpc.StaticStreamWindowSize(window),
+		grpc.StaticConnWindowSize(window),
 		grpc.MaxRecvMsgSize(wire.MaxMessage),
 		grpc.MaxHeaderListSize(maxMetadata),
 		grpc.ConnectionTimeout(prefaceTimeout),
