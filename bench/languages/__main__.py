@@ -87,11 +87,7 @@ def rows(known: Catalogue, arms: Sequence[Arm], measured: dict[str, Measured]) -
     """The rows without their vectors: the arms of one plugin over one transport together."""
     found = []
     for plugin, transport in dict.fromkeys((arm.plugin, arm.transport) for arm in arms):
-        own = {
-            known.host(arm.host).another or arm.host: arm
-            for arm in arms
-            if (arm.plugin, arm.transport) == (plugin, transport)
-        }
+        own = {arm.host: arm for arm in arms if (arm.plugin, arm.transport) == (plugin, transport)}
         told = known.plugin(plugin)
         found.append(
             Row(

@@ -35,7 +35,7 @@ class Life(msgspec.Struct, frozen=True):
 
 def unfit(known: Catalogue, arm: Arm) -> str:
     """Why an arm has no life here; empty if it has."""
-    host, plugin = known.host(arm.host), known.plugin(arm.plugin)
+    host, plugin = known.host_of(arm), known.plugin(arm.plugin)
     if not host.inside and STORE not in plugin.offers:
         return "it can only read"
     return known.missing(arm)
@@ -43,7 +43,7 @@ def unfit(known: Catalogue, arm: Arm) -> str:
 
 def live(known: Catalogue, arm: Arm) -> Life:
     """A life of the arm's plugin."""
-    host = known.host(arm.host)
+    host = known.host_of(arm)
     plugin = _equipped(known.plugin(arm.plugin).of(host, arm.transport))
     if host.inside:
         return _inside(arm, plugin)

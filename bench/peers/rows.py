@@ -132,7 +132,11 @@ GO_RUNS, GO_CALLS = 5, 200
 
 def _goplugin(at: Workplace) -> Group:
     """The host and the plugin in Go over HashiCorp's go-plugin, with equal messages and entries."""
-    host, plugin, peer = at.known.host("go"), at.known.plugin("go"), at.known.pair("goplugin")
+    host, plugin, peer = (
+        at.known.host("go", "grpc"),
+        at.known.plugin("go"),
+        at.known.pair("goplugin"),
+    )
     lacking = host.missing() or plugin.missing() or peer.missing()
     carried = list(host.transports or {})
     rows = {

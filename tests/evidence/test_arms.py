@@ -26,8 +26,15 @@ def test_the_lab_has_all_transports_and_the_others_what_both_ends_have() -> None
         for codec in load_transport(name).traits.codecs:
             assert found[f"{name}-{codec}"].role == "arm"
     assert found["go/sdk/grpc-protobuf"].host == "go"
-    assert "go/sdk/ffi-protobuf" not in found
+    assert "go/sdk/direct-none" not in found
     assert len(found) == len(list(CATALOGUE.arms()))
+
+
+def test_two_builds_of_a_host_are_one_host_to_arms() -> None:
+    arm = next(arm for arm in CATALOGUE.arms() if arm.id == "go/c/ffi-protobuf")
+    assert arm.host == "go"
+    assert CATALOGUE.host_of(arm).id == "go-ffi"
+    assert CATALOGUE.host("go", "grpc").id == CATALOGUE.host("go", "pigeon").id == "go"
 
 
 def test_what_is_no_candidate_is_a_peer() -> None:
@@ -65,7 +72,7 @@ def test_the_arm_of_a_definition_has_the_usual_codec_and_the_first_host() -> Non
         ("name=m,plugin=./p,transport=pigeon", 'unknown transport "pigeon"'),
         ("name=m,plugin=./p,transport=grpc,codec=xml", 'grpc has no codec "xml"'),
         ("name=m,plugin=./p,transport=grpc,host=cobol", 'unknown host "cobol"; there are python'),
-        ("name=m,plugin=./p,transport=ffi,host=go", "the host go has no ffi with protobuf"),
+        ("name=m,plugin=./p,transport=direct,host=go", "the host go has no direct with none"),
         ("name=m,plugin=./p,transport=grpc,offers=wings", "offers are store and faults"),
     ],
 )

@@ -78,6 +78,11 @@ class Host(Program, frozen=True):
     transports: Mapping[str, tuple[str, ...]] | None = None
 
     @property
+    def name(self) -> str:
+        """The id that arms have: two builds are one host."""
+        return self.another or self.id
+
+    @property
     def command(self) -> str:
         """Its command line: a path."""
         own = Path(sysconfig.get_path("scripts"), self.program)
@@ -130,9 +135,15 @@ class Catalogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pairs: tuple[Program, ...]
     quick: tuple[str, ...]
 
-    def host(self, name: str) -> Host:
-        """The host of that id. Raises UsageError."""
-        return _named(self.hosts, "host", name)
+    def host(self, name: str, transport: str) -> Host:
+        """The host of that id; of its builds the one that has the transport. Raises UsageError."""
+        first = _named(self.hosts, "host", name)
+        builds = [one for one in self.hosts if one.name == first.name]
+        return next((one for one in builds if transport in (one.transports or {})), first)
+
+    def host_of(self, arm: Arm) -> Host:
+        """The host of an arm."""
+        return self.host(arm.host, arm.transport)
 
     def plugin(self, name: str) -> Plugin:
         """The plugin of that id. Raises UsageError."""
@@ -161,17 +172,17 @@ class Catalogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         own = (host, plugin) == (self.hosts[0], self.plugins[0])
         name = f"{transport}-{codec}"
         return Arm(
-            id=name if own else f"{host.id}/{plugin.id}/{name}",
+            id=name if own else f"{host.name}/{plugin.id}/{name}",
             transport=transport,
             codec=codec,
             role="arm" if plugin.role == host.role == "candidate" else "peer",
-            host=host.id,
+            host=host.name,
             plugin=plugin.id,
         )
 
     def missing(self, arm: Arm) -> str:
         """Why the arm cannot be measured here; empty if it can."""
-        host, plugin = self.host(arm.host), self.plugin(arm.plugin)
+        host, plugin = self.host_of(arm), self.plugin(arm.plugin)
         return host.missing() or plugin.missing() or _unreachable(host, plugin, arm)
 
 
@@ -230,7 +241,7 @@ def defined(text: str, catalogue: Catalogue) -> tuple[Plugin, Arm]:
         offers=offers,
         config=config,
     )
-    host = catalogue.host(words.get("host", catalogue.hosts[0].id))
+    host = catalogue.host(words.get("host", catalogue.hosts[0].id), transport.name)
     if codec not in _carried(host, plugin).get(transport.name, ()):
         raise UsageError(f"--arm {text}: the host {host.id} has no {transport.name} with {codec}")
     return plugin, catalogue.arm(host, plugin, transport.name, codec)

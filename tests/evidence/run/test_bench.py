@@ -19,7 +19,7 @@ from transportlab.manifest.document import load_manifest
 
 LINE = {
     "spawn": 0.1, "line": 0.2, "opened": 0.3, "first-read": 0.4, "ready": 1.0, "exit": 0.5,
-    "total": 1.5, "calls": [0.01, 0.02, 0.03], "uss-plugin": 4096,
+    "total": 1.5, "calls": [0.01, 0.02, 0.03], "uss-plugin": 4096, "uss-host": 8192,
 }  # fmt: skip
 
 SCRIPT = """#!/bin/sh

@@ -102,7 +102,11 @@ def _titles() -> dict[str, dict[str, str]]:
         return {}
     kinds = {"hosts": arms.hosts, "plugins": arms.plugins}
     return {
-        kind: {one.id: one.title for one in programs if one.role == "candidate"}
+        kind: {
+            one.id: one.title
+            for one in programs
+            if one.role == "candidate" and not getattr(one, "another", "")
+        }
         for kind, programs in kinds.items()
     }
 

@@ -11,8 +11,8 @@ import msgspec
 from transportlab.evidence.run.task import Task
 from transportlab.evidence.run.workload import manifest
 
-UNIQUE = "uss-plugin"
-"""The member with the plugin's unique memory, and the metric that it becomes."""
+UNIQUE, *_ = MEMORY = ("uss-plugin", "uss-host")
+"""Members with the unique memory of both ends, and the metrics that they become."""
 
 TIMEOUT = 60.0
 """Seconds for a whole bench. None comes near it."""

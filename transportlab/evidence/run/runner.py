@@ -137,7 +137,7 @@ class EvidenceRun:
         """The suites of a group that an arm is measured by."""
         if arm.role == "control" or not arm.transport:
             return self._of(group)
-        host = self._chosen.catalogue.host(arm.host)
+        host = self._chosen.catalogue.host_of(arm)
         plugin = self._chosen.catalogue.plugin(arm.plugin)
         return tuple(suite for suite in self._of(group) if not unfit(suite, host, plugin))
 
@@ -149,7 +149,7 @@ class EvidenceRun:
         catalogue = self._chosen.catalogue
         told: dict[tuple[str, str], dict[str, None]] = {}
         for arm in (arm for arm in self._chosen.arms if arm.role == "arm"):
-            host, plugin = catalogue.host(arm.host), catalogue.plugin(arm.plugin)
+            host, plugin = catalogue.host_of(arm), catalogue.plugin(arm.plugin)
             for suite in (name for group in GROUPS for name in self._of(group)):
                 if suite not in GROUPS["codec"] and (why := unfit(suite, host, plugin)):
                     told.setdefault((suite, why), {})[f"{host.id}/{plugin.id}"] = None
@@ -202,7 +202,7 @@ class EvidenceRun:
     def _programs(self) -> dict[str, str]:
         """The SHA-256 of each program that is measured and is not part of this package."""
         catalogue = self._chosen.catalogue
-        found: list[Program] = [catalogue.host(arm.host) for arm in self._chosen.arms]
+        found: list[Program] = [catalogue.host_of(arm) for arm in self._chosen.arms]
         found += [catalogue.plugin(arm.plugin) for arm in self._chosen.arms]
         outside = {one.program: one for one in found if os.sep in one.program}
         return {
@@ -277,7 +277,7 @@ class EvidenceRun:
         suites = self._fit(arm, block.group)
         if not arm.transport:
             return Task(suites, arm, where, effort)
-        host = self._chosen.catalogue.host(arm.host)
+        host = self._chosen.catalogue.host_of(arm)
         plugin = self._chosen.catalogue.plugin(arm.plugin).of(host, arm.transport)
         modules: tuple[str, ...] = ()
         if block.group == "handshake" and host.inside:

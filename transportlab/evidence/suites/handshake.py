@@ -16,7 +16,7 @@ from transportlab.channel import EndpointKind
 from transportlab.context import Context
 from transportlab.evidence.arms import Plugin
 from transportlab.evidence.record import BYTES, Arm, Sample
-from transportlab.evidence.run.bench import UNIQUE, bench
+from transportlab.evidence.run.bench import MEMORY, bench
 from transportlab.evidence.run.task import Task
 from transportlab.evidence.run.timing import Memory, memory, spawn
 from transportlab.host import HostOptions, LogRecord, open_backend
@@ -99,8 +99,8 @@ def measure_host(task: Task) -> list[Sample]:
     for case, told in zip((COLD, NEXT), bench(task, runs=2), strict=True):
         phases = ((metric, told.get(metric)) for metric, _, _ in PHASES)
         found += [task.arm.one(case, metric, value) for metric, value in phases if value]
-        if told.get(UNIQUE):
-            found.append(task.arm.one(case, UNIQUE, told[UNIQUE], BYTES))
+        sizes = ((metric, told.get(metric)) for metric in MEMORY)
+        found += [task.arm.one(case, metric, size, BYTES) for metric, size in sizes if size]
     return found
 
 

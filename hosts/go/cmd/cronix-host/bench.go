@@ -25,6 +25,7 @@ type sample struct {
 	Total     float64   `json:"total"`
 	Calls     []float64 `json:"calls,omitempty"`
 	Memory    int       `json:"uss-plugin,omitempty"`
+	Own       int       `json:"uss-host,omitempty"`
 }
 
 func bench(ctx context.Context, name string, words []string) (int, error) {
@@ -93,7 +94,7 @@ func (i *invocation) measure(ctx context.Context, calls int, fill bool) (s sampl
 		}
 		s.Calls = append(s.Calls, lap())
 	}
-	s.Memory = uniqueMemory(i.session.PID())
+	s.Memory, s.Own = uniqueMemory(i.session.PID()), uniqueMemory(os.Getpid())
 	lap()
 	i.session.Close()
 	s.Exit = lap()
