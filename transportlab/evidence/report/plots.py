@@ -206,7 +206,7 @@ _NEAR = 0.1
 _LEAST = 1e-9
 """The axis asks for the place of 0 as well, which has none."""
 
-_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.8, 0.9, 1, 1.1, 1.2, 1.5, 2, 5, 10, 20, 50, 100)
+_TICKS = (0.01, 0.1, 0.2, 0.5, 0.8, 0.9, 1, 1.1, 1.2, 1.5, 2, 5, 10, 100)
 
 
 def ratio_axis(panel: Axes, shown: Sequence[float]) -> None:
