@@ -73,15 +73,18 @@ run(PLUGIN)
 EXTENSION, INSIDE = "msgspec._core", "msgspec/_core.so"
 """The compiled module, and its name in the archive."""
 
+NOT_SERVED = ("client", "derive", "floor", "raw", "scripted")
+"""The modules of a transport that a plugin does not import."""
+
 LEFT_OUT = {
     "transportlab": (
-        *("cli/", "conformance/", "evidence/", "host/", "manifest/"),
-        *("__main__.py", "data.py", "floor.py", "remote.py", "sdk/library_worker.py"),
+        *("cli/", "conformance/", "decision/", "evidence/", "host/", "manifest/"),
+        *("__main__.py", "data.py", "floor.py", "raw.py", "remote.py", "sdk/library_worker.py"),
         *("codecs/_int32.py", "codecs/json.py", "codecs/schema.py"),
     ),
     "transports": (
         *(f"{name}/" for name in transport_names() if name != TRANSPORT),
-        *(f"{TRANSPORT}/{module}.py" for module in ("client", "derive", "floor")),
+        *(f"{TRANSPORT}/{module}.py" for module in NOT_SERVED),
     ),
     "google/protobuf": ("compiler/", "pyext/", "testdata/", "util/"),
     "msgspec": (),

@@ -68,6 +68,11 @@ def test_an_archive_holds_nothing_that_only_a_host_needs(folder: Path) -> None:
         names = [name.split("/") for name in zipfile.ZipFile(path).namelist()]
         packages = {name[1] for name in names if name[0] == "transportlab" and len(name) > 2}
         assert packages == {"backends", "codecs", "sdk", "store"}
+        modules = {
+            name[-1].removesuffix(".py") for name in names if name[:2] == ["transports", "http"]
+        }
+        assert modules.isdisjoint({"client", "derive", "floor", "raw", "scripted"})
+        assert ["transportlab", "raw.py"] not in names
         assert {name[1] for name in names if name[0] == "transports"} == {"__init__.py", TRANSPORT}
         files = {name[-1] for name in names if name[0] in ("transportlab", "transports")}
         assert not files & {"client.py", "derive.py", "floor.py", "remote.py", "schema.py"}

@@ -67,12 +67,15 @@ COMMANDS: Table = {
         "Test a host's command against the protocol, with plugins that follow a script.",
     ),
     "evidence": ("evidence:evidence", "Measure every transport and write a file of evidence."),
-    "report": ("evidence:report", "Write REPORT.md and its figures from evidence files."),
+    "report": (
+        "evidence:report",
+        "Write REPORT.md, report/suites.md and their figures from evidence files.",
+    ),
     "reproduce": (
         "evidence:reproduce",
         "Judge every claim by your own run, beside the committed evidence.",
     ),
-    "decide": ("decide:decide", "Rank the transports by criteria, figures and weights."),
+    "decide": ("decide:decide", "Rank the transports by the criteria of spec/decision.json."),
     "gate": ("gate:gate", "Fail if a build of a plugin has become slower to its first answer."),
     "plugins": (PLUGINS, "List and diagnose plugins; pin and verify their sums."),
 }
