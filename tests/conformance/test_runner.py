@@ -12,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from transportlab import model
+from transportlab.backend import CAPABILITIES
 from transportlab.channel import EndpointKind
 from transportlab.conformance.apps import own_apps
 from transportlab.conformance.report import summary
@@ -238,6 +239,26 @@ def test_a_foreign_plugin_is_tested_for_what_it_declares(
         "faulty": ("unsupported", "needs feature faults"),
     }
     assert report.ok
+
+
+@pytest.mark.parametrize(
+    ("vector", "lacking"),
+    [
+        ("grpc-a-stream", ("apply", "plan")),
+        ("http-words-of-an-enum", ("apply",)),
+        ("jsonrpc-each-rpc-is-there", CAPABILITIES),
+        ("jsonrpc-a-batch-is-carried-out-in-order", ("apply", "plan", "prune")),
+    ],
+)
+def test_bytes_need_the_capabilities_of_the_rpcs_that_they_name(
+    script: Callable[[str], str], vector: str, lacking: tuple[str, ...]
+) -> None:
+    subject = Subject(script(READ_ONLY), {}, frozenset(), faulty="", reference=False)
+    [chosen] = select(load_vectors(), ids=[vector])
+    outcome = one(chosen, chosen.transport, subject=subject)
+    assert outcome.status is Status.UNSUPPORTED
+    needs = ", ".join(f"capability {name}" for name in sorted(lacking) if name != "read")
+    assert outcome.reason == f"needs {needs}"
 
 
 def test_a_foreign_plugin_is_reached_only_as_its_kind_of_file_can_be(

@@ -28,6 +28,7 @@ arms are done, the oracle (oracle.py) compares them.
 No transport is named here: what an arm can run follows from traits and capabilities alone.
 """
 
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -42,7 +43,7 @@ from transportlab.conformance.fixture import Fixture
 from transportlab.conformance.oracle import disagreements
 from transportlab.conformance.result import ArmResult, Failure, Outcome, Report, Status
 from transportlab.conformance.subject import Program, Subject
-from transportlab.conformance.vectors import Call, Have, Together, Vector, load_vectors
+from transportlab.conformance.vectors import Call, Have, Send, Together, Vector, load_vectors
 from transportlab.errors import LabError, PluginError, RpcError, UsageError
 from transportlab.host.discovery import find
 from transportlab.methods import METHODS
@@ -64,6 +65,10 @@ A kill does not end the start of a plugin, which has bounds of its own: handshak
 
 OPENING_LEVEL = 0
 """Vectors of this level run even if the plugin opens no session."""
+
+
+_NAMED = re.compile(r"(?<=['/])\w+")
+"""What may name a method in a step of bytes: a path ends in it, and in JSON it is a text."""
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -246,12 +251,19 @@ def _refuses_codec(known: Sequence[str] | LabError) -> bool:
 
 
 def _capabilities(vector: Vector) -> set[str]:
-    """The capabilities of the RPCs that the vector calls."""
+    """The capabilities of the RPCs that the vector calls, also by bytes."""
     found: set[str] = set()
     for step in vector.steps:
         for part in step.steps if isinstance(step, Together) else (step,):
             if isinstance(part, Have):
                 found |= {"plan", "apply"}
-            elif isinstance(part, Call) and part.method in METHODS:
-                found.add(METHODS[part.method].capability)
+            elif isinstance(part, Call | Send):
+                found |= {METHODS[name].capability for name in _called(part) if name in METHODS}
     return found - {""}
+
+
+def _called(step: Call | Send) -> Sequence[str]:
+    """Names in a step, of which some are methods that it calls."""
+    if isinstance(step, Call):
+        return [step.method]
+    return _NAMED.findall(msgspec.json.encode(step).decode())
