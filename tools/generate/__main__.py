@@ -1,12 +1,14 @@
 """The command `python -m tools.generate`; see the package."""
 
 import sys
+from functools import cache
 from pathlib import Path
 
 from tools.generate import ROOT, decision, int32, protobuf, samples, vectors
 from transportlab.registry import transport_module, transport_names
 
 
+@cache
 def derived() -> dict[Path, bytes]:
     """What each derived file must hold, by its path from the project's root."""
     modules = [decision, protobuf, int32, samples, vectors]
