@@ -44,6 +44,12 @@ def test_it_conforms(conforms: Conforms, plugin: Path, transport: str) -> None:
     conforms(plugin, transport, "faults")
 
 
+def test_it_holds_no_path_of_the_machine_that_built_it(plugin: Path) -> None:
+    program = plugin.read_bytes()
+    assert b"cargo/registry/src/" in program
+    assert [path for path in (PLUGINS, Path.home() / ".cargo") if bytes(path) in program] == []
+
+
 @contextmanager
 def serving(plugin: Path, folder: Path) -> Iterator[str]:
     """Start the plugin on gRPC; yields its target."""
