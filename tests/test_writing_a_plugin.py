@@ -81,7 +81,8 @@ def test_the_plugin_on_the_wire_imports_only_the_standard_library() -> None:
 ENTRY = {"app": "shop", "job": "sweep", "index": 0, "hash": "5f3a", "schedule": "0 3 * * *"}
 
 
-@pytest.mark.parametrize("name", ["listing", pytest.param("shelf", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["listing", "shelf"])
 def test_the_plugins_pass_every_vector_for_what_they_have(install: Install, name: str) -> None:
     subject = Subject(install(name), {}, frozenset(), faulty="", reference=False)
     report = run_matrix([STDIO], load_vectors(), subject, Options())
