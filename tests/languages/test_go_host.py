@@ -1,7 +1,9 @@
 """The host in Go: its own checks and tests, its generated code, and plugins that it calls."""
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -149,6 +151,77 @@ def test_its_errors_have_the_labs_codes_and_exit_status() -> None:
         done = host("read", *arguments, "--json")
         assert done.returncode == status, done.stderr
         assert problem in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT])
+@pytest.mark.parametrize("option", ["--manifest", "--backend-config-file", "--backend"])
+def test_a_signal_ends_each_wait(option: str, number: signal.Signals, tmp_path: Path) -> None:
+    """For the writer of a pipe, or for a plugin, which is ended too."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    plugin = tmp_path / "cronix-backend-slow"
+    plugin.write_text(f"#!/bin/sh\necho $$ > {pipe}\nexec sleep 600\n")
+    plugin.chmod(0o700)
+    command = [str(HOST), "read", "--transport", "jsonrpc", "--handshake-timeout", "600"]
+    if option == "--manifest":
+        command += ["--manifest", str(pipe), "--backend", str(ECHO)]
+    else:
+        command += ["--manifest", str(MANIFEST), "--backend", str(plugin)]
+    if option == "--backend-config-file":
+        command += [option, f"word={pipe}"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        if option == "--backend":
+            waits = int(pipe.read_text())
+        else:
+            writer = os.open(pipe, os.O_WRONLY)  # returns once it is open for reading
+        process.send_signal(number)
+        _, told = process.communicate(timeout=60)
+    assert (process.returncode, told) == (
+        128 + number,
+        "interrupted; the plugin has been stopped\n",
+    )
+    if option == "--backend":
+        with pytest.raises(ProcessLookupError):
+            os.kill(waits, 0)
+    else:
+        os.close(writer)
+
+
+@pytest.mark.parametrize("words", [["--help"], ["read", "--help"], ["plugins", "list"], ["plan"]])
+def test_output_that_fails_is_an_error(words: list[str]) -> None:
+    done = with_full_output(*words)
+    assert done.returncode == 1
+    assert done.stderr == "error: stdout cannot be written: no space left on device\n"
+
+
+@pytest.mark.parametrize("verb", ["apply", "prune"])
+def test_a_command_that_has_written_says_so_if_its_output_fails(verb: str, tmp_path: Path) -> None:
+    table = tmp_path / "table"
+    table.write_bytes((ROOT / "spec" / "crontabs" / "mixed").read_bytes())
+    done = with_full_output(verb, backend=CRONTAB, path=table)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: the {verb} is done: ")
+    assert done.stderr.endswith("stdout cannot be written: no space left on device\n")
+
+
+def with_full_output(
+    *words: str, backend: Path = ECHO, path: Path | None = None
+) -> "subprocess.CompletedProcess[str]":
+    command = [str(HOST), *words]
+    if len(words) == 1 and words[0] != "--help":
+        command += ["--manifest", str(MANIFEST), "--backend", str(backend)]
+        command += ["--transport", "jsonrpc"]
+    if path:
+        command += ["--backend-config", f"path={path}"]
+    with Path("/dev/full").open("w") as full:
+        return subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+
+
+@pytest.mark.parametrize("options", [["--runs", "0"], ["--calls", "-1"]])
+def test_bench_refuses_fewer_than_one_run_or_no_calls(options: list[str]) -> None:
+    target = ["--manifest", str(MANIFEST), "--backend", str(ECHO), "--transport", "jsonrpc"]
+    done = host("bench", *target, *options)
+    assert (done.returncode, done.stdout) == (2, "")
 
 
 def test_ffi_needs_cgo() -> None:

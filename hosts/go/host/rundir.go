@@ -119,7 +119,7 @@ func executableDirectory(name string) (*rundir, error) {
 
 // sweep removes this user's directories whose host is gone.
 func sweep(parent string) {
-	directory, err := os.Open(parent)
+	directory, err := os.OpenFile(parent, os.O_RDONLY|unix.O_DIRECTORY, 0) // else a pipe makes it wait
 	if err != nil {
 		return
 	}

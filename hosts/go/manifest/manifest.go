@@ -4,13 +4,12 @@ package manifest
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net/url"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -20,6 +19,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	pb "cronix-host/backendv1"
+	"cronix-host/internal/input"
 	"cronix-host/internal/wire"
 )
 
@@ -57,16 +57,14 @@ func (e *Error) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Load reads the manifest in a file. Its error is an *Error.
-func Load(path string) (*Manifest, error) {
-	file, err := os.Open(path)
-	if err != nil {
+// Load reads the manifest in a file. Its error is an *Error, or that of the context.
+func Load(ctx context.Context, path string) (*Manifest, error) {
+	data, err := input.Read(ctx, path, wire.MaxMessage)
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case err != nil:
 		return nil, &Error{path, []string{"expected a readable file, got: " + err.Error()}}
-	}
-	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, wire.MaxMessage+1))
-	if err != nil || len(data) > wire.MaxMessage {
-		return nil, &Error{path, []string{fmt.Sprintf("expected at most %d bytes that can be read (%v)", wire.MaxMessage, err)}}
 	}
 	return Parse(data, path)
 }

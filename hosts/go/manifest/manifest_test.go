@@ -11,11 +11,11 @@ const spec = "../../../spec/manifests/"
 func TestTheSamplesAreValidAndHashedAsCronixDoes(t *testing.T) {
 	files, _ := filepath.Glob(spec + "*.json")
 	for _, file := range files {
-		if _, err := Load(file); err != nil {
+		if _, err := Load(t.Context(), file); err != nil {
 			t.Error(err)
 		}
 	}
-	one, err := Load(spec + "one-job.json")
+	one, err := Load(t.Context(), spec+"one-job.json")
 	if err != nil || len(files) < 5 {
 		t.Fatal(files, err)
 	}

@@ -37,10 +37,13 @@ func bench(ctx context.Context, name string, words []string) (int, error) {
 	if _, err := f.parse(words, 0); err != nil {
 		return 0, err
 	}
-	if err := i.load(); err != nil {
+	if *runs < 1 || *calls < 0 {
+		return 0, usage("bench: expected --runs of at least 1 and --calls of at least 0, got %d and %d", *runs, *calls)
+	}
+	if err := i.load(ctx); err != nil {
 		return 0, err
 	}
-	encoder := json.NewEncoder(os.Stdout)
+	encoder := json.NewEncoder(stdout)
 	for range *runs {
 		measured, err := i.measure(ctx, *calls, *fill)
 		if err != nil {

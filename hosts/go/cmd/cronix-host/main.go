@@ -49,7 +49,7 @@ func main() {
 	ctx, cancel := context.WithCancel(context.Background())
 	var ended atomic.Int32
 	signals := make(chan os.Signal, 1)
-	for _, number := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+	for _, number := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT} {
 		if !signal.Ignored(number) { // as by nohup
 			signal.Notify(signals, number)
 		}
@@ -71,16 +71,16 @@ func main() {
 // run runs a command, tells its error, and returns its exit status.
 func run(ctx context.Context, words []string) int {
 	if len(words) == 0 || words[0] == "--help" {
-		fmt.Println("usage: cronix-host COMMAND [OPTION ...]\n\nOperate plugins of the cronix backend protocol.\n\ncommands:")
+		fmt.Fprintln(stdout, "usage: cronix-host COMMAND [OPTION ...]\n\nOperate plugins of the cronix backend protocol.\n\ncommands:")
 		for _, c := range commands {
-			fmt.Printf("  %-17s %s\n", c.name, c.help)
+			fmt.Fprintf(stdout, "  %-17s %s\n", c.name, c.help)
 		}
-		fmt.Println("\n`cronix-host COMMAND --help` tells more of a command.")
-		return 0
+		fmt.Fprintln(stdout, "\n`cronix-host COMMAND --help` tells more of a command.")
+		return told(ctx, 0, nil)
 	}
 	if words[0] == "--version" {
-		fmt.Println("cronix-host", host.Version)
-		return 0
+		fmt.Fprintln(stdout, "cronix-host", host.Version)
+		return told(ctx, 0, nil)
 	}
 	i := slices.IndexFunc(commands, func(c command) bool { return c.name == words[0] })
 	if i < 0 {
@@ -91,10 +91,33 @@ func run(ctx context.Context, words []string) int {
 		return tell(ctx, usage("no such command: %q\n  there are %s", words[0], strings.Join(names, ", ")))
 	}
 	status, err := commands[i].run(ctx, words[0], words[1:])
+	return told(ctx, status, err)
+}
+
+// told tells an error of a command, or of its output, and returns the exit status.
+func told(ctx context.Context, status int, err error) int {
+	if failed := stdout.failed.Load(); failed != nil && (err == nil || errors.Is(err, flag.ErrHelp)) {
+		err = *failed
+	}
 	if err != nil {
 		return tell(ctx, err)
 	}
 	return status
+}
+
+// output is stdout, which keeps its first error.
+type output struct{ failed atomic.Pointer[error] }
+
+var stdout = &output{}
+
+// Write implements io.Writer.
+func (o *output) Write(data []byte) (int, error) {
+	n, err := os.Stdout.Write(data)
+	if err != nil {
+		err = fmt.Errorf("stdout cannot be written: %w", errors.Unwrap(err))
+		o.failed.CompareAndSwap(nil, &err)
+	}
+	return n, err
 }
 
 func usage(format string, arguments ...any) error {
@@ -108,7 +131,8 @@ func tell(ctx context.Context, err error) int {
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
-	case ctx.Err() != nil && errors.As(err, &answer) && answer.Code == "CANCELLED" && !errors.As(err, new(*host.ApplyError)):
+	case ctx.Err() != nil && errors.Is(err, context.Canceled),
+		ctx.Err() != nil && errors.As(err, &answer) && answer.Code == "CANCELLED" && !errors.As(err, new(*host.ApplyError)):
 		return exitError // the signal has cancelled it, and is told instead
 	}
 	fmt.Fprintln(os.Stderr, shown(err))

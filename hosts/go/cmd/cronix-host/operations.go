@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"time"
@@ -69,13 +70,13 @@ func (o operation) run(ctx context.Context, name string, words []string) (int, e
 	}
 	status, err := o.invoke(ctx, i)
 	if err != nil && i.json && ctx.Err() == nil {
-		fmt.Println(jsonLine(errorObject(err)))
+		fmt.Fprintln(stdout, jsonLine(errorObject(err)))
 	}
 	return status, err
 }
 
 func (o operation) invoke(ctx context.Context, i *invocation) (status int, err error) {
-	if err := i.load(); err != nil {
+	if err := i.load(ctx); err != nil {
 		return 0, err
 	}
 	if i.session, err = host.Open(ctx, i.backend, i.transport, i.options); err != nil {
@@ -114,7 +115,7 @@ func (i *invocation) show(ctx context.Context, more string, reply proto.Message,
 	}
 	done := make(chan error, 1)
 	go func() {
-		_, err := os.Stdout.WriteString(out.String())
+		_, err := io.WriteString(stdout, out.String())
 		done <- err
 	}()
 	select {
@@ -201,10 +202,19 @@ func apply(ctx context.Context, i *invocation) (int, error) {
 	warnings := object(&pb.VerifyOwnershipReply{Warnings: printed.Warnings})
 	_, warnings, _ = bytes.Cut(warnings, []byte(`"warnings":`))
 	more := fmt.Sprintf(`"events":%s,"counts":%s,"warnings":%s`, all, object(counts), bytes.TrimSuffix(warnings, []byte("}")))
-	return 0, i.show(ctx, more, &pb.CloseSessionReply{}, func(out *strings.Builder) {
+	done := fmt.Sprintf("%d created, %d updated, %d deleted, %d unchanged", counts.Created, counts.Updated, counts.Deleted, counts.Skipped)
+	return 0, written("the apply is done: "+done, i.show(ctx, more, &pb.CloseSessionReply{}, func(out *strings.Builder) {
 		renderPlan(out, printed)
-		fmt.Fprintf(out, "Applied: %d created, %d updated, %d deleted, %d unchanged.\n", counts.Created, counts.Updated, counts.Deleted, counts.Skipped)
-	})
+		line(out, "Applied: %s.", done)
+	}))
+}
+
+// written is the error of the output of a command that has written: it says that it has.
+func written(done string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s; what it did cannot be shown: %v", done, err) // %v: also at a signal it is told
 }
 
 // strictly is the exit status of a command whose reply has these warnings.
@@ -238,7 +248,11 @@ func prune(ctx context.Context, i *invocation) (int, error) {
 		return 0, err
 	}
 	i.hide(reply.ProtoReflect())
-	return 0, i.show(ctx, fmt.Sprintf(`,"dry_run":%t`, i.dryRun), reply, func(out *strings.Builder) { renderPruned(out, reply, i.dryRun) })
+	err = i.show(ctx, fmt.Sprintf(`,"dry_run":%t`, i.dryRun), reply, func(out *strings.Builder) { renderPruned(out, reply, i.dryRun) })
+	if !i.dryRun {
+		err = written("the prune is done: "+count(len(reply.Removed), "entry", "entries")+" removed", err)
+	}
+	return 0, err
 }
 
 func adopt(ctx context.Context, i *invocation) (int, error) {
@@ -263,7 +277,11 @@ func adopt(ctx context.Context, i *invocation) (int, error) {
 	}
 	status := map[string]int{"diverged": exitDiverged, "not_found": exitNotFound}[wire.Word(reply.Outcome)]
 	i.hide(reply.ProtoReflect())
-	return status, i.show(ctx, fmt.Sprintf(`,"dry_run":%t`, i.dryRun), reply, func(out *strings.Builder) { renderAdopted(out, request.Job.Job.Name, reply, i.dryRun) })
+	err = i.show(ctx, fmt.Sprintf(`,"dry_run":%t`, i.dryRun), reply, func(out *strings.Builder) { renderAdopted(out, request.Job.Job.Name, reply, i.dryRun) })
+	if reply.Outcome == pb.AdoptOutcome_ADOPT_OUTCOME_ADOPTED && !i.dryRun {
+		err = written("the adoption is done", err)
+	}
+	return status, err
 }
 
 func verifyOwnership(ctx context.Context, i *invocation) (int, error) {

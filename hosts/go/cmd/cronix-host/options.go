@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"cronix-host/host"
+	"cronix-host/internal/input"
 	"cronix-host/internal/redact"
 	"cronix-host/manifest"
 )
@@ -59,8 +61,8 @@ func newFlags(name, about string) *flags {
 func (f *flags) parse(words []string, arguments int) (found []string, err error) {
 	for {
 		if err := f.Parse(words); err == flag.ErrHelp {
-			fmt.Printf("usage: %s [OPTION ...]\n\n%s\n\noptions:\n", f.Name(), f.about)
-			f.SetOutput(os.Stdout)
+			fmt.Fprintf(stdout, "usage: %s [OPTION ...]\n\n%s\n\noptions:\n", f.Name(), f.about)
+			f.SetOutput(stdout)
 			f.PrintDefaults()
 			return nil, err
 		} else if err != nil {
@@ -103,13 +105,13 @@ func (t *target) declare(f *flags) {
 }
 
 // load reads what the options name.
-func (t *target) load() (err error) {
+func (t *target) load(ctx context.Context) (err error) {
 	for name, value := range map[string]string{"--manifest": t.file, "--backend": t.backend, "--transport": t.transport} {
 		if value == "" {
 			return usage("%s is required", name)
 		}
 	}
-	if err := t.configure(); err != nil {
+	if err := t.configure(ctx); err != nil {
 		return err
 	}
 	t.redactor = redact.New(t.options.Secrets)
@@ -123,14 +125,14 @@ func (t *target) load() (err error) {
 			}
 		}
 	}
-	if t.manifest, err = manifest.Load(t.file); err == nil {
+	if t.manifest, err = manifest.Load(ctx, t.file); err == nil {
 		t.options.Pins = t.manifest.Plugins
 	}
 	return err
 }
 
 // configure reads the configuration. No error shows a value, or what may be one.
-func (t *target) configure() error {
+func (t *target) configure(ctx context.Context) error {
 	t.options.Config, t.options.Secrets = map[string]string{}, map[string]string{}
 	variables := map[string]string{}
 	for _, pair := range os.Environ() {
@@ -144,12 +146,7 @@ func (t *target) configure() error {
 	}{
 		{"--backend-config", "VALUE", t.plain, nil},
 		{"--backend-config-file", "PATH", t.secretFiles, func(path string) (string, error) {
-			file, err := os.Open(path)
-			if err != nil {
-				return "", err
-			}
-			defer file.Close()
-			data, err := io.ReadAll(io.LimitReader(file, maxConfig+1))
+			data, err := input.Read(ctx, path, maxConfig)
 			return string(data), err
 		}},
 		{"--backend-config-env", "VARIABLE", t.secretNames, func(name string) (string, error) {
@@ -178,6 +175,8 @@ func (t *target) configure() error {
 			secret = strings.TrimSuffix(secret, "\n")
 			secret = strings.TrimSuffix(secret, "\r")
 			switch n := utf8.RuneCountInString(secret); {
+			case ctx.Err() != nil:
+				return ctx.Err()
 			case err != nil:
 			case len(secret) > maxConfig:
 				err = fmt.Errorf("more than %d bytes", maxConfig)

@@ -19,13 +19,13 @@ import (
 )
 
 // plugins is the group of commands about plugins themselves.
-func plugins(_ context.Context, _ string, words []string) (int, error) {
-	verbs := map[string]func([]string) (int, error){"list": listPlugins, "pin": pinPlugins, "verify": verifyPins}
+func plugins(ctx context.Context, _ string, words []string) (int, error) {
+	verbs := map[string]func(context.Context, []string) (int, error){"list": listPlugins, "pin": pinPlugins, "verify": verifyPins}
 	if len(words) > 0 && verbs[words[0]] != nil {
-		return verbs[words[0]](words[1:])
+		return verbs[words[0]](ctx, words[1:])
 	}
 	if len(words) > 0 && words[0] == "--help" {
-		fmt.Println("usage: cronix-host plugins list|pin|verify [OPTION ...]\n\nList plugins; pin and verify their sums.")
+		fmt.Fprintln(stdout, "usage: cronix-host plugins list|pin|verify [OPTION ...]\n\nList plugins; pin and verify their sums.")
 		return 0, nil
 	}
 	return 0, usage("plugins: expected list, pin or verify")
@@ -83,7 +83,7 @@ func hashFiles(backend string, libraries []bool) (files []hashed, err error) {
 	return files, nil
 }
 
-func pinPlugins(words []string) (int, error) {
+func pinPlugins(_ context.Context, words []string) (int, error) {
 	f := newFlags("plugins pin NAME...", "Print the manifest's plugins block that pins these plugins as they are now.")
 	transport := f.String("transport", "", "only the kind of file that this one uses, `NAME`; both by default")
 	names, err := f.parse(words, 1<<20)
@@ -117,7 +117,7 @@ func pinPlugins(words []string) (int, error) {
 		}
 	}
 	text, err := json.MarshalIndent(map[string]any{"plugins": block}, "", "  ")
-	fmt.Println(string(text))
+	fmt.Fprintln(stdout, string(text))
 	return 0, err
 }
 
@@ -129,7 +129,7 @@ type verified struct {
 	Problem string  `json:"problem"`
 }
 
-func verifyPins(words []string) (int, error) {
+func verifyPins(ctx context.Context, words []string) (int, error) {
 	f := newFlags("plugins verify", "Compare the manifest's pins with the files that a host would run, without running them. Exits with 1 unless every pin is ok, and with 2 if there is none.")
 	path := f.String("manifest", "", "the manifest: a JSON `FILE`; required")
 	transport := f.String("transport", "", "only the kind of file that this one uses, `NAME`; both by default")
@@ -144,7 +144,7 @@ func verifyPins(words []string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	wanted, err := manifest.Load(*path)
+	wanted, err := manifest.Load(ctx, *path)
 	if err == nil && len(wanted.Plugins) == 0 {
 		err = usage("%s pins no plugin; see `cronix-host plugins pin`", *path)
 	}
@@ -176,13 +176,13 @@ func verifyPins(words []string) (int, error) {
 			status = exitError
 		}
 		if file := result.File; !*asJSON && file != nil {
-			fmt.Println(host.Clean(fmt.Sprintf("%-8s  %s  %s  %s  %s", result.State, result.Name, file.Path, file.SHA256, coverage(file.LeftOut))))
+			fmt.Fprintln(stdout, host.Clean(fmt.Sprintf("%-8s  %s  %s  %s  %s", result.State, result.Name, file.Path, file.SHA256, coverage(file.LeftOut))))
 		} else if !*asJSON {
-			fmt.Println(host.Clean(fmt.Sprintf("%-8s  %s  %s", result.State, result.Name, result.Problem)))
+			fmt.Fprintln(stdout, host.Clean(fmt.Sprintf("%-8s  %s  %s", result.State, result.Name, result.Problem)))
 		}
 	}
 	if *asJSON {
-		fmt.Println(jsonLine(map[string]any{"pins": results}))
+		fmt.Fprintln(stdout, jsonLine(map[string]any{"pins": results}))
 	}
 	return status, nil
 }
@@ -207,7 +207,7 @@ type searched struct {
 	Problem string `json:"problem"`
 }
 
-func listPlugins(words []string) (int, error) {
+func listPlugins(ctx context.Context, words []string) (int, error) {
 	f := newFlags("plugins list", "Show the plugins that a host would find, and what is wrong with those that cannot run.")
 	path := f.String("manifest", "", "hold plugins to the pins of this `FILE`")
 	asJSON := f.Bool("json", false, "print one JSON object")
@@ -217,7 +217,7 @@ func listPlugins(words []string) (int, error) {
 	wanted := &manifest.Manifest{}
 	if *path != "" {
 		var err error
-		if wanted, err = manifest.Load(*path); err != nil {
+		if wanted, err = manifest.Load(ctx, *path); err != nil {
 			return 0, err
 		}
 	}
@@ -245,7 +245,7 @@ func listPlugins(words []string) (int, error) {
 	}
 	slices.SortStableFunc(rows, func(a, b listed) int { return strings.Compare(a.Name, b.Name) })
 	if *asJSON {
-		fmt.Println(jsonLine(map[string]any{"directories": places, "plugins": rows}))
+		fmt.Fprintln(stdout, jsonLine(map[string]any{"directories": places, "plugins": rows}))
 		return 0, nil
 	}
 	var out strings.Builder
@@ -267,7 +267,7 @@ func listPlugins(words []string) (int, error) {
 	for _, place := range places {
 		line(&out, "    %s %s", place.Path, place.Problem)
 	}
-	fmt.Print(out.String())
+	fmt.Fprint(stdout, out.String())
 	return 0, nil
 }
 
