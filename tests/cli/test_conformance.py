@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from transportlab.conformance.host.command import PLACES
+
 Run = Callable[..., Any]
 
 
@@ -52,6 +54,8 @@ def test_a_failure_is_told_with_its_replay_and_exits_with_1(run: Run, tmp_path: 
         (["--group", "read", "--vector", "plan-orders-its-ops"], "no vector is selected"),
         (["--transport", "pigeon"], 'unknown transport "pigeon"'),
         (["--offers", "faults"], "go with --plugin"),
+        (["--plugin", "./nothere"], "E-NOT-FOUND"),
+        (["--plugin", ""], "--plugin: the value is empty"),
         (["--plugin", "./x", "--offers", "wings"], 'unknown feature "wings"'),
         (["--plugin", "./x", "--backend-config", "x"], "expected NAME=VALUE"),
         (["--json", "/nowhere/x", "--group", "read"], "/nowhere/x: cannot be written"),
@@ -73,13 +77,13 @@ def test_a_host_is_tested_by_its_command(run: Run, tmp_path: Path) -> None:
     done = run("conformance", "host", *where, command, *vectors, *files)
     assert done.code == 1
     assert "FAIL jsonrpc a-path-is-taken-as-it-is [P-DISCOVERY-3]" in done.out
-    assert "jsonrpc        1 pass, 1 fail" in done.out
+    assert "jsonrpc        0 pass, 2 fail" in done.out
     replay = f"transportlab conformance host --transport jsonrpc --command '{command}' --vector "
     assert replay + "a-path-is-taken-as-it-is" in done.out
-    assert "LADDER jsonrpc: level none" in done.out
+    assert "LADDER jsonrpc: no level, as not all vectors ran\n  next: " in done.out
     head, *outcomes, end = map(json.loads, lines.read_text().splitlines())
     assert head["vectors"] == len(outcomes) == 2
-    assert {o["vector"]: o["status"] for o in outcomes}["an-unknown-name-is-an-error"] == "pass"
+    assert {o["status"] for o in outcomes} == {"fail"}  # a refusal proves nothing of such a host
     assert end["ok"] is False
     assert ET.parse(xml).getroot()[0].get("tests") == "2"
 
@@ -88,6 +92,8 @@ def test_a_host_is_tested_by_its_command(run: Run, tmp_path: Path) -> None:
     ("arguments", "said"),
     [
         (["--command", "mine"], "{verb} is missing"),
+        (["--command", " "], "--command: the value is empty"),
+        (["--command", f"nosuchprog {{verb}} {PLACES}"], '"nosuchprog": no such program'),
         (["--group", "nothing"], 'unknown group "nothing"'),
         (["--vector", "read-empty"], 'unknown vector "read-empty"'),
         (["--transport", "pigeon"], 'no scripted plugin for "pigeon"'),

@@ -49,7 +49,6 @@ USUAL: dict[str, Any] = {"level": 1.0, "count": None, "out": None, "pair": [], "
         ("a --json b", {"names": ["a", "b"], "as_json": True}),
         ("--out=x a", {"names": ["a"], "out": Path("x")}),
         ("--out x a", {"names": ["a"], "out": Path("x")}),
-        ("--out= a", {"names": ["a"], "out": Path()}),
         ("--out -x a", {"names": ["a"], "out": Path("-x")}),
         ("--out --json a", {"names": ["a"], "out": Path("--json")}),
         ("-- -- a", {"names": ["--", "a"]}),
@@ -85,6 +84,7 @@ def test_the_values_of_one_call_are_not_those_of_the_next(
         ("a --json=1", "--json: takes no value"),
         ("a --out", "--out: a value is missing"),
         ("--out -- a", "--out: a value is missing"),
+        ("--out= a", "--out: the value is empty"),
         ("a --level nan", '--level: expected a number of at least 0.5, got "nan"'),
         ("a --level 0.4", '--level: expected a number of at least 0.5, got "0.4"'),
         ("a --count 1.5", '--count: expected a whole number of at least 1, got "1.5"'),
@@ -99,6 +99,13 @@ def test_wrong_words_are_an_error_that_says_where_help_is(
     assert end.value.code == 2
     out, err = capsys.readouterr()
     assert (out, err) == ("", f"error: {told}\n  see `program --help`\n")
+
+
+def test_an_empty_argument_is_refused(sample: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        sample("program", ["a", ""])
+    assert end.value.code == 2
+    assert "an argument is empty" in capsys.readouterr().err
 
 
 def test_a_command_without_arguments_takes_none(run: Run) -> None:

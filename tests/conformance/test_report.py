@@ -21,6 +21,8 @@ def test_a_person_sees_what_why_and_how_to_replay(report: Report) -> None:
     assert "DISAGREEMENT http-json differs: the binding differs" in summary
     assert "LADDER http-json: level none\n  next: error (level 0) [P-READ-1]" in summary
     assert summary.endswith("FAILED: 7 vectors")
+    part = "\n".join(text.summary(report, whole=False))
+    assert "LADDER http-json: no level, as not all vectors ran\n  next: error" in part
     assert text.totals_line(arm).endswith("1 harness error (not run: r)")
 
 

@@ -357,7 +357,7 @@ def test_a_run_in_which_nothing_passed_is_not_ok(make: Make) -> None:
     report = run_matrix(["direct"], [make(READ, needs={"traits": {"wire": True}})])
     assert report.arms[0].outcomes[0].status is Status.UNSUPPORTED
     assert not report.ok
-    assert [*summary(report)][-1] == "FAILED: 1 vectors, none of which passed"
+    assert [*summary(report)][-1] == "FAILED: 1 vector, none of which passed"
 
 
 def test_an_arm_whose_library_is_missing_is_not_run(

@@ -27,7 +27,8 @@ from transportlab.conformance.result import BAD, ArmResult, Outcome
 from transportlab.conformance.runner import Options, run_matrix
 from transportlab.conformance.subject import Subject
 from transportlab.conformance.vectors import FEATURES, load_vectors, select
-from transportlab.errors import UsageError
+from transportlab.errors import PluginError, UsageError
+from transportlab.host.discovery import LIBRARY_SUFFIX, find
 from transportlab.quote import clean
 
 JSON_FILE = option(
@@ -104,7 +105,7 @@ def conformance(  # noqa: PLR0913  # one parameter an option
     except (UsageError, OSError) as error:
         tell_error(str(error))
         return EXIT_USAGE
-    for line in summary(result):
+    for line in summary(result, whole=not (group or vector)):
         print_text(line)
     return 0 if result.ok else EXIT_ERROR
 
@@ -136,6 +137,10 @@ def _subject(plugin: str | None, config: Configuration, offers: list[str]) -> Su
     for name in offers:
         if name not in FEATURES:
             raise UsageError(f'unknown feature "{name}"; there are {", ".join(FEATURES)}')
+    try:
+        find(plugin, library=plugin.endswith(LIBRARY_SUFFIX))
+    except PluginError as error:
+        raise UsageError(str(error)) from error
     return Subject(
         plugin,
         config.plain,

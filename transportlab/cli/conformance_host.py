@@ -63,7 +63,7 @@ def conformance_host(  # noqa: PLR0913  # one parameter an option
     replay = [] if template is None else ["--command", template]
     try:
         chosen = select(load_host_vectors(), group, vector)
-        parsed = parse_template(template or OWN)
+        parsed = parse_template(OWN if template is None else template).located()
         check_writable(json_file, junit)
         with json_lines(json_file, len(chosen)) as lines:
             result = run_host(parsed, chosen, transport, _options(jobs, replay, lines))
@@ -74,7 +74,7 @@ def conformance_host(  # noqa: PLR0913  # one parameter an option
     except (UsageError, OSError) as error:
         tell_error(str(error))
         return EXIT_USAGE
-    for line in summary(result):
+    for line in summary(result, whole=not (group or vector)):
         print_text(line)
     return 0 if result.ok else EXIT_ERROR
 

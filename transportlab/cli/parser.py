@@ -111,6 +111,8 @@ class _Parser(argparse.ArgumentParser):
         if _HELP[0] in options:  # argparse would not mind a stdout that takes nothing
             print(self.format_help(), end="")
             raise SystemExit(0)
+        if not all(argument.strip() for argument in arguments):
+            self.error("an argument is empty")
         if arguments and not self._takes_arguments:
             self.error(f"unexpected argument: {quote(arguments[0])}")
         return self.parse_args([*options, *(["--", *arguments] if arguments else [])])
@@ -135,6 +137,8 @@ class _Parser(argparse.ArgumentParser):
                 value = value if equals else next(rest, "--")
                 if value == "--":  # argparse would drop it
                     self.error(f"{name}: a value is missing")
+                if not value.strip():  # a variable of a script that is not set
+                    self.error(f"{name}: the value is empty")
                 options.append(f"{name}={value}")
             elif equals:
                 self.error(f"{name}: takes no value")

@@ -67,8 +67,11 @@ def replay_command(
     return shlex.join(command)
 
 
-def summary(report: Report) -> Iterator[str]:
-    """The lines after the last arm: who is to blame, where arms disagree, what to fix next."""
+def summary(report: Report, *, whole: bool = True) -> Iterator[str]:
+    """The lines after the last arm: who is to blame, where arms disagree, what to fix next.
+
+    whole: whether no vector was left out, as a level is reached by all of its vectors.
+    """
     for arm in report.arms:
         for outcome in arm.bad():
             if outcome.failure is not None and outcome.failure.blame:
@@ -79,15 +82,18 @@ def summary(report: Report) -> Iterator[str]:
         yield f"  {found.problem}"
     for arm in report.arms:
         if arm.bad():
-            yield from _rung(arm)
+            yield from _rung(arm, whole=whole)
     nothing = "" if report.passed else ", none of which passed"
-    yield f"{'OK' if report.ok else 'FAILED'}: {len(report.vectors)} vectors{nothing}"
+    count = len(report.vectors)
+    vectors = f"{count} vector{'s' if count != 1 else ''}"
+    yield f"{'OK' if report.ok else 'FAILED'}: {vectors}{nothing}"
 
 
-def _rung(arm: ArmResult) -> Iterator[str]:
+def _rung(arm: ArmResult, *, whole: bool) -> Iterator[str]:
     level, following = ladder(arm)
     names = arm.outcomes[0].vector.LADDER
-    yield f"LADDER {arm.name}: level {level_name(level, names)}"
+    reached = f"level {level_name(level, names)}" if whole else "no level, as not all vectors ran"
+    yield f"LADDER {arm.name}: {reached}"
     if following is not None:
         vector = following.vector
         yield f"  next: {vector.id} (level {vector.level}) [{', '.join(vector.clauses)}]"

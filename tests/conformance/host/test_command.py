@@ -1,5 +1,6 @@
 """The template of a host's command, and the words that a vector makes of it."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,6 +31,23 @@ def test_a_group_is_left_out_or_there_for_each_value() -> None:
 def test_options_are_those_of_the_labs_own_command() -> None:
     own = parse_template(OWN).words({**VALUES, "secret": ["a=/b"], "handshake": ["3"], "log": [""]})
     assert own[-5:] == ["--backend-config-file", "a=/b", "--handshake-timeout", "3", "--log"]
+
+
+def test_the_program_is_found_from_where_the_user_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    host = tmp_path / "host"
+    host.write_text("#!/bin/sh\n")
+    template = parse_template(PLAIN.replace("mine", "./host"))
+    with pytest.raises(UsageError, match=r'^--command: "./host": cannot be executed$'):
+        template.located()
+    host.chmod(0o755)
+    assert template.located().words(VALUES) == [str(host), *words(PLAIN)[1:]]
+    with pytest.raises(UsageError, match='"nosuchprog": no such program'):
+        parse_template(PLAIN.replace("mine", "nosuchprog")).located()
+    within = parse_template("host-{verb} {manifest} {backend} {transport}")
+    assert within.located() == within
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 
 from transportlab.channel import EndpointKind
 from transportlab.conformance.host import place, runner
+from transportlab.conformance.host.attempt import Attempt
 from transportlab.conformance.host.command import OWN, PLACES, parse_template
 from transportlab.conformance.host.place import Place
 from transportlab.conformance.host.runner import HostOptions, host_transports, run_host
@@ -38,8 +39,7 @@ def tried(tmp_path: Path) -> Tried:
         host = tmp_path / "host.py"
         host.write_text(f"import os, signal, subprocess, sys, time\n{code}\n")
         command = f"{shlex.join([sys.executable, '-IS', str(host)])} {{verb}} {PLACES}"
-        [arm] = run_host(parse_template(command), [vector(**members)], [PIPE]).arms
-        return arm.outcomes[0]
+        return Attempt(vector(**members), parse_template(command), PIPE).outcome()
 
     return outcome
 
@@ -153,6 +153,17 @@ def test_a_command_that_is_not_there_fails_and_results_come_in_order() -> None:
     report = run_host(template, vectors, [PIPE], options)
     assert "cannot be run" in problem(report.arms[0].outcomes[0])
     assert seen == [each.id for each in vectors]
+
+
+def test_a_host_that_starts_nothing_proves_nothing() -> None:
+    template = parse_template("false {verb} {manifest} {backend} {transport}")
+    report = run_host(template, [vector(expect={"ends": "badly"})], [PIPE])
+    said = problem(report.arms[0].outcomes[0])
+    assert said == (
+        "no plugin started, but the host does not read from a good one:"
+        " expected exit status 0, got 1; it printed ''"
+    )
+    assert not report.ok
 
 
 def test_all_that_a_vector_can_place_is_there() -> None:

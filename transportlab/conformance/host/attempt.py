@@ -52,10 +52,17 @@ class Problem(Exception):
 
 
 class Attempt:
-    """One vector, on one transport, with one host."""
+    """One vector, on one transport, with one host.
 
-    def __init__(self, vector: HostVector, template: Template, transport: str) -> None:
+    unable: why the host cannot read from a good plugin; empty if it can. A host that starts nothing
+    would keep every clause about what must not run.
+    """
+
+    def __init__(
+        self, vector: HostVector, template: Template, transport: str, unable: str = ""
+    ) -> None:
         self._vector, self._template, self._transport = vector, template, transport
+        self._unable = unable
         self._sent: list[int] = []
 
     def outcome(self) -> Outcome:
@@ -108,6 +115,7 @@ class Attempt:
             (2, "look at what it printed", self._wrong_words(place, texts, found)),
             (3, "look at what the plugin recorded", self._wrong_record(place, found)),
             (4, "look at what it left behind", behind),
+            (5, "look whether it could have started a plugin", self._proves_nothing(found)),
         ):
             if problem:
                 raise Problem(number, what, problem + (told if number < 4 else ""))  # noqa: PLR2004
@@ -201,6 +209,11 @@ class Attempt:
         if pattern is UNSET:
             return ""
         return mismatch(evaluate(_filled(pattern, place, self._transport), {}), found)
+
+    def _proves_nothing(self, found: Mapping[str, Any]) -> str:
+        if not self._unable or found["ran"]:
+            return ""
+        return f"no plugin started, but the host does not read from a good one: {self._unable}"
 
     def _left_behind(self, place: Place) -> str:
         """What of it is still there, after some time for it to go."""

@@ -9,14 +9,18 @@ out unless the vector sets what stands in the braces, and are repeated for each 
     mine {verb} -m {manifest} -b {backend} -t {transport} [--deadline {timeout}] [{log}--verbose]
 """
 
+import os
 import re
 import shlex
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from transportlab.errors import UsageError
+from transportlab.quote import quote
 
 OPTIONS = (
     "[--backend-config {config}] [--backend-config-file {secret}] [--timeout {timeout}]"
@@ -46,6 +50,18 @@ class Template(Struct, frozen=True):
         return frozenset(
             name for words, _ in self.parts for name in _PLACE.findall(" ".join(words))
         )
+
+    def located(self) -> "Template":
+        """The same with its program's path, as vectors run elsewhere. Raises UsageError."""
+        [program, *words], optional = self.parts[0]
+        if optional or _PLACE.search(program):
+            return self
+        path = shutil.which(program)
+        if path is None:
+            what = "cannot be executed" if os.path.exists(program) else "no such program"
+            raise UsageError(f"--command: {quote(program)}: {what}")
+        rest = self.parts[1:]
+        return replace(self, parts=(((os.path.abspath(path), *words), optional), *rest))
 
     def words(self, values: Mapping[str, Sequence[str]]) -> list[str]:
         """The words of a run. values: for each name what is set; none leaves its group out."""

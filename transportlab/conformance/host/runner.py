@@ -2,7 +2,8 @@
 
 An arm is one transport; the host chooses the codec. A vector is "unsupported" on a transport that
 it is not about, and for a command that has no place for what it sets; it is "not run" where the
-machine lacks what it needs.
+machine lacks what it needs. A host that cannot do a plain read fails each vector that starts no
+plugin, whatever the vector expects.
 """
 
 import os
@@ -18,10 +19,20 @@ from transportlab.channel import EndpointKind
 from transportlab.conformance.host.attempt import Attempt
 from transportlab.conformance.host.command import Template
 from transportlab.conformance.host.place import WIRES, compiler
-from transportlab.conformance.host.vectors import HostVector
+from transportlab.conformance.host.vectors import Expect, HostVector
 from transportlab.conformance.result import ArmResult, Outcome, Report, Status
 from transportlab.errors import UsageError
 from transportlab.registry import load_transport, not_installed, transport_names
+
+PLAIN = HostVector(
+    id="a-plain-read",
+    clauses=("P-READ-1",),
+    level=0,
+    why="A host that starts no plugin passes all that is about what must not run.",
+    cause="The command is not the host's, or a word of it is wrong.",
+    expect=Expect(record={"methods": ["OpenSession", "Read", "CloseSession"]}),
+)
+"""What a host is tried with before the vectors, as they prove little of one that cannot do it."""
 
 PROCESSES = (EndpointKind.SOCKET, EndpointKind.STDIO)
 
@@ -89,6 +100,8 @@ def _arm(
 ) -> ArmResult:
     arm = ArmResult(name, "", wire=True)
     absent = not_installed(load_transport(name), None)
+    failure = None if absent else Attempt(PLAIN, template, name).outcome().failure
+    unable = failure.problem if failure is not None else ""
 
     def tried(vector: HostVector) -> Outcome:
         for status, reasons in (
@@ -98,7 +111,7 @@ def _arm(
             if found := ", ".join(reasons):
                 return Outcome(vector, status, reason=found)
         try:
-            return Attempt(vector, template, name).outcome()
+            return Attempt(vector, template, name, unable).outcome()
         except Exception as error:  # the suite's own failure says nothing of the host
             problem = f"{type(error).__name__}: {error}"
             return Outcome(vector, Status.HARNESS_ERROR, reason=problem)
