@@ -1,11 +1,13 @@
 """The documents' commands, executed, print what they show; what the documents name is there."""
 
+import json
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 from shutil import which
+from statistics import median
 
 import pytest
 
@@ -20,7 +22,8 @@ TABLE = re.compile(r"^```text\n(.*?)^```$", re.M | re.S)
 COMMAND = re.compile(r"^\$ (.*(?<!\\)(?:\\\n.*(?<!\\))*)\n((?:(?!\$ ).*\n)*)", re.M)
 """A command, which a backslash may continue on the next line, and what it prints."""
 
-COSTS = re.compile(r"^\| .*\(`([\w-]+)`\) \| (.*) \|$", re.M)
+STARTS = re.compile(r"^\| (\w+)(?:, this package)? \|((?: (?:[\d.]+ ms )?\|){4})$", re.M)
+PLUGINS = {"Rust": "rust", "Go": "go", "Node": "node", "Python": "sdk", "C": "c"}
 LINK = re.compile(r"\]\((?!https?:)([^)]+)\)")
 FOLDERS = "bench|docs|evidence|plugins|report|spec|tests|tools|transportlab|transports"
 PATH = re.compile(rf"(?<![\w/.-])((?:{FOLDERS})/[\w./-]*\w)")
@@ -31,7 +34,7 @@ DOCUMENTS = [
     *ROOT.glob("*.md"),
     *(path for folder in ("docs", "evidence", "spec") for path in ROOT.glob(f"{folder}/**/*.md")),
 ]
-REPORT = (ROOT / "REPORT.md").read_text()
+LANGUAGES = ROOT / "evidence" / "languages.json"
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
 PLACE = re.compile(r"^\| ((?:[\w.-]+/)[\w./-]*(?:, [\w./-]+)*) \|", re.M)
 ROW = re.compile(r"^\| (\d+(?:, \d+)*) \|", re.M)
@@ -70,12 +73,22 @@ def patient(folder: Path) -> Path:
     return command
 
 
-def test_each_figure_is_that_of_the_report() -> None:
-    shown = COSTS.findall(TEXT)
-    costs = REPORT.split("\n## What each arm costs\n")[1].split("\n## ")[0]
-    assert len(shown) == 4
-    for arm, figures in shown:
-        assert re.findall(rf"^\| \W*{arm}\W* \| (.*) \|$", costs, re.M) == [figures]
+def test_each_figure_is_that_of_the_table_of_languages() -> None:
+    rows = {row["id"]: row for row in json.loads(LANGUAGES.read_text())["rows"]}
+    shown = {
+        f"{PLUGINS[plugin]}/{transport}": cell.split()[0]
+        for plugin, cells in STARTS.findall(TEXT)
+        for transport, cell in zip(
+            ("grpc", "http", "jsonrpc", "ffi"), cells.split("|"), strict=False
+        )
+        if cell.strip()
+    }
+    assert shown.keys() == {name for name in rows if name.split("/")[0] in PLUGINS.values()}
+    for name, figure in shown.items():
+        lives = rows[name]["hosts"]["go"]["lives"]
+        real = 1000 * median(life["ready"] for life in lives)
+        digits = len(figure.partition(".")[2])
+        assert round(real, digits) == float(figure), name
 
 
 def test_the_table_of_transports_is_what_the_command_prints() -> None:

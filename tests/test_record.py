@@ -2,7 +2,7 @@
 
 What a sentence says of speed rests on a claim, what it says of behaviour on a clause or a vector;
 `[open]` marks what nothing holds. A claim that does not hold on the committed evidence is cited
-with its verdict.
+with its verdict. What it says of plugins by language rests on the table of languages.
 """
 
 import json
@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
+from statistics import quantiles
 
 import pytest
 
@@ -28,6 +29,8 @@ from transportlab.evidence.run.machine import source_digest
 from transportlab.registry import load_transport, transport_names
 
 SPEC = Path(__file__).resolve().parents[1] / "spec"
+LANGUAGES = SPEC.parent / "evidence" / "languages.json"
+MEMBERS = {"first Read": "ready", "warm Read": "call", "memory": "unique"}
 DOCUMENTS = ("OPEN_QUESTIONS.md", "DECISIONS.md")
 TEXTS = {name: (SPEC / name).read_text() for name in DOCUMENTS}
 QUESTIONS, DECISIONS = TEXTS.values()
@@ -61,8 +64,12 @@ CLAIM = re.compile(
 )
 CLAUSE = re.compile(r"\[(P-[A-Z]+-\d+)\]")
 VECTOR = re.compile(r"\[V: ([a-z0-9-]+)\]")
+TABLE = re.compile(
+    r"\[L: (?P<of>first Read|warm Read|memory), (?P<plugins>[a-z, ]+?):"
+    r" (?P<one>[a-z]+) (?P<how>over|beyond|within)(?: (?P<other>[a-z]+))?\]"
+)
 OPEN = "[open]"
-CITATION = re.compile(r"\[(?:[CPV](?=[-:])|open)[^\]]*\]")
+CITATION = re.compile(r"\[(?:[CPVL](?=[-:])|open)[^\]]*\]")
 
 ENTRY = re.compile(r"^## ([QD])-(\d{3}): (.+)$", re.M)
 FIELD = re.compile(r"^([A-Z][a-z]+(?: [a-z]+)?):(?: |$)", re.M)
@@ -71,7 +78,7 @@ ITEM = re.compile(r"^\s*(?:-|\d+\.) ", re.M)
 VERB = re.compile(r"\b(?:MUST|SHOULD|MAY)\b")
 COMPARISON = re.compile(
     r"\b(?:faster|fastest|slower|slowest|sooner|cheaper|lighter|less (?:memory|time)"
-    r"|latency|cold starts?|floors?)\b"
+    r"|latency|cold starts?|floors?|first Read)\b"
 )
 FIGURE = re.compile(r"\d\s?(?:%|[nuµm]s\b|[KMG]i?B\b|x\b|times\b|calls\b)")
 
@@ -168,7 +175,7 @@ def test_everything_that_is_cited_exists(name: str) -> None:
 def test_each_citation_is_of_a_form_that_is_looked_up(name: str) -> None:
     found = CITATION.findall(" ".join(TEXTS[name].partition("\n---\n")[2].split()))
     assert len(found) > 20
-    forms = (CLAIM, CLAUSE, VECTOR)
+    forms = (CLAIM, CLAUSE, VECTOR, TABLE)
     assert [c for c in found if c != OPEN and not any(f.fullmatch(c) for f in forms)] == []
 
 
@@ -190,11 +197,50 @@ def test_a_claim_cited_with_another_verdict_than_its_own_is_found() -> None:
     ]
 
 
+def quartiles(plugin: str, transport: str, of: str) -> dict[str, list[float]]:
+    """A figure's quartiles in the table of languages, by host."""
+    rows = {row["id"]: row for row in json.loads(LANGUAGES.read_text())["rows"]}
+    return {
+        host: quantiles([life[MEMBERS[of]] for life in found["lives"]], n=4)
+        for host, found in rows[f"{plugin}/{transport}"]["hosts"].items()
+        if found["lives"]
+    }
+
+
+def bears_out(cited: re.Match[str]) -> bool:
+    """Whether the table says so of each of the plugins, under each host that measured it.
+
+    over: the quartiles lie apart. beyond, within: the budget of a command, which the table's start
+    to a first Read is less than.
+    """
+    budget = json.loads((SPEC / "budget.json").read_text())["short-command"]["ms"] / 1000
+    for plugin in cited["plugins"].replace(",", " ").split():
+        one = quartiles(plugin, cited["one"], cited["of"])
+        if cited["how"] == "over":
+            other = quartiles(plugin, cited["other"], cited["of"])
+            hosts = one.keys() & other.keys()
+            good = [one[host][0] > other[host][2] for host in hosts]
+        elif cited["how"] == "beyond":
+            good = [low > budget for low, _, _ in one.values()]
+        else:
+            good = [high < budget for _, _, high in one.values()]
+        if not good or not all(good):
+            return False
+    return True
+
+
+def test_what_is_said_of_languages_stands_in_their_table() -> None:
+    cited = list(TABLE.finditer(" ".join((QUESTIONS + DECISIONS).split())))
+    assert len(cited) > 5
+    assert [match[0] for match in cited if not bears_out(match)] == []
+
+
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_each_sentence_that_compares_cites_a_claim(name: str) -> None:
     compared = [s for s in sentences(TEXTS[name]) if COMPARISON.search(s)]
     assert len(compared) > 5
-    assert [s for s in compared if not CLAIM.search(s) and OPEN not in s] == []
+    held = (CLAIM, TABLE)
+    assert [s for s in compared if OPEN not in s and not any(h.search(s) for h in held)] == []
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
