@@ -67,6 +67,10 @@ def test_the_arm_of_a_definition_has_the_usual_codec_and_the_first_host() -> Non
     ("text", "problem"),
     [
         ("mine", "mine is neither an arm nor NAME=VALUE"),
+        ("mine", "there are\n  direct-none\n  ffi-"),
+        ("name=m,name=n,plugin=./p,transport=grpc", "name is there twice"),
+        ("name=a/b,plugin=./p,transport=grpc", 'name: expected letters, .* got "a/b"'),
+        ("name=a b,plugin=./p,transport=grpc", 'name: expected letters, .* got "a b"'),
         ("name=m,plugin=./p", "no transport; a definition is name=NAME,"),
         ("name=m,plugin=./p,transport=grpc,code=x", "unknown code; a definition is"),
         ("name=m,plugin=./p,transport=pigeon", 'unknown transport "pigeon"'),

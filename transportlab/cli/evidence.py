@@ -59,11 +59,12 @@ def evidence(  # noqa: PLR0913  # one parameter an option
     arm: list[str],
     resume: bool,
     force: bool,
-) -> None:
+) -> int:
     """Measure every transport and write a file of evidence.
 
     The file is written after each block, so an interrupted run can be resumed. What is not run here
-    is told before anything is measured, and stands in the file.
+    is told before anything is measured, and stands in the file. Exits with 1 if an arm failed in
+    every block.
     """
     try:
         with guarded():
@@ -76,6 +77,7 @@ def evidence(  # noqa: PLR0913  # one parameter an option
             for gap in run.evidence.not_run:
                 tell(f"not run: {gap.what}: {gap.why}")
             run.go()
+            failed = run.failed()
     except KeyboardInterrupt:
         words = ["transportlab", "evidence", "--profile", profile, "--out", str(out), "--resume"]
         words += [word for name in suite for word in ("--suite", name)]
@@ -83,6 +85,9 @@ def evidence(  # noqa: PLR0913  # one parameter an option
         tell(f"to resume: {shlex.join(words)}")
         raise
     print(f"evidence: {out}")
+    for gap in failed:
+        tell_error(f"{gap.what} failed in every block: {gap.why}")
+    return EXIT_ERROR if failed else 0
 
 
 @command(

@@ -9,6 +9,7 @@ gives no arm but a reason.
 """
 
 import os
+import re
 import shlex
 import shutil
 import sysconfig
@@ -23,6 +24,7 @@ from transportlab.data import ROOT, SPEC
 from transportlab.errors import PluginError, UsageError
 from transportlab.evidence.record import Arm
 from transportlab.host.discovery import check_runnable, find
+from transportlab.quote import quote
 from transportlab.registry import load_transport, not_built, not_installed, transport_names
 
 ARMS = SPEC / "arms.json"
@@ -30,6 +32,9 @@ ARMS = SPEC / "arms.json"
 STORE, FAULTS = "store", "faults"
 """What a plugin may offer: Plan and Apply on entries that it starts without; the echo's faults."""
 
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+"""What a definition may be named; an arm's id has it between slashes."""
 
 P = TypeVar("P", bound="Program")
 
@@ -210,7 +215,7 @@ def defined(text: str, catalogue: Catalogue) -> tuple[Plugin, Arm]:
     May have besides: codec, the transport's usual one by default; host, an id of the file; offers,
     of STORE and FAULTS with `+` between, STORE by default; config.NAME. Raises UsageError.
     """
-    words = dict(_words(text))
+    words = _words(text, catalogue)
     config = {
         name.removeprefix("config."): words.pop(name)
         for name in list(words)
@@ -224,6 +229,9 @@ def defined(text: str, catalogue: Catalogue) -> tuple[Plugin, Arm]:
             f"--arm {text}: {problem}; a definition is name=NAME,plugin=PATH,transport=NAME"
             "[,codec=NAME][,host=NAME][,offers=store+faults][,config.NAME=VALUE]"
         )
+    if not _NAME.fullmatch(words["name"]):
+        name = quote(words["name"])
+        raise UsageError(f"--arm {text}: name: expected letters, digits, -, _ and ., got {name}")
     transport = load_transport(words["transport"])
     codec = words.get("codec", transport.traits.codecs[0])
     if codec not in transport.traits.codecs:
@@ -252,12 +260,18 @@ def _found(backend: str, *, library: bool) -> str:
     return backend if os.sep in backend else str(find(backend, library=library).path)
 
 
-def _words(text: str) -> Iterator[tuple[str, str]]:
+def _words(text: str, catalogue: Catalogue) -> dict[str, str]:
+    found: dict[str, str] = {}
     for part in text.split(","):
         name, equals, value = part.partition("=")
         if not equals:
-            raise UsageError(f"--arm {text}: {shlex.quote(part)} is neither an arm nor NAME=VALUE")
-        yield name, value
+            known = "".join(f"\n  {arm.id}" for arm in catalogue.arms())
+            problem = f"{shlex.quote(part)} is neither an arm nor NAME=VALUE; there are{known}"
+            raise UsageError(f"--arm {text}: {problem}")
+        if name in found:
+            raise UsageError(f"--arm {text}: {name} is there twice")
+        found[name] = value
+    return found
 
 
 def _named(programs: Sequence[P], what: str, name: str) -> P:
@@ -296,5 +310,9 @@ def _unreachable(host: Host, plugin: Plugin, arm: Arm) -> str:
                 find(backend, library=library)
     except PluginError as error:
         unbuilt = library and error.code == "E-NOT-FOUND"
-        return not_built(transport) if unbuilt else error.code
+        if unbuilt:
+            return not_built(transport)
+        # The problem of these two names a place, and this goes into files of evidence.
+        places = error.code in ("E-NOT-FOUND", "E-DIRECTORY")
+        return error.code if places else f"{error.code}: {error.problem}"
     return ""

@@ -48,14 +48,14 @@ def test_a_library_that_is_missing_is_the_reason(monkeypatch: pytest.MonkeyPatch
     ("code", "library", "program"),
     [
         ("E-NOT-FOUND", "not built; ", "E-NOT-FOUND"),
-        ("E-NOT-A-FILE", "E-NOT-A-FILE", "E-NOT-A-FILE"),
+        ("E-NOT-A-FILE", "E-NOT-A-FILE: why", "E-NOT-A-FILE: why"),
     ],
 )
 def test_a_plugin_that_is_missing_is_the_reason(
     monkeypatch: pytest.MonkeyPatch, code: str, library: str, program: str
 ) -> None:
     def nothing(*_: object, **__: object) -> None:
-        raise PluginError(code, "no such file")
+        raise PluginError(code, "why")
 
     monkeypatch.setattr(catalogue, "find", nothing)
     found, missing = transport_arms()

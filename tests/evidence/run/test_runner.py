@@ -177,6 +177,21 @@ def test_an_arm_that_fails_is_told_and_the_others_are_measured(
     ]
 
 
+def test_an_arm_that_fails_in_every_block_is_the_end_of_a_run(tmp_path: Path) -> None:
+    out = tmp_path / "e.json"
+    arm = "name=mine,plugin=/bin/true,transport=jsonrpc"
+    options = ["--profile", "smoke", "--suite", "session", "--arm", arm, "--out", str(out)]
+    command = [COMMAND, "evidence", *options]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-2:]
+    for line, name in zip(last, ("", "#2"), strict=True):
+        assert f"session/python/mine/jsonrpc-json{name} failed in every block: exit" in line
+        assert "E-EXITED: " in line
+        assert "ended with exit status 0; run it by hand" in line
+    assert {sample.arm for sample in checked(out).blocks[0].samples} == {"control"}
+
+
 def test_with_one_cpu_split_is_not_run_and_says_why(
     out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

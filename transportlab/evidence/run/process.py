@@ -51,7 +51,7 @@ def run_task(task: Task, timeout: float = TIMEOUT) -> Result:
         errors.seek(0)
         lines = errors.read().decode("utf-8", "replace").strip().splitlines()
     last = without_places(lines[-1]) if lines else "nothing on stderr"
-    raise MeasureError(f"exit status {process.returncode}: {last[:500]}")
+    raise MeasureError(f"exit status {process.returncode}: {last[:1000]}")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

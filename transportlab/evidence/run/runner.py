@@ -240,6 +240,22 @@ class EvidenceRun:
         self.evidence.complete = True
         self._write()
 
+    def failed(self) -> list[NotRun]:
+        """The arms that failed in every block of a group that has them, and why."""
+        why: dict[str, dict[str, None]] = {}
+        for gap in self.evidence.not_run:
+            why.setdefault(gap.what, {})[gap.why] = None
+        found = []
+        for group, arms in self._arms.items():
+            suites = self._of(group)
+            blocks = [block for block in self.evidence.blocks if block.suite in suites]
+            measured = {sample.arm for block in blocks for sample in block.samples}
+            for arm in arms:
+                reasons = why.get(_failed(group, arm.id), ())
+                if reasons and arm.id not in measured:
+                    found.append(NotRun(f"{group}/{arm.id}", "; ".join(reasons)))
+        return found
+
     def _keys(self, block: Planned) -> set[tuple[str, str, int]]:
         return {(suite, block.placement, block.number) for suite in self._of(block.group)}
 
@@ -256,7 +272,7 @@ class EvidenceRun:
             try:
                 results[name] = run_task(self._task(arms[name], block))
             except MeasureError as error:
-                self._skip(f"{block.group}/{name} in a block", str(error))
+                self._skip(_failed(block.group, name), str(error))
         after = machine.load()
         return [
             Block(
@@ -309,6 +325,11 @@ class EvidenceRun:
             self.evidence.conformance = conformance(chosen)
         except LabError as error:
             self._skip(CONFORMANCE, machine.without_places(str(error)))
+
+
+def _failed(group: str, arm: str) -> str:
+    """What was not run if an arm has failed in a block."""
+    return f"{group}/{arm} in a block"
 
 
 def _profile(name: str) -> Profile:

@@ -11,6 +11,7 @@ import sys
 
 import msgspec
 
+from transportlab.errors import LabError
 from transportlab.evidence.arms import FAULTS
 from transportlab.evidence.record import Affinity, Sample
 from transportlab.evidence.run.task import Task
@@ -44,10 +45,16 @@ def measure(task: Task) -> Result:
 
 
 def main() -> None:
-    """Read the task, print the result."""
+    """Read the task, print the result; the reason in the last line of stderr if that fails."""
     out = claim_stdout()
     task = msgspec.json.decode(sys.stdin.buffer.read(), type=Task)
-    out.write(msgspec.json.encode(measure(task)))
+    try:
+        result = measure(task)
+    except Exception as error:  # a host's error may have many lines
+        told = str(error) if isinstance(error, LabError) else f"{type(error).__name__}: {error}"
+        lines = [*told.splitlines(), *getattr(error, "__notes__", ())]
+        sys.exit("; ".join(line.strip() for line in lines))
+    out.write(msgspec.json.encode(result))
 
 
 if __name__ == "__main__":
