@@ -14,8 +14,9 @@ import msgspec
 from msgspec import Meta, Struct
 
 from transportlab.data import SPEC
-from transportlab.errors import LabError, UsageError
-from transportlab.quote import nearest, quote
+from transportlab.errors import LabError, ManifestError, UsageError
+from transportlab.manifest.strict_json import parse
+from transportlab.quote import SHOWN, clean, nearest, quote
 
 DECISION = SPEC / "decision.json"
 
@@ -286,21 +287,42 @@ def load_weights(path: Path, decision: Decision) -> dict[str, float]:
 
     Raises DecisionError.
     """
-    found = _read(path, dict[str, Weight])
+    try:
+        parse(_bytes(path), str(path))  # msgspec takes a member that is there twice
+    except ManifestError as error:
+        raise DecisionError(str(error)) from error
+    found = _read(path, dict[str, msgspec.Raw])
     known = [criterion.id for criterion in decision.criteria]
-    for name in found:
+    weights = {}
+    for name, raw in found.items():
         if name not in known:
             near = nearest(name, known)
             hint = f"is it {near}?" if near else f"there are {', '.join(known)}"
             raise DecisionError(f"{path}: unknown criterion {quote(name)}; {hint}")
-    return dict(found)
+        try:
+            weights[name] = msgspec.json.decode(raw, type=Weight)
+        except msgspec.MsgspecError as error:
+            got = clean(bytes(raw)[:SHOWN].decode("utf-8", "replace"))
+            problem = f"expected a number from 0 to 1000, got {got}"
+            raise DecisionError(f"{path}: {name}: {problem}") from error
+    if not weights:
+        raise DecisionError(f"{path}: expected weights by criterion, got none")
+    for scenario in decision.scenarios:
+        if not any((decision.weights(scenario) | weights).values()):
+            raise DecisionError(f"{path}: all weights are 0; one must be more")
+    return weights
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DecisionError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def _read(path: Path, kind: Any) -> Any:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
-    except OSError as error:
-        raise DecisionError(f"{path}: cannot be read: {error.strerror}") from error
+        return msgspec.json.decode(_bytes(path), type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise DecisionError(f"{path}: {error}") from error
 
