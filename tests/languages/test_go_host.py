@@ -224,6 +224,30 @@ def test_bench_refuses_fewer_than_one_run_or_no_calls(options: list[str]) -> Non
     assert (done.returncode, done.stdout) == (2, "")
 
 
+def test_help_shows_options_as_they_are_written() -> None:
+    told = host("bench", "--help").stdout
+    assert "  --backend NAME\n" in told
+    assert "(10 by default)" in told
+    assert "no such option: --smoke\n" in host("bench", "--smoke").stderr
+
+
+def test_a_plugin_that_others_can_write_is_told_with_its_mode(tmp_path: Path) -> None:
+    plugin = tmp_path / ECHO.name
+    shutil.copyfile(ECHO, plugin)
+    plugin.chmod(0o777)
+    target = ["--manifest", str(MANIFEST), "--backend", str(plugin), "--transport", "grpc"]
+    assert "got one that is writable by everybody (mode 0777)\n" in host("read", *target).stderr
+
+
+def test_a_pinned_plugin_that_is_missing_is_named_as_a_program(tmp_path: Path) -> None:
+    manifest = json.loads(MANIFEST.read_text()) | {"plugins": {"nowhere": {"sha256": "0" * 64}}}
+    pinned = tmp_path / "pinned.json"
+    pinned.write_text(json.dumps(manifest))
+    done = host("plugins", "verify", "--manifest", str(pinned))
+    assert done.returncode == 1
+    assert "E-NOT-FOUND: no file cronix-backend-nowhere in " in done.stdout
+
+
 def test_ffi_needs_cgo() -> None:
     library = PLUGINS / "c" / "build" / "cronix-backend-memory.so"
     target = ["--manifest", str(MANIFEST), "--backend", str(library), "--transport", "ffi"]

@@ -213,34 +213,34 @@ const maxLinks = 40 // as in the kernel
 
 // otherWriter returns why others than root and this user can write a file, a link that leads there,
 // or the directory of either; empty if they cannot. fix says what to do about it.
-func otherWriter(path string) (why, fix string, err error) {
+func otherWriter(path string) (place, why, fix string, err error) {
 	for range maxLinks {
 		directory := path[:max(1, strings.LastIndexByte(path, '/'))]
-		for _, place := range []string{directory, path} {
+		for _, place = range []string{directory, path} {
 			info, err := os.Lstat(place)
 			if err == nil && place != path {
 				info, err = os.Stat(place) // a directory, wherever its own path leads
 			}
 			if err != nil {
-				return "", "", err
+				return "", "", "", err
 			}
 			if problem := writable(info); problem != "" {
 				fix := "chmod go-w "
 				if strings.HasPrefix(problem, "belongs") {
 					fix = fmt.Sprintf("chown %d ", os.Geteuid())
 				}
-				return place + " " + problem, fix + quoted(place), nil
+				return place, problem, fix + quoted(place), nil
 			}
 		}
 		target, linked := os.Readlink(path)
 		if linked != nil {
-			return "", "", nil
+			return "", "", "", nil
 		}
 		if path = target; !filepath.IsAbs(target) {
 			path = directory + "/" + target
 		}
 	}
-	return "", "", unix.ELOOP
+	return "", "", "", unix.ELOOP
 }
 
 // writable says why others can write what has such a state. A group is others, also if it is this

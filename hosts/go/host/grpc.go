@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -160,8 +161,12 @@ func (g *grpcChannel) failed(ctx context.Context, method string, err error, trai
 	case code == codes.Unimplemented:
 		return unknownMethod(method)
 	case code == codes.ResourceExhausted && strings.Contains(strings.ToLower(told.Message()), "message"):
+		size := "more" // of which the libraries say: larger than max (67108865 vs. 67108864), or: found 67108865 bytes
+		if found := isSize(told.Message()); found != nil {
+			size = found[1]
+		}
 		return &RPCError{Code: "RESOURCE_EXHAUSTED", Message: "a gRPC library refused the message: " + told.Message(), Details: &pb.ErrorDetails{
-			Reason: "MESSAGE_TOO_LARGE", Expected: fmt.Sprintf("at most %d bytes", wire.MaxMessage),
+			Reason: "MESSAGE_TOO_LARGE", Expected: fmt.Sprintf("at most %d bytes", wire.MaxMessage), Got: size + " bytes",
 			Action: "if it is shorter, the plugin has to raise its gRPC library's limit (P-GRPC-4)",
 		}}
 	case code == codes.Unavailable, code == codes.Canceled:
@@ -172,6 +177,8 @@ func (g *grpcChannel) failed(ctx context.Context, method string, err error, trai
 	}
 	return fmt.Errorf("gRPC failed: %s: %s", told.Code(), told.Message())
 }
+
+var isSize = regexp.MustCompile(`(?:\(|found )(\d+)`).FindStringSubmatch
 
 func unknownMethod(name string) error {
 	return &RPCError{Code: "UNIMPLEMENTED", Message: fmt.Sprintf("unknown method %q", name), Details: &pb.ErrorDetails{Reason: "UNKNOWN_METHOD", Got: name}}

@@ -9,6 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
 	pb "cronix-host/backendv1"
 )
 
@@ -145,5 +148,19 @@ func TestAPluginThatHangsIsKilledWithItsGroup(t *testing.T) {
 	pid, _ := os.ReadFile(file)
 	if state, err := os.ReadFile("/proc/" + strings.TrimSpace(string(pid)) + "/stat"); err == nil && !strings.Contains(string(state), ") Z ") {
 		t.Errorf("a child is left: %s", state)
+	}
+}
+
+func TestTheSizeOfAnOverLongReplyIsTold(t *testing.T) {
+	for message, want := range map[string]string{
+		"grpc: received message larger than max (67108865 vs. 67108864)":                      "67108865 bytes",
+		"Error, decoded message length too large: found 67108865 bytes, the limit is 4194304": "67108865 bytes",
+		"message too large": "more bytes",
+	} {
+		g := &grpcChannel{}
+		var answer *RPCError
+		if err := g.failed(t.Context(), "Read", status.Error(codes.ResourceExhausted, message), nil); !errors.As(err, &answer) || answer.Details.Got != want {
+			t.Error(err)
+		}
 	}
 }

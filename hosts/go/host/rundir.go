@@ -35,9 +35,9 @@ var (
 
 func newRundir(name, parent string) (*rundir, error) {
 	failed := &Error{Code: "E-FOLDER", Name: name, Action: "make room there, or set TMPDIR to a directory that can be written to"}
-	why, fix, err := otherWriter(parent + "/.")
+	place, why, fix, err := otherWriter(parent + "/.")
 	if err == nil && why != "" {
-		failed.Problem, failed.Action = "no directory in "+parent+" is private: "+why, fix+", or set TMPDIR to another directory"
+		failed.Problem, failed.Action = "no directory in "+parent+" is private: "+place+" "+why, fix+", or set TMPDIR to another directory"
 		failed.Expected = "a directory that only this user and root can write, or with the sticky bit"
 		return nil, failed
 	}

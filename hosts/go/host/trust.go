@@ -114,7 +114,7 @@ func unreadable(found Found, err error) *Error {
 }
 
 func checkWriters(found Found) error {
-	why, fix, err := otherWriter(found.Path)
+	place, why, fix, err := otherWriter(found.Path)
 	if err != nil {
 		return unreadable(found, err)
 	}
@@ -122,8 +122,8 @@ func checkWriters(found Found) error {
 		return nil
 	}
 	return &Error{
-		Code: "E-WRITABLE-BY-OTHERS", Problem: "others can change what runs: " + why, Name: found.Name, Path: found.Path,
-		Expected: "a file, and a directory, that only this user and root can write", Action: fix,
+		Code: "E-WRITABLE-BY-OTHERS", Problem: "others can change what runs: " + place + " " + why, Name: found.Name, Path: found.Path,
+		Expected: "a file, and a directory, that only this user and root can write", Got: "one that " + why, Action: fix,
 	}
 }
 

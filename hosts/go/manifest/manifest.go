@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 	_ "time/tzdata" // so that a manifest is valid on every machine or on none
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/proto"
 
@@ -86,6 +87,9 @@ var (
 
 // Parse reads the manifest in a JSON text. source is its name in an *Error.
 func Parse(data []byte, source string) (*Manifest, error) {
+	if problem := malformed(data); problem != "" {
+		return nil, &Error{source, []string{problem}}
+	}
 	r := &reader{}
 	m := &Manifest{Plugins: map[string][]string{}}
 	members := r.object("", data, "version", "app", "jobs", "plugins")
@@ -93,8 +97,8 @@ func Parse(data []byte, source string) (*Manifest, error) {
 		if got := string(members["version"]); got != "1" {
 			r.add("version", "expected 1, got %.60s", orNone(got))
 		}
-		if m.App = r.text("app", members["app"]); !isName(m.App) {
-			r.add("app", "expected a name, got %.60q", m.App)
+		if m.App = r.text("app", members["app"]); r.problems == nil && !isName(m.App) {
+			r.add("app", "expected %s, got %.60q", aName, m.App)
 		}
 		seen := map[string]string{}
 		for i, data := range r.array("jobs", members["jobs"], maxJobs) {
@@ -118,14 +122,51 @@ func Parse(data []byte, source string) (*Manifest, error) {
 	return m, nil
 }
 
+const (
+	aName    = `a name of 1 to 63 characters a-z, 0-9 and "-" that begins with a letter`
+	maxDepth = 64 // levels of nesting: more than a manifest needs
+)
+
+// malformed says why a text is no JSON, and where; empty if it is.
+func malformed(data []byte) string {
+	err := wire.Check(data, maxDepth)
+	var wrong *wire.SyntaxError
+	switch {
+	case bytes.HasPrefix(data, []byte("\xef\xbb\xbf")):
+		return "expected UTF-8 without a byte order mark, got one at its start"
+	case len(bytes.TrimSpace(data)) == 0:
+		return "expected a JSON object, got an empty file"
+	case !utf8.Valid(data):
+		return "expected UTF-8, got other bytes"
+	case !errors.As(err, &wrong):
+		return ""
+	}
+	before := data[:wrong.At]
+	column := utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:]) + 1
+	return fmt.Sprintf("line %d, column %d: %s", bytes.Count(before, []byte("\n"))+1, column, wrong.Problem)
+}
+
+// kind is what a JSON value is, with its article.
+func kind(data []byte) string {
+	switch first := bytes.TrimLeft(data, " \t\r\n"); {
+	case len(first) == 0:
+		return "none"
+	case first[0] == '[':
+		return "an array"
+	case first[0] == '{':
+		return "an object"
+	case first[0] == '"':
+		return "a string"
+	default:
+		return fmt.Sprintf("%.60s", bytes.TrimSpace(first))
+	}
+}
+
 // object reads an object that has no other members; nil if it is none.
 func (r *reader) object(path string, data []byte, known ...string) map[string][]byte {
-	members, twice, err := wire.Members(data)
-	if twice {
-		err = wire.ErrTwice
-	}
-	if err != nil {
-		r.add(path, "expected an object: %s", err)
+	members, _, err := wire.Members(data)
+	if err != nil { // for Parse has found the text to be JSON
+		r.add(path, "expected an object, got %s", kind(data))
 		return nil
 	}
 	for _, name := range slices.Sorted(maps.Keys(members)) {
@@ -159,7 +200,7 @@ func (r *reader) pins(m *Manifest, data []byte) {
 	for name, block := range r.object("plugins", data) {
 		path := "plugins/" + name
 		if !isName(name) {
-			r.add(path, "expected a name")
+			r.add(path, "expected %s", aName)
 		}
 		sums := r.object(path, block, "sha256")["sha256"]
 		items := []json.RawMessage{sums}
@@ -206,17 +247,21 @@ func (r *reader) job(path string, data []byte) *pb.Job {
 	}
 	text[0] = '{'
 	if err := (wire.JSON{Strict: true}).Decode(append(text, '}'), job); err != nil {
-		r.problems = append(r.problems, path+"/"+err.Error())
+		problem := err.Error()
+		if one != nil {
+			problem = strings.Replace(problem, "schedules/0", "schedule", 1)
+		}
+		r.problems = append(r.problems, path+"/"+problem)
 		return job
 	}
-	r.check(path, job)
+	r.check(path, job, one != nil)
 	if refs, _, _ := wire.Members(members["auth"]); refs["secret_refs"] != nil && len(job.Auth.SecretRefs) == 0 {
 		r.add(path+"/auth/secret_refs", "expected an array of 1 to 8 items, got 0")
 	}
 	return job
 }
 
-func (r *reader) check(path string, job *pb.Job) {
+func (r *reader) check(path string, job *pb.Job, single bool) {
 	require := func(ok bool, member, format string, arguments ...any) {
 		if !ok {
 			r.add(path+"/"+member, format, arguments...)
@@ -225,12 +270,16 @@ func (r *reader) check(path string, job *pb.Job) {
 	within := func(value int32, low, high int32, member string) {
 		require(low <= value && value <= high, member, "expected an integer from %d to %d, got %d", low, high, value)
 	}
-	require(isName(job.Name), "name", "expected a name, got %.60q", job.Name)
+	require(isName(job.Name), "name", "expected %s, got %.60q", aName, job.Name)
 	require(1 <= len(job.Schedules) && len(job.Schedules) <= maxSchedules, "schedules", "expected an array of 1 to %d items, got %d", maxSchedules, len(job.Schedules))
 	for i, schedule := range job.Schedules {
 		job.Schedules[i] = strings.TrimSpace(schedule)
 		err := checkSchedule(job.Schedules[i])
-		require(err == nil, fmt.Sprintf("schedules/%d", i), "%v", err)
+		member := fmt.Sprintf("schedules/%d", i)
+		if single {
+			member = "schedule"
+		}
+		require(err == nil, member, "%v", err)
 	}
 	_, err := time.LoadLocation(job.Timezone)
 	require(err == nil && job.Timezone != "" && job.Timezone != "Local", "timezone", "expected the name of an IANA time zone, got %.60q", job.Timezone)

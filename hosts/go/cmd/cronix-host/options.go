@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -62,11 +63,16 @@ func (f *flags) parse(words []string, arguments int) (found []string, err error)
 	for {
 		if err := f.Parse(words); err == flag.ErrHelp {
 			fmt.Fprintf(stdout, "usage: %s [OPTION ...]\n\n%s\n\noptions:\n", f.Name(), f.about)
-			f.SetOutput(stdout)
-			f.PrintDefaults()
+			f.VisitAll(func(one *flag.Flag) {
+				word, about := flag.UnquoteUsage(one)
+				if !slices.Contains([]string{"", "0", "false"}, one.DefValue) {
+					about += fmt.Sprintf(" (%s by default)", one.DefValue)
+				}
+				fmt.Fprintf(stdout, "  %s\n      %s\n", strings.TrimSpace("--"+one.Name+" "+word), about)
+			})
 			return nil, err
 		} else if err != nil {
-			return nil, usage("%s\n  see `%s --help`", err, f.Name())
+			return nil, usage("%s\n  see `%s --help`", twoDashes(err.Error()), f.Name())
 		}
 		if f.NArg() == 0 {
 			return found, nil
@@ -76,6 +82,10 @@ func (f *flags) parse(words []string, arguments int) (found []string, err error)
 		}
 	}
 }
+
+// twoDashes is an error of package flag, with options as they are written here.
+var twoDashes = strings.NewReplacer("flag provided but not defined: -", "no such option: --",
+	"flag needs an argument: -", "a value is missing: --", " for flag -", " for --", " for -", " for --").Replace
 
 // target is what the operations have in common: the plugin, how to call it, and what is desired.
 type target struct {

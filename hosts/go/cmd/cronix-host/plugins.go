@@ -62,7 +62,9 @@ func hashFiles(backend string, libraries []bool) (files []hashed, err error) {
 		found, err := host.Discover(backend, library)
 		var failed *host.Error
 		if errors.As(err, &failed) && failed.Code == "E-NOT-FOUND" {
-			missing = err
+			if missing == nil { // the program's, also if a library would do
+				missing = err
+			}
 			continue
 		}
 		if err == nil && !host.IsName(found.Name) {

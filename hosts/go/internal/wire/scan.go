@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +16,19 @@ import (
 // ErrTwice says that an object has a member twice: each reader makes something else of that.
 var ErrTwice = errors.New("a member stands twice in one object")
 
+// SyntaxError says why a text is no JSON, or none that is taken, and at which byte.
+type SyntaxError struct {
+	Problem string
+	At      int
+	Err     error // ErrTwice or nil
+}
+
+// Error implements error.
+func (e *SyntaxError) Error() string { return fmt.Sprintf("%s at byte %d", e.Problem, e.At) }
+
+// Unwrap returns the cause.
+func (e *SyntaxError) Unwrap() error { return e.Err }
+
 const maxDepth = 1000 // of nesting: a stack that overflows ends the process
 
 // scanner goes through a JSON text once. encoding/json would not do: it takes a member twice,
@@ -23,7 +37,12 @@ type scanner struct {
 	data    []byte
 	at      int
 	depth   int
+	most    int  // of nesting, maxDepth by default
 	lenient bool // what stands twice is not looked for
+}
+
+func (s *scanner) wrong(at int, format string, arguments ...any) error {
+	return &SyntaxError{Problem: "not JSON: " + fmt.Sprintf(format, arguments...), At: at}
 }
 
 // next skips white space and returns the byte that follows, or 0.
@@ -40,7 +59,7 @@ func (s *scanner) next() byte {
 
 func (s *scanner) expect(b byte) error {
 	if got := s.next(); got != b {
-		return fmt.Errorf("not JSON: %q is expected at byte %d", b, s.at)
+		return s.wrong(s.at, "%q is expected", b)
 	}
 	s.at++
 	return nil
@@ -49,7 +68,7 @@ func (s *scanner) expect(b byte) error {
 // end checks that nothing follows.
 func (s *scanner) end() error {
 	if s.next(); s.at != len(s.data) {
-		return fmt.Errorf("not JSON: more text at byte %d", s.at)
+		return s.wrong(s.at, "more text")
 	}
 	return nil
 }
@@ -59,8 +78,8 @@ func (s *scanner) items(open, end byte, item func() error) error {
 	if err := s.expect(open); err != nil {
 		return err
 	}
-	if s.depth++; s.depth > maxDepth {
-		return errors.New("JSON is nested too deeply")
+	if s.depth++; s.depth > cmp.Or(s.most, maxDepth) {
+		return &SyntaxError{Problem: fmt.Sprintf("expected at most %d levels of nesting, got more", s.depth-1), At: s.at - 1}
 	}
 	defer func() { s.depth-- }()
 	if s.next() == end {
@@ -85,12 +104,13 @@ func (s *scanner) object(member func(name string) error) error {
 	var many map[string]bool // once there are too many to go through
 	return s.items('{', '}', func() error {
 		s.next()
+		start := s.at
 		name, err := s.text()
 		if err != nil {
 			return err
 		}
 		if !s.lenient && (many[name] || slices.Contains(seen, name)) {
-			return fmt.Errorf("%q: %w", name, ErrTwice)
+			return &SyntaxError{fmt.Sprintf("%q: %s", name, ErrTwice), start, ErrTwice}
 		}
 		if len(seen) < cap(seen) {
 			seen = append(seen, name)
@@ -139,7 +159,7 @@ func (s *scanner) word() (string, error) {
 	if word := s.data[start:s.at]; json.Valid(word) {
 		return string(word), nil
 	}
-	return "", fmt.Errorf("not JSON: no value at byte %d", start)
+	return "", s.wrong(start, "no value")
 }
 
 // text reads a text from its opening quote to its closing one. A lone surrogate becomes three bytes
@@ -160,7 +180,7 @@ func (s *scanner) text() (string, error) {
 			}
 			return string(append(out, plain...)), nil
 		case b < ' ':
-			return "", fmt.Errorf("not JSON: a control character at byte %d", s.at)
+			return "", s.wrong(s.at, "a control character")
 		case b == '\\':
 			var err error
 			if out, err = s.escape(append(out, s.data[start:s.at]...)); err != nil {
@@ -171,7 +191,7 @@ func (s *scanner) text() (string, error) {
 			s.at++
 		}
 	}
-	return "", errors.New("not JSON: a text without an end")
+	return "", s.wrong(start-1, "a text without an end")
 }
 
 // escape reads what begins with a backslash.
@@ -184,7 +204,7 @@ func (s *scanner) escape(out []byte) ([]byte, error) {
 	}
 	unit, ok := s.unit()
 	if !ok {
-		return nil, fmt.Errorf("not JSON: a wrong escape at byte %d", s.at)
+		return nil, s.wrong(s.at, "a wrong escape")
 	}
 	s.at += 6
 	if !utf16.IsSurrogate(unit) {
@@ -206,6 +226,15 @@ func (s *scanner) unit() (rune, bool) {
 	}
 	number, err := strconv.ParseUint(string(s.data[s.at+2:s.at+6]), 16, 16)
 	return rune(number), err == nil
+}
+
+// Check reads a whole JSON text of at most so many levels. Its error is a *SyntaxError.
+func Check(data []byte, depth int) error {
+	s := &scanner{data: data, most: depth}
+	if err := s.skip(); err != nil {
+		return err
+	}
+	return s.end()
 }
 
 // Members reads a JSON object of which the values are left as they are written. Of the names at the

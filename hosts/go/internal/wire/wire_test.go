@@ -30,7 +30,7 @@ func TestJSONIsReadStrictly(t *testing.T) {
 		`{"entries":[{"job":"` + "\n" + `"}]}`:                                                                "control character",
 		`{"entries":[{"job":"` + "\xff" + `"}]}`:                                                              "UTF-8",
 		`{"entries":[{"job":"\x"}]}`:                                                                          "escape",
-		`{"x":` + strings.Repeat("[", 2000):                                                                   "deeply",
+		`{"x":` + strings.Repeat("[", 2000):                                                                   "levels of nesting",
 		`{"x":01}`:                                                                                            "not JSON",
 		`{"x":nul}`:                                                                                           "not JSON",
 	} {
