@@ -272,7 +272,7 @@ def test_without_its_extra_a_transport_says_which_to_install(
 
 def test_without_extras_the_rest_works(core: Environment) -> None:
     assert core.lab(*core.plan("direct")).endswith("Plan: 1 to create; 0 unchanged.\n")
-    assert "OK: 1 vectors" in core.lab("conformance", "--vector", "read-empty")
+    assert "OK: 1 vector" in core.lab("conformance", "--vector", "read-empty")
     assert "missing" in core.lab("transports")
     core.lab("evidence", "--profile", "smoke", "--suite", "unary", "--out", "own.json")
 
