@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/signal"
 	"slices"
@@ -105,6 +106,15 @@ func told(ctx context.Context, status int, err error) int {
 	return status
 }
 
+// reason leaves out the operation and the path.
+func reason(err error) error {
+	var failed *fs.PathError
+	if errors.As(err, &failed) {
+		return failed.Err
+	}
+	return err
+}
+
 // output is stdout, which keeps its first error.
 type output struct{ failed atomic.Pointer[error] }
 
@@ -113,8 +123,11 @@ var stdout = &output{}
 // Write implements io.Writer.
 func (o *output) Write(data []byte) (int, error) {
 	n, err := os.Stdout.Write(data)
+	if stdoutAtStart < 0 { // what is written goes to /dev/null
+		n, err = 0, fs.ErrClosed
+	}
 	if err != nil {
-		err = fmt.Errorf("stdout cannot be written: %w", errors.Unwrap(err))
+		err = fmt.Errorf("stdout cannot be written: %w", reason(err))
 		o.failed.CompareAndSwap(nil, &err)
 	}
 	return n, err
