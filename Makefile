@@ -14,7 +14,7 @@ WORKERS ?= 3
 # Else each of some thousand processes that tests start would compile the project anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: evidence record report bench test test-all test-languages check install derived libraries archives \
+.PHONY: evidence record report bench test test-all test-mutants test-languages check install derived libraries archives \
     programs clean
 
 # quick is for a look and made for less than five minutes; PROFILE=full, for the record, for an hour.
@@ -40,14 +40,18 @@ bench: install
 
 # Before a commit: the checks, and every test that is not marked slow.
 test: install check
-	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow and not languages"
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow and not mutants and not languages"
 
 # All tests, with their coverage.
 test-all: install check
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n $(WORKERS) -m "not languages"
+	$(BIN)/coverage run -m pytest -n $(WORKERS) -m "not mutants and not languages"
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
+
+# That each vector of bytes, and each for hosts, fails for a plugin or a host that is wrong.
+test-mutants: install
+	$(BIN)/python -m pytest -n $(WORKERS) -m mutants
 
 # The plugins of plugins/<language>, built and held to the conformance suite. What lacks its toolchain
 # here is shown as not run.

@@ -44,7 +44,7 @@ def test_each_vector_of_bytes_is_failed_by_a_mutant_or_has_a_reason() -> None:
     assert WITHOUT.keys() <= raw - killed
 
 
-@pytest.mark.slow
+@pytest.mark.mutants
 @pytest.mark.parametrize(
     ("transport", "mutant"), [(t, mutant) for t, kills in KILLS.items() for mutant in kills]
 )

@@ -235,7 +235,7 @@ def test_each_vector_has_a_mutant() -> None:
     assert set(named) == tried
 
 
-@pytest.mark.slow
+@pytest.mark.mutants
 @pytest.mark.parametrize("fault", KILLS)
 def test_a_mutant_fails_every_vector_named_for_it(fault: str) -> None:
     found = run(fault, *(impatient(VECTORS[name]) for name in KILLS[fault].split()))
@@ -243,7 +243,7 @@ def test_a_mutant_fails_every_vector_named_for_it(fault: str) -> None:
         assert Status.FAIL in {outcome.status for outcome in outcomes}, name
 
 
-@pytest.mark.slow
+@pytest.mark.mutants
 def test_without_a_fault_it_passes_all() -> None:
     found = run("none", *VECTORS.values())
     failed = [o for outcomes in found.values() for o in outcomes if o.status is not Status.PASS]

@@ -123,9 +123,6 @@ var stdout = &output{}
 // Write implements io.Writer.
 func (o *output) Write(data []byte) (int, error) {
 	n, err := os.Stdout.Write(data)
-	if stdoutAtStart < 0 { // what is written goes to /dev/null
-		n, err = 0, fs.ErrClosed
-	}
 	if err != nil {
 		err = fmt.Errorf("stdout cannot be written: %w", reason(err))
 		o.failed.CompareAndSwap(nil, &err)
