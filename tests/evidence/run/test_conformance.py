@@ -16,3 +16,12 @@ def test_every_arm_has_the_results_of_all_vectors() -> None:
     ]
     assert all(sum(one.totals.values()) == len(vectors) for one in found.results)
     assert not any(one.failures for one in found.results)
+
+
+def test_vectors_of_bytes_count_for_their_own_transport() -> None:
+    vectors = [v for v in load_vectors() if v.id in ("read-empty", "http-a-request-in-json")]
+    arms = [arm for arm in transport_arms()[0] if arm.id in ("http-json", "jsonrpc-json")]
+    found = {one.transport: one for one in conformance(arms, vectors).results}
+    assert sum(found["http"].totals.values()) == 2
+    assert sum(found["jsonrpc"].totals.values()) == 1
+    assert not any(one.failures for one in found.values())

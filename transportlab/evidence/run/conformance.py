@@ -46,5 +46,6 @@ def _joined(parts: list[ArmResult], vectors: list[Vector]) -> ArmResult:
     """The parts as one, in the order of the vectors."""
     outcomes = {outcome.vector.id: outcome for part in parts for outcome in part.outcomes}
     whole = ArmResult(parts[0].transport, parts[0].codec, parts[0].wire)
-    whole.outcomes += [outcomes[vector.id] for vector in vectors]
+    # Vectors of bytes are for one transport each.
+    whole.outcomes += [outcomes[v.id] for v in vectors if v.id in outcomes]
     return whole
