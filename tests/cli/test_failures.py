@@ -68,7 +68,7 @@ def test_a_deadline_that_passes_tells_whose_it_was_and_how_the_plugin_is(run: Ru
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["read"], 2, ["required: --manifest, --backend, --transport"]),
+        (["read"], 2, ["required: --manifest, --backend"]),
         (["fly"], 2, ["no such command", "read, plan, apply"]),
         (["read", "--bogus"], 2, ["no such option"]),
         (["plan", "--timeout", "soon"], 2, ["--timeout"]),

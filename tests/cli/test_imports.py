@@ -44,6 +44,7 @@ def test_the_version_takes_nothing_but_the_table_of_commands() -> None:
         "transportlab",
         "transportlab.__main__",
         "transportlab.cli",
+        "transportlab.cli.commands",
         "transportlab.cli.streams",
         "transportlab.lean",
     }

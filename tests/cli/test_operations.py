@@ -37,6 +37,13 @@ def test_drift_is_an_exit_code_only_when_asked_for(call: Call) -> None:
     assert [item["kind"] for item in done.json["items"]] == ["missing"]
 
 
+def test_a_plan_that_changes_something_is_an_exit_code_only_when_asked_for(call: Call) -> None:
+    assert call("plan").code == 0
+    assert call("plan", "--detailed-exitcode").code == 5
+    assert call("apply").code == 0
+    assert call("plan", "--detailed-exitcode").code == 0
+
+
 def test_json_has_the_contracts_names(call: Call) -> None:
     assert set(call("plan", "--json").json) == {"app", "ops", "state_digest", "warnings"}
     applied = call("apply", "--json").json

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from transportlab.cli import COMMANDS, Table
+from transportlab.cli.commands import COMMANDS, Table
 from transportlab.cli.parser import Command, at_least, command, flag, option, repeated
 
 Run = Callable[..., Any]

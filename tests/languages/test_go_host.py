@@ -66,6 +66,7 @@ def test_every_operation_does_and_prints_what_the_labs_does(way: str, tmp_path: 
         tables = [tmp_path / f"{state}-{host}" for host in ("lab", "go")]
         for verb in (
             ["plan"],
+            ["plan", "--detailed-exitcode"],
             ["read"],
             ["drift", "--exit-on-drift"],
             ["adopt", "--dry-run"],

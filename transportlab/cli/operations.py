@@ -8,8 +8,8 @@ import msgspec
 from transportlab import model
 from transportlab.cli import render
 from transportlab.cli.options import (
+    EXIT_CHANGES,
     EXIT_DIVERGED,
-    EXIT_DRIFT,
     EXIT_NOT_FOUND,
     Invocation,
     operation,
@@ -51,12 +51,20 @@ def read(run: Invocation) -> None:
     run.show(reply, render.entries)
 
 
-@operation(STRICT)
-def plan(run: Invocation, *, strict: bool) -> int:
+@operation(
+    STRICT,
+    flag(
+        "--detailed-exitcode",
+        help="Exit with 5 if apply would change anything; 2 stays the code of wrong usage.",
+    ),
+)
+def plan(run: Invocation, *, strict: bool, detailed_exitcode: bool) -> int:
     """Show what apply would do."""
     reply = _plan(run)
     run.show(reply, render.plan)
-    return _strictly(reply.warnings, strict)
+    status = _strictly(reply.warnings, strict)
+    changes = any(op.kind is not model.OpKind.SKIP for op in reply.ops)
+    return status or (EXIT_CHANGES if changes and detailed_exitcode else 0)
 
 
 def _plan(run: Invocation) -> model.PlanReply:
@@ -105,7 +113,7 @@ def drift(run: Invocation, *, exit_on_drift: bool) -> int:
     """Show how entries differ from the manifest; change nothing."""
     reply = run.backend.drift(model.DriftRequest(run.manifest.app, run.jobs), run.context())
     run.show(reply, render.drift)
-    return EXIT_DRIFT if reply.items and exit_on_drift else 0
+    return EXIT_CHANGES if reply.items and exit_on_drift else 0
 
 
 @operation(DRY_RUN)

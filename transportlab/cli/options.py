@@ -27,7 +27,7 @@ from transportlab.registry import load_transport
 
 M = TypeVar("M")
 
-EXIT_DRIFT = 5
+EXIT_CHANGES = 5
 EXIT_DIVERGED = 6
 EXIT_NOT_FOUND = 7
 
@@ -53,9 +53,9 @@ COMMON = (
     ),
     option(
         "--transport",
-        required=True,
+        default="jsonrpc",
         metavar="NAME",
-        help="The transport to use; `transportlab transports` lists them.",
+        help="One that `transportlab transports` lists (%(default)s by default).",
     ),
     *CONFIG,
     option("--codec", metavar="NAME", help="The encoding; the transport's usual one by default."),

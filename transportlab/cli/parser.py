@@ -68,7 +68,7 @@ def command(*options: Option) -> Callable[[Function], Command]:
     return lambda function: Command(function, options)
 
 
-_HELP = flag("--help", action="help", help="Show this message and exit.")
+_HELP = flag("--help", action="help", help="Show this message and exit; also -h.")
 
 _KINDS = ("argument", "required option", "option")
 """The groups of --help."""
@@ -129,6 +129,8 @@ class _Parser(argparse.ArgumentParser):
             name, equals, value = word.partition("=")
             if word == "--":
                 arguments.extend(rest)
+            elif word == "-h":
+                options.append(_HELP[0])
             elif word == "-" or not word.startswith("-"):
                 arguments.append(word)
             elif (takes_value := self._takes_value.get(name)) is None:

@@ -5,8 +5,8 @@ far is part of each interval (stats.py). So evidence/runs keeps every run, and w
 sorts them here:
 
 - runs of the same code (facts/source_sha256) count, others are told and left out;
-- of these, runs on the same machine and with the same libraries and effort are one group. Each
-  group has its own estimates, since a machine is not a draw among machines.
+- of these, runs on the same machine with the same libraries, programs and effort are one group.
+  Each group has its own estimates, since a machine is not a draw among machines.
 """
 
 import json
@@ -17,7 +17,15 @@ import msgspec
 
 from transportlab.evidence.record import Block, Evidence, EvidenceError, load
 
-GROUPED_BY = ("topology", "hypervisor", "python", "protobuf_backend", "versions", "effort")
+GROUPED_BY = (
+    "topology",
+    "hypervisor",
+    "python",
+    "protobuf_backend",
+    "versions",
+    "programs",
+    "effort",
+)
 """Facts that are equal within a group, beside the CPU's model."""
 
 

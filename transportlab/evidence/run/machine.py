@@ -49,10 +49,17 @@ def facts() -> dict[str, Any]:
     }
 
 
-BESIDE = {"__pycache__", INSTALLED.name, "derive.py", "analysis", "report", "gate"}
-"""What is not measured code: a wheel has the data and lacks derive.py, a checkout the reverse.
+BESIDE = {
+    *("__pycache__", INSTALLED.name, "derive.py"),
+    *("analysis", "report", "gate", "gate.py", "decision", "decide.py", "render_decision.py"),
+    *("conformance", "conformance.py", "conformance_host.py"),
+    *("cluster", "runner.py", "plan.py", "progress.py", "evidence.py", "commands.py"),
+}
+"""Names of files and folders that are not measured code, as no measured process runs them.
 
-What only reads evidence may change without making it evidence of other code.
+A wheel has the data and lacks derive.py, a checkout the reverse. What reads evidence, and what
+tests plugins and hosts, may change without making it evidence of other code. What a run's plan
+decides stands in its file: arms, order, placements, effort. commands.py is a table of names.
 """
 
 

@@ -3,15 +3,16 @@
 The unit of measurement is a process start, so a short profile makes fewer calls in each process,
 not fewer blocks. Where the blocks are placed depends on what the group is for:
 
-    steady      a round trip depends on the placement, so every pinned placement has all blocks; in
-                full some more are unpinned
-    handshake,  an operator waits for these, and pins nothing, so all or most blocks are unpinned
+    steady      a round trip depends on the placement, so every pinned placement has all blocks
+    handshake,  an operator waits for these, and pins nothing, so all blocks are unpinned
     session
     codec       one process with little noise, and nothing to split
 
 On two idle cores, with the conformance matrix and every toolchain, `quick` takes less than five
-minutes. `full` takes about an hour; it alone has the largest payloads and every arm of
-spec/arms.json. `--arm` chooses among them.
+minutes. `full` takes about twenty; it alone has the largest payloads and every arm of
+spec/arms.json. `--arm` chooses among them. A record is three runs of it or more: runs differ by
+more than their blocks show, so the same time in more runs gives narrower intervals than one long
+run.
 """
 
 from collections.abc import Mapping, Sequence
@@ -68,10 +69,10 @@ PROFILES = {
     ),
     "full": Profile(
         {
-            "handshake": {UNPINNED: 30, SAME: 10, SPLIT: 10},
-            "session": {UNPINNED: 30},
-            "codec": {SAME: 15},
-            "steady": {SAME: 30, SPLIT: 30, UNPINNED: 10},
+            "handshake": {UNPINNED: 12},
+            "session": {UNPINNED: 12},
+            "codec": {SAME: 12},
+            "steady": {SAME: 12, SPLIT: 12},
         },
         Effort(0.015, 30, 1000),
     ),

@@ -23,7 +23,7 @@ import (
 const (
 	exitError    = 1
 	exitUsage    = 2
-	exitDrift    = 5
+	exitChanges  = 5
 	exitDiverged = 6
 	exitNotFound = 7
 	exitSignal   = 128
@@ -71,7 +71,7 @@ func main() {
 
 // run runs a command, tells its error, and returns its exit status.
 func run(ctx context.Context, words []string) int {
-	if len(words) == 0 || words[0] == "--help" {
+	if len(words) == 0 || slices.Contains([]string{"--help", "-h"}, words[0]) {
 		fmt.Fprintln(stdout, "usage: cronix-host COMMAND [OPTION ...]\n\nOperate plugins of the cronix backend protocol.\n\ncommands:")
 		for _, c := range commands {
 			fmt.Fprintf(stdout, "  %-17s %s\n", c.name, c.help)

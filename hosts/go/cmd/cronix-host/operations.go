@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -29,7 +30,10 @@ type operation struct {
 
 var operations = []operation{
 	{"read", "Show the app's entries, and the markers that cannot be read.", read, nil},
-	{"plan", "Show what apply would do.", plan, strict},
+	{"plan", "Show what apply would do.", plan, func(f *flags, i *invocation) {
+		strict(f, i)
+		f.BoolVar(&i.detailedExitCode, "detailed-exitcode", false, "exit with 5 if apply would change anything; 2 stays the code of wrong usage")
+	}},
 	{"apply", "Make a plan, and carry it out. With --strict nothing is done if there are warnings.", apply, strict},
 	{"drift", "Show how entries differ from the manifest; change nothing.", drift, func(f *flags, i *invocation) {
 		f.BoolVar(&i.exitOnDrift, "exit-on-drift", false, "exit with 5 if there is drift")
@@ -56,6 +60,7 @@ type invocation struct {
 	target
 	session                     *host.Session
 	strict, dryRun, exitOnDrift bool
+	detailedExitCode            bool
 	job                         string
 }
 
@@ -170,7 +175,12 @@ func plan(ctx context.Context, i *invocation) (int, error) {
 		return 0, err
 	}
 	i.hide(reply.ProtoReflect())
-	return i.strictly(reply.Warnings), i.show(ctx, "", reply, func(out *strings.Builder) { renderPlan(out, reply) })
+	status := i.strictly(reply.Warnings)
+	changes := slices.ContainsFunc(reply.Ops, func(op *pb.Op) bool { return op.Kind != pb.OpKind_OP_KIND_SKIP })
+	if status == 0 && changes && i.detailedExitCode {
+		status = exitChanges
+	}
+	return status, i.show(ctx, "", reply, func(out *strings.Builder) { renderPlan(out, reply) })
 }
 
 func apply(ctx context.Context, i *invocation) (int, error) {
@@ -232,7 +242,7 @@ func drift(ctx context.Context, i *invocation) (status int, err error) {
 		return 0, err
 	}
 	if len(reply.Items) > 0 && i.exitOnDrift {
-		status = exitDrift
+		status = exitChanges
 	}
 	i.hide(reply.ProtoReflect())
 	return status, i.show(ctx, "", reply, func(out *strings.Builder) { renderDrift(out, reply) })

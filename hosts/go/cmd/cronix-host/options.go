@@ -102,7 +102,7 @@ type target struct {
 func (t *target) declare(f *flags) {
 	f.StringVar(&t.file, "manifest", "", "the manifest: a JSON `FILE`; required")
 	f.StringVar(&t.backend, "backend", "", "the backend: a `NAME`, or the path of a plugin (with a slash); required")
-	f.StringVar(&t.transport, "transport", "", "the transport to use, `NAME`: ffi, grpc, http or jsonrpc; required")
+	f.StringVar(&t.transport, "transport", "jsonrpc", "the transport to use, `NAME`: ffi, grpc, http or jsonrpc")
 	f.Var(&t.plain, "backend-config", "set a value of the backend's configuration: `NAME=VALUE`")
 	f.Var(&t.secretFiles, "backend-config-file", "read a secret value from a file: `NAME=PATH`")
 	f.Var(&t.secretNames, "backend-config-env", "read a secret value from an environment variable: `NAME=VARIABLE`")

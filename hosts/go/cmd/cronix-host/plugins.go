@@ -24,7 +24,7 @@ func plugins(ctx context.Context, _ string, words []string) (int, error) {
 	if len(words) > 0 && verbs[words[0]] != nil {
 		return verbs[words[0]](ctx, words[1:])
 	}
-	if len(words) > 0 && words[0] == "--help" {
+	if len(words) > 0 && slices.Contains([]string{"--help", "-h"}, words[0]) {
 		fmt.Fprintln(stdout, "usage: cronix-host plugins list|pin|verify [OPTION ...]\n\nList plugins; pin and verify their sums.")
 		return 0, nil
 	}
