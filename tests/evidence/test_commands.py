@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.command import Done, in_process
-from transportlab.cli import evidence as commands
+from transportlab.cli.lab import evidence as commands
 from transportlab.evidence.run import runner
 
 Synthesize = Callable[..., dict[str, Any]]

@@ -47,23 +47,23 @@ COMMANDS: Table = {
         "Show the transports and what each can and cannot do.",
     ),
     "conformance": (
-        "conformance:conformance",
+        "lab.conformance:conformance",
         "Test a plugin against the protocol on every transport; without --plugin, the lab's own.",
     ),
     "conformance host": (
-        "conformance_host:conformance_host",
+        "lab.conformance_host:conformance_host",
         "Test a host's command against the protocol, with plugins that follow a script.",
     ),
-    "evidence": ("evidence:evidence", "Measure every transport and write a file of evidence."),
+    "evidence": ("lab.evidence:evidence", "Measure every transport and write a file of evidence."),
     "report": (
-        "evidence:report",
+        "lab.evidence:report",
         "Write REPORT.md, report/suites.md and their figures from evidence files.",
     ),
     "reproduce": (
-        "evidence:reproduce",
+        "lab.evidence:reproduce",
         "Judge every claim by your own run, beside the committed evidence.",
     ),
-    "decide": ("decide:decide", "Rank the transports by the criteria of spec/decision.json."),
-    "gate": ("gate:gate", "Fail if a build of a plugin has become slower to its first answer."),
+    "decide": ("lab.decide:decide", "Rank the transports by the criteria of spec/decision.json."),
+    "gate": ("lab.gate:gate", "Fail if a build of a plugin has become slower to its first answer."),
     "plugins": (PLUGINS, "List and diagnose plugins; pin and verify their sums."),
 }

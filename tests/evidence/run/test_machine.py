@@ -57,7 +57,7 @@ def test_the_source_digest_changes_with_code_and_with_nothing_else(tmp_path: Pat
     (tmp_path / "README.md").write_text("new")
     (code.parent / "__pycache__").mkdir()
     (code.parent / "__pycache__" / "a.pyc").write_text("x")
-    for folder in ("analysis", "report", "gate", "decision", "conformance", "cluster"):
+    for folder in ("analysis", "report", "gate", "decision", "conformance", "cluster", "lab"):
         (code.parent / "evidence" / folder).mkdir(parents=True)
         (code.parent / "evidence" / folder / "a.py").write_text("reads evidence")
     assert machine.source_digest(tmp_path) == before

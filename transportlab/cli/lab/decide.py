@@ -38,7 +38,7 @@ def decide(*, weights: Path | None, scenario: str | None, html: Path | None, as_
         if html and (weights or scenario):
             raise UsageError("--html goes without --weights and --scenario: the page has them all")
         check_writable(html)
-        from transportlab.cli.render_decision import show
+        from transportlab.cli.lab.render_decision import show
         from transportlab.decision.criteria import load_decision, load_weights
         from transportlab.decision.ranking import rank
         from transportlab.decision.scoring import cells

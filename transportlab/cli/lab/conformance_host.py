@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from transportlab.cli.conformance import JSON_FILE, JUNIT, json_lines, print_text
 from transportlab.cli.errors import check_writable
+from transportlab.cli.lab.conformance import JSON_FILE, JUNIT, json_lines, print_text
 from transportlab.cli.out import tell_error
 from transportlab.cli.parser import at_least, command, option, repeated
 from transportlab.cli.streams import EXIT_ERROR, EXIT_USAGE

@@ -1,0 +1,1 @@
+"""The commands of the laboratory: they test plugins and hosts, measure, report and decide."""
