@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: evidence record report bench test test-all test-mutants test-languages check install derived libraries archives \
     programs clean
 
-# quick is for a look and made for less than five minutes; PROFILE=full takes twenty.
+# quick is for a look and made for less than five minutes; PROFILE=full takes 25.
 # The last run is replaced when the new one is complete.
 evidence: install programs
 	$(BIN)/transportlab evidence --profile $(or $(PROFILE),quick) --force --out out/evidence.new.json
