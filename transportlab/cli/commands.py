@@ -22,6 +22,11 @@ PLUGINS: Table = {
     ),
 }
 
+MANIFEST: Table = {
+    "init": ("lab.manifest:init", "Write a manifest with one job, to go on from."),
+    "check": ("lab.manifest:check", "Check a manifest without a backend."),
+}
+
 COMMANDS: Table = {
     "read": ("operations:read", "Show the app's entries, and the markers that cannot be read."),
     "plan": ("operations:plan", "Show what apply would do."),
@@ -65,5 +70,11 @@ COMMANDS: Table = {
     ),
     "decide": ("lab.decide:decide", "Rank the transports by the criteria of spec/decision.json."),
     "gate": ("lab.gate:gate", "Fail if a build of a plugin has become slower to its first answer."),
+    "call": ("lab.call:call", "Call one RPC of a plugin with a request written as JSON."),
+    "manifest": (MANIFEST, "Write a first manifest; check one."),
     "plugins": (PLUGINS, "List and diagnose plugins; pin and verify their sums."),
+    "completion": (
+        "lab.completion:completion",
+        "Print a script that completes these commands in bash, zsh or fish.",
+    ),
 }
