@@ -104,11 +104,14 @@ def test_no_transport_is_named_outside_its_folder() -> None:
     # "http" is also the scheme of a job's URL, in the manifest's rules. One transport is the
     # default of an option.
     allowed = {("validators.py", "http"), ("options.py", "jsonrpc")}
+    names = set(transport_names())
     named = {
         (path.name, node.value)
         for path in (*ROOT.glob("transportlab/**/*.py"), *ROOT.glob("tools/**/*.py"))
         if "_pb" not in path.parts
         for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Constant) and node.value in transport_names()
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and node.value in names
     }
     assert named <= allowed

@@ -1,4 +1,7 @@
-"""The model, backend.proto, METHODS and the derived files say the same thing."""
+"""The model, backend.proto and METHODS say the same thing, and what is stale is written.
+
+Whether derived files are current is one of the checks (`make check`), and takes a while.
+"""
 
 from enum import EnumMeta
 from pathlib import Path
@@ -10,7 +13,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from msgspec.structs import fields
 
 from tools.generate import ROOT
-from tools.generate.__main__ import derived, main, update
+from tools.generate.__main__ import update
 from tools.generate.protobuf import proto_prefix
 from transportlab import model
 from transportlab.backend import Backend
@@ -110,10 +113,6 @@ def test_methods_are_those_of_the_backend_protocol() -> None:
         assert (get_args(reply)[0] if method.streams else reply) is method.reply
 
 
-def test_derived_files_are_current(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--check"]) == 0, f"run `python -m tools.generate`: {capsys.readouterr().out}"
-
-
 def test_what_is_derived_for_a_transport_is_found_in_its_folder() -> None:
     with_one = {path.parent.name for path in ROOT.glob("transports/*/derive.py")}
     assert with_one < set(transport_names())
@@ -121,7 +120,7 @@ def test_what_is_derived_for_a_transport_is_found_in_its_folder() -> None:
         module = transport_module(name, "derive")
         assert (module is not None) is (name in with_one)
         if module is not None:
-            assert set(module.derive()) <= set(derived())
+            assert all((ROOT / path).is_file() for path in module.derive())
 
 
 def test_what_is_stale_is_named_and_written(
