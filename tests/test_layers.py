@@ -110,8 +110,6 @@ def test_no_transport_is_named_outside_its_folder() -> None:
         for path in (*ROOT.glob("transportlab/**/*.py"), *ROOT.glob("tools/**/*.py"))
         if "_pb" not in path.parts
         for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Constant)
-        and isinstance(node.value, str)
-        and node.value in names
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in names
     }
     assert named <= allowed

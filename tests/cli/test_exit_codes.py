@@ -21,7 +21,7 @@ def test_the_page_has_each_exit_code() -> None:
                 if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
                     [target] = node.targets
                     if isinstance(target, ast.Name) and target.id.startswith("EXIT_"):
-                        used.add(node.value.value)
+                        used.add(int(str(node.value.value)))
     used.discard(EXIT_SIGNAL)
     told = {int(n) for row in re.findall(r"^\| ([\d, ]+) \|", TABLE, re.M) for n in row.split(",")}
     assert told == used

@@ -24,7 +24,10 @@ PLUGINS: Table = {
 
 MANIFEST: Table = {
     "init": ("lab.manifest:init", "Write a manifest with one job, to go on from."),
-    "check": ("lab.manifest:check", "Check a manifest without a backend."),
+    "check": (
+        "lab.manifest:check",
+        "Check a manifest without a backend: all that is wrong with it, each with its place.",
+    ),
 }
 
 COMMANDS: Table = {
@@ -70,11 +73,14 @@ COMMANDS: Table = {
     ),
     "decide": ("lab.decide:decide", "Rank the transports by the criteria of spec/decision.json."),
     "gate": ("lab.gate:gate", "Fail if a build of a plugin has become slower to its first answer."),
-    "call": ("lab.call:call", "Call one RPC of a plugin with a request written as JSON."),
+    "call": (
+        "lab.call:call",
+        "Call one RPC of a plugin, and print each reply as one line of JSON.",
+    ),
     "manifest": (MANIFEST, "Write a first manifest; check one."),
     "plugins": (PLUGINS, "List and diagnose plugins; pin and verify their sums."),
     "completion": (
         "lab.completion:completion",
-        "Print a script that completes these commands in bash, zsh or fish.",
+        "Print a script that completes this command's words in a shell.",
     ),
 }

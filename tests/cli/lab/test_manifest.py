@@ -12,7 +12,9 @@ Run = Callable[..., Any]
 def test_a_first_manifest_is_right_and_can_be_planned(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "manifest.json"
     assert run("manifest", "init", "--app", "billing", "--out", str(file)).code == 0
-    assert run("manifest", "check", str(file)).out == f"{file}: right, with 1 jobs and 1 schedules\n"
+    assert (
+        run("manifest", "check", str(file)).out == f"{file}: right, with 1 jobs and 1 schedules\n"
+    )
     assert run("manifest", "check", str(file), "--json").json == {"jobs": 1, "schedules": 1}
     plan = run("plan", "--manifest", str(file), "--backend", "echo", "--transport", "direct")
     assert "+ create billing.first-job" in plan.out

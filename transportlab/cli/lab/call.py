@@ -60,8 +60,8 @@ def call(  # noqa: PLR0913  # one parameter an option
 ) -> None:
     """Call one RPC of a plugin, and print each reply as one line of JSON.
 
-    It is for a look at a plugin: `transportlab call Read '{"app": "billing-service"}' --backend
-    ./my-plugin`. The request is sent as it is; nothing is filled in from a manifest.
+    The request is written as JSON and sent as it is: nothing is filled in from a manifest. So
+    `transportlab call Read '{"app": "billing-service"}' --backend ./my-plugin` looks at a plugin.
     """
     with guarded(), private_stdout() as out:
         rpc = _method(method)
@@ -122,7 +122,7 @@ def _message(rpc: AnyMethod, text: bytes) -> Any:
 
 def _unknown(given: Any, taken: Any, path: str) -> Iterator[tuple[str, list[str]]]:
     """The members that were given and not taken, with those that there are."""
-    if isinstance(given, list) and isinstance(taken, list):
+    if isinstance(given, list) and isinstance(taken, tuple):
         for number, pair in enumerate(zip(given, taken, strict=False)):
             yield from _unknown(*pair, f"{path}/{number}")
     if isinstance(given, Mapping) and isinstance(taken, Mapping):

@@ -52,6 +52,7 @@ def _options(found: Command) -> list[str]:
 
 def _bash(found: list[Completed]) -> str:
     """A function for bash. The longest command that the words begin with decides."""
+    known = "|".join(f'"{one.words}"' for one in found if one.words)
     cases = "".join(
         f'        "{one.words}") words="{" ".join([*one.further, *one.options])}" ;;\n'
         for one in found
@@ -59,7 +60,8 @@ def _bash(found: list[Completed]) -> str:
     )
     return f"""\
 _transportlab() {{
-    local current=${{COMP_WORDS[COMP_CWORD]}} before=${{COMP_WORDS[COMP_CWORD-1]}} path="" word words
+    local current=${{COMP_WORDS[COMP_CWORD]}} before=${{COMP_WORDS[COMP_CWORD-1]}}
+    local path="" word words
     if [[ $before == --transport ]]; then
         COMPREPLY=($(compgen -W "{" ".join(transport_names())}" -- "$current"))
         return
@@ -67,7 +69,8 @@ _transportlab() {{
     for word in "${{COMP_WORDS[@]:1:COMP_CWORD-1}}"; do
         [[ $word == -* ]] && break
         case "${{path:+$path }}$word" in
-            {"|".join(f'"{one.words}"' for one in found if one.words)}) path="${{path:+$path }}$word" ;;
+            {known})
+                path="${{path:+$path }}$word" ;;
             *) break ;;
         esac
     done
