@@ -93,13 +93,14 @@ CALL: dict[str, Any] = VECTOR["steps"][0]
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"clause": "P-READ-1"}, "unknown field `clause`"),
+        ({"clause": "P-READ-1"}, r'read\.json:1: .*unknown field `clause`.*; is it "clauses"?'),
         ({"clauses": []}, r"vectors\[0\].clauses"),
         ({"clauses": ["READ-1"]}, r"clauses\[0\]"),
         ({"id": "A Vector"}, r"vectors\[0\].id"),
         ({"level": 5}, r"vectors\[0\].level"),
         ({"steps": []}, r"vectors\[0\].steps"),
         ({"steps": [{"do": "dance"}]}, "Invalid value 'dance'"),
+        ({"steps": [{"do": "cal", "method": "Read"}]}, r"""Invalid value 'cal'.*; is it "call"?"""),
         ({"steps": [{**CALL, "expct": {}}]}, "unknown field `expct`"),
         ({"steps": [{**CALL, "expect": {"replies": 1}}]}, "unknown field `replies`"),
         ({"steps": [{**CALL, "expect": {"reply": 1, "error": {}}}]}, "only one of"),
@@ -128,7 +129,7 @@ def test_an_unknown_group_and_no_json_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match='unknown group "reed"'):
         load_vectors(folder(tmp_path, VECTOR, group="reed"))
     (tmp_path / "read.json").write_bytes(b"{\xff")
-    with pytest.raises(UsageError, match=r"read\.json: not vectors"):
+    with pytest.raises(UsageError, match=r"read\.json:1: not vectors"):
         load_vectors(tmp_path)
 
 
@@ -143,6 +144,22 @@ def test_one_id_in_two_files_is_refused(tmp_path: Path) -> None:
         load_vectors(folder(tmp_path, VECTOR, group="plan", name="plan"))
 
 
+def test_a_typo_is_told_with_its_line_and_what_was_meant(tmp_path: Path) -> None:
+    text = json.dumps({"group": "read", "vectors": [VECTOR]}, indent=2)
+    (tmp_path / "read.json").write_text(text.replace('"method"', '"methods"'))
+    with pytest.raises(UsageError) as caught:
+        load_vectors(tmp_path)
+    line = 1 + next(n for n, each in enumerate(text.splitlines()) if '"method"' in each)
+    place = f"{tmp_path}/read.json:{line}: not vectors: "
+    assert str(caught.value).startswith(f"{place}Object contains unknown field `methods`")
+    assert str(caught.value).endswith('at `$.vectors[0].steps[0]`; is it "method"?')
+
+
+def test_a_group_may_be_written_without_spaces() -> None:
+    chosen = select(load_vectors(), ["data-fidelity"])
+    assert {vector.group for vector in chosen} == {"data fidelity"}
+
+
 def test_vectors_are_selected_by_group_and_by_id() -> None:
     vectors = load_vectors()
     assert {v.group for v in select(vectors, ["read", "prune"])} == {"read", "prune"}
@@ -153,8 +170,10 @@ def test_vectors_are_selected_by_group_and_by_id() -> None:
 @pytest.mark.parametrize(
     ("groups", "ids", "said"),
     [
-        (["raed"], [], 'unknown group "raed"; there are'),
-        ([], ["read-nothing"], 'unknown vector "read-nothing"; there are read-all-apps-in-order'),
+        (["raed"], [], 'unknown group "raed"; is it "read"?'),
+        (["nowhere"], [], 'unknown group "nowhere"; there are'),
+        ([], ["read-emtpy"], 'unknown vector "read-emtpy"; is it "read-empty"?'),
+        ([], ["drift-xyzzyxyzzyxyzzy"], "there are drift-"),
         (["plan"], ["read-empty"], "no vector is selected"),
     ],
 )

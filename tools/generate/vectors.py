@@ -1,4 +1,4 @@
-"""Derives the JSON Schemas of conformance vectors from the types that the suites read them into."""
+"""Derives the JSON Schemas of the suites' files from the types that they are read into."""
 
 import json
 from inspect import cleandoc
@@ -8,30 +8,45 @@ from typing import Any
 import msgspec
 
 from transportlab.conformance.host.vectors import HostVector, HostVectorFile
+from transportlab.conformance.standing import KnownFile, Revision
 from transportlab.conformance.vectors import Case, Vector, VectorFile
 
-TARGETS: tuple[tuple[str, type[Case], type[Any]], ...] = (
+VECTORS: tuple[tuple[str, type[Case], type[Any]], ...] = (
     ("spec/conformance.schema.json", Vector, VectorFile),
     ("spec/conformance.host.schema.json", HostVector, HostVectorFile),
+)
+
+OTHERS: tuple[tuple[str, type[Any]], ...] = (
+    ("spec/known.schema.json", KnownFile),
+    ("spec/revision.schema.json", Revision),
 )
 
 
 def derive() -> dict[Path, bytes]:
     """What each file must hold, by its path from the project's root."""
-    return {Path(target): _derive(kind, form) for target, kind, form in TARGETS}
+    found = {Path(target): _vectors(kind, form) for target, kind, form in VECTORS}
+    return found | {Path(target): _written(_schema(form)) for target, form in OTHERS}
 
 
-def _derive(kind: type[Case], form: type[Any]) -> bytes:
+def _schema(form: type[Any]) -> dict[str, Any]:
     module = form.__module__.replace(".", "/")
-    schema = {
+    return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$comment": f"Derived by `make derived` from {module}.py.",
         **msgspec.json.schema(form),
     }
+
+
+def _vectors(kind: type[Case], form: type[Any]) -> bytes:
+    schema = _schema(form)
     definitions = schema["$defs"]
     definitions[form.__name__]["properties"]["group"]["enum"] = list(kind.GROUPS)
     for name in ("group", "transport"):  # given once for the whole file, and for the folder
         definitions[kind.__name__]["properties"].pop(name, None)
+    return _written(schema)
+
+
+def _written(schema: dict[str, Any]) -> bytes:
     clean(schema)
     return (json.dumps(schema, indent=2) + "\n").encode()
 

@@ -1,6 +1,7 @@
 """The conformance suite: one set of test vectors for every transport, and for any plugin.
 
     vectors.py      the types of spec/conformance/*.json, and how they are loaded
+    reading.py      files of JSON, and where in them a mistake is
     generators.py   short forms for values in a vector
     patterns.py     what a reply must look like
     subject.py      the plugin under test
@@ -13,7 +14,11 @@
     runner.py       all vectors on all arms: start here
     oracle.py       compares the arms with each other
     result.py       what comes out
-    report.py       how it is shown and written
+    standing.py     which vectors a revision requires, and which failures are expected
+    report.py       how it is shown and written; markdown.py, badge.py and listing.py besides
+    relay.py        stands between the suite and a plugin's wire
+    transcript.py   what the relay saw; frames.py reads HTTP/2
+    capsule.py      what is kept of one failure
 
 docs/conformance.md is for authors of plugins and of vectors.
 """

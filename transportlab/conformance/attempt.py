@@ -47,7 +47,8 @@ EXPECTATIONS = ("expect", "outcomes")
 class Shared:
     """A plugin with an open session, which several vectors use in turn.
 
-    It is started when a vector first needs it, and again after drop().
+    It is started when a vector first needs it, and again after drop(). before: the ids of those
+    that it has carried out.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Shared:
         self._config = config
         self._undo = contextlib.ExitStack()
         self._made: tuple[HostSession, Fixture, Program] | None = None
+        self.before: list[str] = []
 
     def made(self, vector: Vector) -> tuple[HostSession, Fixture, Program]:
         """The session, its directory and its program. Raises LabError."""
@@ -73,6 +75,7 @@ class Shared:
     def drop(self) -> None:
         """Stop the plugin, if it runs."""
         self._made = None
+        self.before.clear()
         self._undo.close()
 
 
@@ -164,7 +167,7 @@ class Attempt:
         if not self._vector.transport:
             yield None
             return
-        wire = open_wire(program.transport, session.endpoint)
+        wire = open_wire(program.transport, program.met(session))
         try:
             yield wire
         finally:

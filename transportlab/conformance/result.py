@@ -31,6 +31,9 @@ class Status(StrEnum):
 
 BAD = (Status.FAIL, Status.HARNESS_ERROR)
 
+NO_SESSION = "open a session"
+"""What fails for all vectors that are not tried, because no session opens."""
+
 
 class Failure(msgspec.Struct, frozen=True):
     """Why a vector failed.
@@ -47,8 +50,35 @@ class Failure(msgspec.Struct, frozen=True):
     blame: str = ""
 
 
+class Line(msgspec.Struct, frozen=True):
+    """Something that was said: when, in seconds; by whom; on which connection; the text.
+
+    by: ">" for the suite as the host, "<" for the plugin, "!" for the plugin's log.
+    """
+
+    at: float
+    by: str
+    on: str
+    text: str
+
+
+class Captured(msgspec.Struct, frozen=True):
+    """What passed in a vector, for its capsule. left_out: how many lines more there were.
+
+    before: the ids of vectors that the plugin's process had carried out before.
+    """
+
+    lines: tuple[Line, ...] = ()
+    left_out: int = 0
+    before: tuple[str, ...] = ()
+
+
 class Outcome(msgspec.Struct):
-    """How one vector ended on one arm. transcript: its replies in plain values, for the oracle."""
+    """How one vector ended on one arm.
+
+    transcript: its replies in plain values, for the oracle. captured: see there; None unless asked
+    for. known: why its failure is expected. advisory: the vector is not required.
+    """
 
     vector: Case
     status: Status
@@ -56,6 +86,19 @@ class Outcome(msgspec.Struct):
     failure: Failure | None = None
     transcript: tuple[Any, ...] = ()
     seconds: float = 0.0
+    captured: Captured | None = None
+    known: str = ""
+    advisory: bool = False
+
+    @property
+    def bad(self) -> bool:
+        """Whether the run fails by it."""
+        return self.status in BAD and not self.known and not self.advisory
+
+    @property
+    def untried(self) -> bool:
+        """Whether it failed without an attempt, as no session opens."""
+        return self.failure is not None and self.failure.doing == NO_SESSION
 
 
 class ArmResult(msgspec.Struct):
@@ -74,14 +117,26 @@ class ArmResult(msgspec.Struct):
         """The arm's name for people."""
         return "-".join(filter(None, (self.transport, self.codec)))
 
-    def totals(self) -> dict[str, int]:
-        """How many vectors ended in each status; all five are there."""
-        counts = Counter(outcome.status for outcome in self.outcomes)
+    def totals(self, *, advisory: bool = False) -> dict[str, int]:
+        """How many required vectors ended in each status, or advisory ones; all five are there."""
+        counts = Counter(o.status for o in self.outcomes if o.advisory is advisory)
         return {status.value: counts[status] for status in Status}
 
     def bad(self) -> list[Outcome]:
-        """The failures and the harness errors."""
-        return [outcome for outcome in self.outcomes if outcome.status in BAD]
+        """What the run fails by: failures that nobody expects, and harness errors."""
+        return [outcome for outcome in self.outcomes if outcome.bad]
+
+    def known(self) -> list[Outcome]:
+        """The expected failures."""
+        return [outcome for outcome in self.outcomes if outcome.known]
+
+    def groups(self) -> dict[str, Counter[Status]]:
+        """How many required vectors of each group ended in each status."""
+        found: dict[str, Counter[Status]] = {}
+        for outcome in self.outcomes:
+            if not outcome.advisory:
+                found.setdefault(outcome.vector.group, Counter())[outcome.status] += 1
+        return found
 
 
 class Disagreement(msgspec.Struct, frozen=True):
@@ -94,21 +149,22 @@ class Disagreement(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """The results of a whole run."""
+    """The results of a whole run. fixed: expected failures that pass, by their ids."""
 
     vectors: tuple[Case, ...]
     arms: tuple[ArmResult, ...]
     disagreements: tuple[Disagreement, ...]
+    fixed: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
         """Whether something passed and nothing failed, neither the plugin nor the suite."""
-        bad = self.disagreements or any(arm.bad() for arm in self.arms)
+        bad = self.disagreements or self.fixed or any(arm.bad() for arm in self.arms)
         return self.passed and not bad
 
     @property
     def passed(self) -> bool:
-        """Whether any vector passed on any arm."""
+        """Whether any required vector passed on any arm."""
         return any(arm.totals()[Status.PASS] for arm in self.arms)
 
     def evidence(self) -> dict[str, Any]:
@@ -135,12 +191,17 @@ class Report(msgspec.Struct, frozen=True):
 
 
 def ladder(arm: ArmResult) -> tuple[int, Outcome | None]:
-    """The highest level up to which nothing is bad (-1: none), and the next vector to fix."""
-    bad = sorted(arm.bad(), key=lambda outcome: outcome.vector.level)
-    if not bad:
-        tried = [o.vector.level for o in arm.outcomes if o.status is Status.PASS]
+    """The highest level up to which nothing failed (-1: none), and the next vector to fix.
+
+    An expected failure is one, too. What is advisory is not counted.
+    """
+    required = [outcome for outcome in arm.outcomes if not outcome.advisory]
+    failed = [outcome for outcome in required if outcome.status in BAD]
+    if not failed:
+        tried = [o.vector.level for o in required if o.status is Status.PASS]
         return max(tried, default=-1), None
-    return bad[0].vector.level - 1, bad[0]
+    first = min(failed, key=lambda outcome: outcome.vector.level)
+    return first.vector.level - 1, first
 
 
 def level_name(level: int, ladder: Sequence[str]) -> str:

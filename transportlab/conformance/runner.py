@@ -8,7 +8,8 @@ An arm is one transport with one codec. An arm runs each vector like this:
    transport's traits, the codec, and the plugin's kind, features and capabilities. If one of them
    is not met, the vector is "unsupported", with the reason. A plugin is asked for its capabilities
    once, in a session of its own. If that does not open, vectors above OPENING_LEVEL fail without
-   an attempt; those of that level run, because they show what is wrong.
+   an attempt; those of that level run, because they show what is wrong. If the plugin writes no
+   handshake line at all, none runs, as each would only wait as long again.
 3. An Attempt carries the vector out: a fresh directory, a fresh plugin, app names of its own, one
    session, the steps one by one. So no vector depends on another, and each can be repeated alone.
    If the plugin does not offer a fresh store, what the vector makes there is pruned before and
@@ -36,13 +37,23 @@ from contextlib import redirect_stderr
 from io import StringIO
 
 import msgspec
+from msgspec.structs import replace
 
 from transportlab.channel import EndpointKind, Transport
 from transportlab.conformance.attempt import Attempt, Shared, lost
 from transportlab.conformance.fixture import Fixture
 from transportlab.conformance.oracle import disagreements
-from transportlab.conformance.result import ArmResult, Failure, Outcome, Report, Status
+from transportlab.conformance.result import (
+    NO_SESSION,
+    ArmResult,
+    Captured,
+    Failure,
+    Outcome,
+    Report,
+    Status,
+)
 from transportlab.conformance.subject import Program, Subject
+from transportlab.conformance.transcript import Transcript
 from transportlab.conformance.vectors import Call, Have, Send, Together, Vector, load_vectors
 from transportlab.errors import LabError, PluginError, RpcError, UsageError
 from transportlab.host.discovery import find
@@ -77,12 +88,16 @@ class Options(msgspec.Struct, frozen=True):
     codec: only this one; None for all of each transport.
     timeout: bounds one vector, in seconds.
     on_arm, on_result: called as an arm, and as a vector on an arm, has ended.
+    captures: whether each outcome gets what passed between the suite and the plugin.
+    trace: called with each line of that as it happens.
     """
 
     codec: str | None = None
     timeout: float = 10.0
     on_arm: Callable[[ArmResult], None] | None = None
     on_result: Callable[[ArmResult, Outcome], None] | None = None
+    captures: bool = False
+    trace: Callable[[str], None] | None = None
 
 
 def run_matrix(
@@ -116,7 +131,11 @@ class Arm:
         self._transport, self._codec = transport, codec
         self._subject, self._options = subject, options
         self._redactor = Redactor(subject.secrets)
+        self._transcript: Transcript | None = None
+        if options.captures or options.trace is not None:
+            self._transcript = Transcript(subject.secrets, options.trace)
         self._shared: dict[str, Shared] = {}
+        self._probed: Captured | None = None
 
     def run(self, vectors: Sequence[Vector]) -> ArmResult:
         """Run the vectors, in this order, but for those of another transport's wire."""
@@ -163,17 +182,26 @@ class Arm:
         if plugin == self._subject.plugin:
             template = self._subject.config
         config = fixture.config({k: v for k, v in template.items() if k != "faults"})
+        self._begin(f"{plugin}, to learn what it can do")
         try:
             with self._program(plugin, config).session(opens=True) as session:
                 return session.info.capabilities
         except LabError as error:
+            if self._transcript is not None:
+                self._probed = self._transcript.captured()
             return self._redactor.error(error)
         finally:
             fixture.remove()
 
+    def _begin(self, what: str) -> None:
+        """Begin the transcript of a vector, or of something else."""
+        if self._transcript is not None:
+            self._transcript.begin(f"{self._transport.name}-{self._codec} {what}")
+
     def _program(self, plugin: str, config: Mapping[str, str]) -> Program:
         secrets = self._subject.secrets if plugin == self._subject.plugin else {}
-        return Program(plugin, self._transport, self._codec, {**config, **secrets}, secrets)
+        whole = {**config, **secrets}
+        return Program(plugin, self._transport, self._codec, whole, secrets, self._transcript)
 
     def _outcome(self, vector: Vector, absent: str, known: Sequence[str] | LabError) -> Outcome:
         """absent: see _absent(); known: see _capabilities()."""
@@ -184,8 +212,10 @@ class Arm:
             return Outcome(vector, Status.UNSUPPORTED, reason=reason)
         if vector.transport and (lacking := self._wire_lacks()):
             return Outcome(vector, Status.NOT_RUN, reason=lacking)
-        if isinstance(known, LabError) and vector.level > OPENING_LEVEL:
-            return lost(vector, Failure(0, "open a session", f"no session opens: {known}"), known)
+        if isinstance(known, LabError) and (vector.level > OPENING_LEVEL or _silent(known)):
+            outcome = lost(vector, Failure(0, NO_SESSION, f"no session opens: {known}"), known)
+            outcome.captured = self._probed
+            return outcome
         shared = "fresh-store" not in self._subject.features()
         prunes = shared and not isinstance(known, LabError) and "prune" in known
         if self._transport.traits.isolated:
@@ -226,6 +256,7 @@ class Arm:
         attempt = Attempt(vector, program, template, prunes=prunes, shared=shared)
         thread = threading.Thread(target=attempt.run, name=vector.id, daemon=True)
         attempt.clean()
+        self._begin(vector.id)
         begin = time.monotonic()
         thread.start()
         thread.join(self._options.timeout)
@@ -238,11 +269,21 @@ class Arm:
             problem = f"no end within {self._options.timeout:g} s; the session was killed"
             failure = Failure(attempt.number, attempt.doing, problem)
             outcome = Outcome(vector, Status.FAIL, failure=failure)
+        if self._transcript is not None:
+            before = tuple(shared.before) if shared is not None else ()
+            outcome.captured = replace(self._transcript.captured(), before=before)
+        if shared is not None:
+            shared.before.append(vector.id)
         if shared is not None and outcome.status is not Status.PASS:
             shared.drop()
         outcome.seconds = time.monotonic() - begin
         attempt.clean()
         return outcome
+
+
+def _silent(error: LabError) -> bool:
+    """Whether the plugin writes no line: each vector would only wait for it once more."""
+    return isinstance(error, PluginError) and error.code == "E-HANDSHAKE-TIMEOUT"
 
 
 def _refuses_codec(known: Sequence[str] | LabError) -> bool:

@@ -14,8 +14,10 @@ import msgspec
 from msgspec.structs import replace
 
 from transportlab.auth import new_secret
-from transportlab.channel import Channel, EndpointKind, SocketEndpoint, Transport
+from transportlab.channel import Channel, Endpoint, EndpointKind, SocketEndpoint, Transport
 from transportlab.conformance.generators import ValueProblem
+from transportlab.conformance.relay import Tap, TappedWire
+from transportlab.conformance.transcript import Transcript
 from transportlab.conformance.vectors import FEATURES, Start, Vector
 from transportlab.errors import PluginError
 from transportlab.host import HostOptions, HostSession
@@ -82,7 +84,8 @@ class Subject(msgspec.Struct, frozen=True):
 class Program(msgspec.Struct, frozen=True):
     """A plugin on one arm, with its config for one vector.
 
-    secrets: the members of config that no result may show.
+    secrets: the members of config that no result may show. transcript: sees what passes; None for
+    none.
     """
 
     __repr__ = repr_without("config", "secrets")
@@ -92,6 +95,7 @@ class Program(msgspec.Struct, frozen=True):
     codec: str
     config: Mapping[str, str]
     secrets: Mapping[str, str] = msgspec.field(default_factory=dict)
+    transcript: Transcript | None = None
 
     def session(self, *, opens: bool = False) -> HostSession:
         """Start a fresh plugin and connect to it. opens: also call OpenSession."""
@@ -102,8 +106,24 @@ class Program(msgspec.Struct, frozen=True):
             opens=opens,
             handshake=HANDSHAKE_SECONDS,
             stop=STOP_SECONDS,
+            on_log=None if self.transcript is None else self.transcript.log,
         )
-        return HostSession(self.plugin, self.transport, options)
+        return HostSession(self.plugin, self._reached(), options)
+
+    def _reached(self) -> Transport:
+        """The transport, with the transcript in its way if there is one."""
+        if self.transcript is None:
+            return self.transport
+        return Tap(self.transport, self.transcript)
+
+    def met(self, session: HostSession) -> Endpoint:
+        """The endpoint for a raw wire to the session's plugin."""
+        endpoint = session.endpoint
+        if self.transcript is None or not isinstance(session.wire, TappedWire):
+            return endpoint
+        if isinstance(endpoint, SocketEndpoint):
+            self.transcript.hide(endpoint.secret)
+        return session.wire.endpoint
 
     @contextmanager
     def calling(self, session: HostSession, secret: str | None) -> Iterator[Channel]:
@@ -113,7 +133,7 @@ class Program(msgspec.Struct, frozen=True):
             yield session.channel
         elif isinstance(endpoint, SocketEndpoint):
             stranger = replace(endpoint, secret=secret)
-            with self.transport.connect(stranger, codec=self.codec) as channel:
+            with self._reached().connect(stranger, codec=self.codec) as channel:
                 # A plugin that is wrong may tell a stranger the right secret.
                 yield HostChannel(channel, session.redactor)
         else:

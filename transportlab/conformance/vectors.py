@@ -18,8 +18,10 @@ from msgspec.structs import replace
 
 from transportlab.backend import CAPABILITIES
 from transportlab.channel import Traits
+from transportlab.conformance.reading import line_of, meant, read
 from transportlab.data import SPEC
 from transportlab.errors import UsageError
+from transportlab.quote import nearest
 from transportlab.registry import load_transport, transport_module, transport_names
 
 GROUPS = (
@@ -381,13 +383,12 @@ def load_cases(folder: Path, kind: type[C], form: type[Any]) -> tuple[C, ...]:
 
 
 def _load_file(path: Path, kind: type[Case], form: type[Any]) -> Any:
-    try:
-        file = msgspec.json.decode(path.read_bytes(), type=form)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: not vectors: {error}") from error
+    file = read(path, form, "vectors")
     if file.group not in kind.GROUPS:
         known = ", ".join(kind.GROUPS)
-        raise UsageError(f'{path}: unknown group "{file.group}"; there are {known}')
+        place = f"{path}:{line_of(path, ('group',))}"
+        near = meant(file.group, kind.GROUPS)
+        raise UsageError(f'{place}: unknown group "{file.group}"{near}; there are {known}')
     return file
 
 
@@ -398,8 +399,9 @@ def _check(vector: Vector, folder: Path, transport: str) -> None:
     for kind, names in named.items():
         for name in names:
             if name not in NEEDS[kind]:
-                known = ", ".join(sorted(NEEDS[kind]))
-                raise UsageError(f"{folder}: {vector.id}: unknown {kind} {name}; there are {known}")
+                there = sorted(NEEDS[kind])
+                said = f"unknown {kind} {name}{meant(name, there)}; there are {', '.join(there)}"
+                raise UsageError(f"{folder}: {vector.id}: {said}")
     if vector.transport:
         raise UsageError(f"{folder}: {vector.id}: the transport is that of the folder")
     if not transport and any(isinstance(step, Send | Receive) for step in vector.steps):
@@ -409,21 +411,28 @@ def _check(vector: Vector, folder: Path, transport: str) -> None:
         raise UsageError(f"{folder}: {vector.id}: a file needs the feature crontab-file")
 
 
+def slug(group: str) -> str:
+    """A group's name without spaces, as it is written in a command."""
+    return group.replace(" ", "-")
+
+
 def select(
     vectors: Sequence[C], groups: Sequence[str] = (), ids: Sequence[str] = ()
 ) -> tuple[C, ...]:
     """The vectors of these groups that have one of these ids; without either, all.
 
-    Raises UsageError for an unknown name, and if nothing is left.
+    A group may have hyphens in place of spaces. Raises UsageError for an unknown name, and if
+    nothing is left.
     """
     known = {vector.id for vector in vectors}
-    all_groups = {group for vector in vectors for group in vector.GROUPS}
+    all_groups = {slug(group) for vector in vectors for group in vector.GROUPS}
+    groups = [slug(group) for group in groups]
     for kind, wanted, there in (("group", groups, all_groups), ("vector", ids, known)):
         for name in wanted:
             if name not in there:
                 raise UsageError(f'unknown {kind} "{name}"; {_near(name, there)}')
     chosen = tuple(
-        v for v in vectors if (not groups or v.group in groups) and (not ids or v.id in ids)
+        v for v in vectors if (not groups or slug(v.group) in groups) and (not ids or v.id in ids)
     )
     if not chosen:
         raise UsageError("no vector is selected")
@@ -431,6 +440,8 @@ def select(
 
 
 def _near(name: str, known: set[str]) -> str:
+    if best := nearest(name, sorted(known)):
+        return f'is it "{best}"?'
     word = re.split(r"[- ]", name)[0]
     near = sorted(other for other in known if other.startswith(word)) or sorted(known)
     return f"there are {', '.join(near)}"

@@ -1,8 +1,8 @@
 """The conformance suite as a command: `transportlab conformance`."""
 
-import contextlib
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from transportlab.cli.config import (
     CONFIG,
@@ -12,33 +12,19 @@ from transportlab.cli.config import (
     Configuration,
     configuration,
 )
-from transportlab.cli.errors import check_writable
-from transportlab.cli.out import tell_error
-from transportlab.cli.parser import at_least, command, option, repeated
-from transportlab.cli.streams import EXIT_ERROR, EXIT_USAGE
-from transportlab.conformance.report import (
-    JsonLines,
-    outcome_text,
-    summary,
-    totals_line,
-    write_junit,
-)
-from transportlab.conformance.result import BAD, ArmResult, Outcome
+from transportlab.cli.lab.suite import OPTIONS, PLUGINS, Run, Wanted, carry_out
+from transportlab.cli.parser import at_least, command, flag, option, repeated
+from transportlab.conformance.capsule import file_sum
+from transportlab.conformance.result import ArmResult, Outcome, Report
 from transportlab.conformance.runner import Options, run_matrix
 from transportlab.conformance.subject import Subject
-from transportlab.conformance.vectors import FEATURES, load_vectors, select
+from transportlab.conformance.vectors import FEATURES, Vector, load_vectors
 from transportlab.errors import PluginError, UsageError
 from transportlab.host.discovery import LIBRARY_SUFFIX, find
 from transportlab.quote import clean
 
-JSON_FILE = option(
-    "--json",
-    dest="json_file",
-    type=Path,
-    metavar="FILE",
-    help="Write each result as a line of JSON.",
-)
-JUNIT = option("--junit", type=Path, metavar="FILE", help="Write a JUnit report.")
+TIMEOUT = 10.0
+"""Seconds that a vector may take, unless told otherwise."""
 
 
 @command(
@@ -55,17 +41,15 @@ JUNIT = option("--junit", type=Path, metavar="FILE", help="Write a JUnit report.
         metavar="FEATURE",
         help="A feature that the plugin has: crontab-file, faults or fresh-store.",
     ),
-    repeated("--group", metavar="GROUP", help="Only this group of vectors."),
-    repeated("--vector", metavar="ID", help="Only this vector."),
-    JSON_FILE,
-    JUNIT,
     option(
         "--timeout",
         type=at_least(0.1),
-        default=10.0,
+        default=TIMEOUT,
         metavar="SECONDS",
         help="How long a vector may take (%(default)s by default).",
     ),
+    flag("--trace", help="Show on stderr what passes on the wire, as it happens."),
+    *OPTIONS,
 )
 def conformance(  # noqa: PLR0913  # one parameter an option
     *,
@@ -76,57 +60,44 @@ def conformance(  # noqa: PLR0913  # one parameter an option
     backend_config_file: list[str],
     backend_config_env: list[str],
     offers: list[str],
-    group: list[str],
-    vector: list[str],
-    json_file: Path | None,
-    junit: Path | None,
     timeout: float,
+    trace: bool,
+    **wanted: Any,
 ) -> int:
     """Test a plugin against the protocol on every transport; without --plugin, the lab's own.
 
     Exits with 0 if something passed and nothing failed, 1 otherwise, 2 for a wrong option or no
     vector.
     """
-    try:
+    asked = Wanted(**wanted)
+
+    def prepare(chosen: Sequence[Vector]) -> Run:
         config = configuration(backend_config, backend_config_file, backend_config_env)
         subject = _subject(plugin, config, offers)
         given = {PLAIN: backend_config, FILE: backend_config_file, ENVIRONMENT: backend_config_env}
-        replay = _replay(plugin, {**given, "--offers": offers})
-        chosen = select(load_vectors(), group, vector)
-        check_writable(json_file, junit)
-        with json_lines(json_file, len(chosen)) as lines:
-            options = _options(codec, timeout, replay, lines)
+        bound = [] if timeout == TIMEOUT else [f"{timeout:g}"]
+        stderr = sys.stderr  # a backend in this process has its own meanwhile
+
+        def show(line: str) -> None:
+            print(clean(line), file=stderr, flush=True)
+
+        def matrix(
+            on_arm: Callable[[ArmResult], None], on_result: Callable[[ArmResult, Outcome], None]
+        ) -> Report:
+            captures = asked.capsules is not None
+            shown = show if trace else None
+            options = Options(codec, timeout, on_arm, on_result, captures=captures, trace=shown)
             with config.hidden():
-                result = run_matrix(transport or None, chosen, subject, options)
-            if lines is not None:
-                lines.end(result)
-        if junit is not None:
-            write_junit(junit, result)
-    except (UsageError, OSError) as error:
-        tell_error(str(error))
-        return EXIT_USAGE
-    for line in summary(result, whole=not (group or vector)):
-        print_text(line)
-    return 0 if result.ok else EXIT_ERROR
+                return run_matrix(transport or None, chosen, subject, options)
 
+        return Run(
+            title=plugin or "the lab's plugins",
+            subject=_described(subject, config),
+            replay=_replay(plugin, {**given, "--offers": offers, "--timeout": bound}),
+            matrix=matrix,
+        )
 
-def _options(
-    codec: str | None, timeout: float, replay: list[str], lines: JsonLines | None
-) -> Options:
-    """Options that tell each result as it comes: all to the file, the bad ones to the person."""
-
-    def tell(arm: ArmResult, outcome: Outcome) -> None:
-        if lines is not None:
-            lines.outcome(arm, outcome)
-        if outcome.status in BAD:
-            print_text(outcome_text(arm, outcome, replay))
-
-    return Options(codec, timeout, lambda arm: print_text(totals_line(arm)), tell)
-
-
-def print_text(text: str) -> None:
-    """Print what may hold a plugin's own words."""
-    print(clean(text, keep_lines=True), flush=True)
+    return carry_out(PLUGINS, asked, load_vectors, prepare)
 
 
 def _subject(plugin: str | None, config: Configuration, offers: list[str]) -> Subject:
@@ -151,6 +122,16 @@ def _subject(plugin: str | None, config: Configuration, offers: list[str]) -> Su
     )
 
 
+def _described(subject: Subject, config: Configuration) -> dict[str, Any]:
+    """The subject in plain values, for a capsule; a secret is its name in brackets."""
+    described = {"plugin": subject.plugin, "reference": subject.reference}
+    if not subject.reference:
+        library = subject.plugin.endswith(LIBRARY_SUFFIX)
+        described["sha256"] = file_sum(str(find(subject.plugin, library=library).path))
+    hidden = {name: f"[{name}]" for name in config.secrets}
+    return described | {"config": {**subject.config, **hidden}, "offers": sorted(subject.offers)}
+
+
 def _replay(plugin: str | None, given: Mapping[str, list[str]]) -> list[str]:
     """The options that name the same subject again; a secret is named by its place."""
     words = [] if plugin is None else ["--plugin", plugin]
@@ -158,13 +139,3 @@ def _replay(plugin: str | None, given: Mapping[str, list[str]]) -> list[str]:
         for value in values:
             words += [name, value]
     return words
-
-
-@contextlib.contextmanager
-def json_lines(path: Path | None, vectors: int) -> Iterator[JsonLines | None]:
-    """Open the file of --json, if there is one."""
-    if path is None:
-        yield None
-        return
-    with path.open("wb") as file:
-        yield JsonLines(file, vectors)

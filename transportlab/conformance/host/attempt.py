@@ -6,6 +6,7 @@ secret of a launch is in no text that the command prints.
 """
 
 import contextlib
+import json
 import os
 import re
 import shlex
@@ -30,7 +31,9 @@ from transportlab.conformance.host.vectors import (
     Swap,
 )
 from transportlab.conformance.patterns import cut, mismatch, shown
-from transportlab.conformance.result import Failure, Outcome, Status
+from transportlab.conformance.result import Captured, Failure, Line, Outcome, Status
+from transportlab.conformance.transcript import HOST, MOST, PLUGIN
+from transportlab.redact import Redactor
 
 TICK = 0.005
 """Seconds between two looks at the command and at the record."""
@@ -38,6 +41,12 @@ TICK = 0.005
 BEHIND_SECONDS = 3.0
 """How long after the command's end its processes may still be seen: the kernel ends them, or they
 notice the end of their stdin."""
+
+PRINTED = ("stdout", "stderr")
+"""The files in a place that hold what the command printed."""
+
+UNTOLD = ("at", "who", "environment")
+"""Members of a line of the record that a capsule has elsewhere, or that are nobody's business."""
 
 SHOWN = 1500
 """How many characters of a command's output a failure shows."""
@@ -74,6 +83,7 @@ class Attempt:
                 self._run(place)
             except Problem as problem:
                 found = Outcome(self._vector, Status.FAIL, failure=problem.failure)
+                found.captured = captured(place)
             else:
                 found = Outcome(self._vector, Status.PASS)
         found.seconds = time.monotonic() - begin
@@ -98,7 +108,7 @@ class Attempt:
     def _run(self, place: Place) -> None:
         words = self._words(place)
         doing = f"run {shlex.join(words)}"
-        paths = [place.folder / name for name in ("stdout", "stderr")]
+        paths = [place.folder / name for name in PRINTED]
         status = 0
         with contextlib.ExitStack() as stack:
             stdout, stderr = (stack.enter_context(path.open("wb")) for path in paths)
@@ -221,6 +231,29 @@ class Attempt:
         while (found := _behind(place)) and time.monotonic() < end:
             time.sleep(TICK)
         return found
+
+
+def captured(place: Place) -> Captured:
+    """What the plugin recorded and what the host printed, for a capsule."""
+    record = place.lines()
+    secrets = [line["text"] for line in record if line["did"] == "secret"]
+    redactor = Redactor({f"launch secret {n}": text for n, text in enumerate(secrets)})
+    begin = record[0]["at"] if record else 0.0
+    lines = [
+        Line(round(line["at"] - begin, 6), PLUGIN, line["who"], redactor.text(_shown(line)))
+        for line in record
+    ]
+    for name in PRINTED:
+        path = place.folder / name
+        text = path.read_text("utf-8", "backslashreplace") if path.exists() else ""
+        end = lines[-1].at if lines else 0.0
+        lines += [Line(end, HOST, name, redactor.text(cut(t, SHOWN))) for t in text.splitlines()]
+    return Captured(tuple(lines[:MOST]), max(0, len(lines) - MOST))
+
+
+def _shown(line: Mapping[str, Any]) -> str:
+    told = {name: value for name, value in line.items() if name not in UNTOLD}
+    return cut(json.dumps(told), SHOWN)
 
 
 def _behind(place: Place) -> str:
