@@ -14,7 +14,7 @@ WORKERS ?= 3
 # Else each of some thousand processes that tests start would compile the project anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: evidence record report bench test test-all test-mutants test-languages check install derived libraries archives \
+.PHONY: evidence record report cronix-proposal bench test test-all test-mutants test-languages check install derived libraries archives \
     programs clean
 
 # quick is for a look and made for less than five minutes; PROFILE=full takes 25.
@@ -32,6 +32,10 @@ record: install programs
 # The committed report, from the committed runs.
 report: install
 	$(BIN)/transportlab report evidence/runs/*.json.gz --out REPORT.md
+
+# What cronix's maintainer would merge, in a folder that stands alone: the record, the protocol, the vectors.
+cronix-proposal: install
+	$(BIN)/python -m tools.proposal --out out/cronix-proposal
 
 bench: install
 	@mkdir -p out

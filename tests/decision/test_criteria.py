@@ -20,7 +20,6 @@ from transportlab.decision.criteria import (
     FromClauses,
     FromFaults,
     FromLines,
-    FromRun,
     FromTable,
     FromVectors,
     Scale,
@@ -37,12 +36,6 @@ from transportlab.registry import load_transport
 ROOT = Path(__file__).resolve().parents[2]
 DECISION = load_decision()
 FIGURES = [(criterion, figure) for criterion in DECISION.criteria for figure in criterion.figures]
-NOT_YET = {
-    ("handshake", "next-start", "uss-plugin+uss-host"),
-    ("session", "dozen-in-memory", "total"),
-}
-"""What the suites measure, and the committed runs did not."""
-
 PROOFS = sorted({proof for _, figure in FIGURES for proof in figure.proofs})
 
 ASKED_FOR = {
@@ -118,9 +111,7 @@ REFERENCES: dict[str, Callable[[str], bool]] = {
 
 
 @pytest.mark.parametrize(("criterion", "figure"), FIGURES, ids=NAMES)
-def test_each_source_is_there_or_has_yet_to_be_measured(
-    criterion: Criterion, figure: Figure
-) -> None:
+def test_each_source_is_there(criterion: Criterion, figure: Figure) -> None:
     options = [o for o in DECISION.options if o.id in figure.options or not figure.options]
     found = [
         SOURCES.figures(figure, option, language)  # type: ignore[arg-type]  # one of the union
@@ -130,8 +121,6 @@ def test_each_source_is_there_or_has_yet_to_be_measured(
     ]
     if isinstance(figure, FromTable):
         assert any(found) or not (EVIDENCE / "languages.json").exists()
-    elif isinstance(figure, FromRun):
-        assert any(found) or (figure.suite, figure.case, figure.metric) in NOT_YET
     elif isinstance(figure, FromLines):
         assert any(found) or any(other is not figure for other in criterion.figures)
     elif not isinstance(figure, Unmeasured):

@@ -1,6 +1,7 @@
 """Derives the schema of spec/decision.json, and docs/decision.html with all its figures."""
 
 import json
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -8,7 +9,7 @@ import msgspec
 from tools.generate.vectors import clean
 from transportlab.decision.criteria import Decision, load_decision
 from transportlab.decision.page import page
-from transportlab.decision.scoring import cells
+from transportlab.decision.scoring import Cells, cells
 from transportlab.decision.sources import Sources
 
 SCHEMA = Path("spec/decision.schema.json")
@@ -23,6 +24,11 @@ def derive() -> dict[Path, bytes]:
         **msgspec.json.schema(Decision),
     }
     clean(schema)
+    return {SCHEMA: (json.dumps(schema, indent=2) + "\n").encode(), PAGE: page(*scored()).encode()}
+
+
+@cache
+def scored() -> tuple[Decision, Cells]:
+    """The criteria and all scores, by the committed evidence."""
     decision = load_decision()
-    found = page(decision, cells(decision, Sources(decision.hosts)))
-    return {SCHEMA: (json.dumps(schema, indent=2) + "\n").encode(), PAGE: found.encode()}
+    return decision, cells(decision, Sources(decision.hosts))

@@ -1,0 +1,66 @@
+"""The figures of the record are those of the runs, and only they are written by the command."""
+
+import re
+
+import pytest
+
+from tools.generate.record import BEGIN, BEYOND, END, OPEN, figures, measured, renewed
+
+TITLE = re.compile(r"\*\*[^*]+\*\*, (?:ms|MiB); .* may pay (?P<limit>[\d.]+?)\. ")
+CELL = re.compile(r"-?[\d.,]+ \[(?P<low>-?[\d.,]+), (?P<high>-?[\d.,]+)\](?P<mark>.*)")
+
+
+def test_only_what_is_between_the_marks_is_written_anew() -> None:
+    text = f"before\n\n{BEGIN}\n\nold\n\n{END}\n\nafter\n"
+    made = renewed(text, ["new", ""])
+    assert made == f"before\n\n{BEGIN}\n\nnew\n\n{END}\n\nafter\n"
+    assert renewed(made, ["new", ""]) == made
+
+
+@pytest.mark.parametrize("text", ["", f"{BEGIN}\n", f"{END}\n", f"{END}\n{BEGIN}\n"])
+def test_a_file_without_the_marks_is_an_error(text: str) -> None:
+    with pytest.raises(ValueError, match=r"spec/DECISIONS\.md: expected a line <!-- figures"):
+        renewed(text, [])
+
+
+def tables() -> list[tuple[float, list[list[str]]]]:
+    """The limit of the budget and the rows of each table of costs."""
+    found: list[tuple[float, list[list[str]]]] = []
+    blocks = iter("\n".join(figures()).split("\n\n"))
+    for block in blocks:
+        if title := TITLE.match(" ".join(block.split())):
+            rows = [
+                [cell.strip() for cell in row.strip("|").split("|")]
+                for row in next(blocks).splitlines()
+            ]
+            found.append((float(title["limit"]), rows[2:]))
+    return found
+
+
+def test_each_cost_is_marked_by_the_budget() -> None:
+    seen = 0
+    for limit, rows in tables():
+        for cell in (cell for row in rows for cell in row[2:]):
+            if match := CELL.fullmatch(cell):
+                seen += 1
+                low, high = (float(match[end].replace(",", "")) for end in ("low", "high"))
+                # An end that is rounded to the limit itself may lie on either side.
+                if match["mark"] == BEYOND:
+                    assert low >= limit
+                elif match["mark"] == OPEN:
+                    assert low <= limit <= high
+                else:
+                    assert high <= limit
+    assert seen >= 4
+
+
+def test_each_host_and_plugin_of_the_runs_has_a_row() -> None:
+    view = measured()
+    text = "\n".join(figures())
+    for pair in view.pairs:
+        host, plugin = view.titles_of("hosts")[pair.host], view.titles_of("plugins")[pair.plugin]
+        assert f"| {host} | {plugin} |" in text
+
+
+def test_the_figures_are_the_same_each_time() -> None:
+    assert figures() == figures()

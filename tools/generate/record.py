@@ -1,0 +1,212 @@
+"""Derives the figures of the record: what stands between two marks in spec/DECISIONS.md.
+
+They are those that REPORT.md has, by host, plugin and transport, and the rankings of `transportlab
+decide`. The rest of the file is written by hand and stays as it is. The figures are of the newest
+code that evidence/runs has runs of, whatever the code of the tree is: tests/test_record.py tells if
+that is another one.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from textwrap import wrap
+
+from tools.generate import ROOT
+from tools.generate.decision import scored
+from transportlab.data import ANY_RUN, RUNS
+from transportlab.decision.criteria import Decision, Option, Scenario
+from transportlab.decision.ranking import Move, Ranking, rank
+from transportlab.decision.scoring import Cells
+from transportlab.evidence.analysis.compare import Comparison
+from transportlab.evidence.analysis.runs import machine_name, read
+from transportlab.evidence.record import Arm
+from transportlab.evidence.report.config import Cost, Pair, View
+from transportlab.evidence.report.document import load_rules, view_of
+from transportlab.evidence.report.formatting import (
+    NONE,
+    counts,
+    difference,
+    listed,
+    table,
+    unit_of_differences,
+)
+
+RECORD = Path("spec/DECISIONS.md")
+
+BEGIN = "<!-- figures: made by `python -m tools.generate`; do not edit -->"
+END = "<!-- end of the figures -->"
+
+WIDTH = 72
+
+BEYOND, OPEN = " **!**", " ?"
+"""Behind a cost: its whole interval is beyond the budget, or it reaches across the budget."""
+
+
+def derive() -> dict[Path, bytes]:
+    """What the file must hold, by its path from the project's root."""
+    return {RECORD: renewed((ROOT / RECORD).read_text(), figures()).encode()}
+
+
+def renewed(text: str, lines: Sequence[str]) -> str:
+    """The text with these lines between the two marks. Raises ValueError if a mark is missing."""
+    head, begin, rest = text.partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{RECORD}: expected a line {BEGIN} and below it a line {END}")
+    return "\n".join([head + BEGIN, "", *lines, END + tail])
+
+
+def figures() -> list[str]:
+    """The lines between the marks."""
+    view, (decision, cells) = measured(), scored()
+    lines = [*_about(view), *_costs(view, decision), *_rankings(decision, cells)]
+    return [part for line in lines for part in _wrapped(line)]
+
+
+def _wrapped(line: str) -> list[str]:
+    """A line of prose as the record's own lines; one of a table, or an empty one, as it is."""
+    if not line or line.startswith("|"):
+        return [line]
+    return wrap(line, WIDTH, break_long_words=False, break_on_hyphens=False)
+
+
+@cache
+def measured() -> View:
+    """The runs of the newest code in evidence/runs, on the machine that has most of them."""
+    return view_of(read(sorted(RUNS.glob(ANY_RUN))), load_rules())
+
+
+def _about(view: View) -> list[str]:
+    runs = view.measured.runs
+    days = " and ".join(dict.fromkeys(run.started[:10] for run in runs))
+    code = str(runs[0].facts.get("source_sha256", ""))[:12]
+    return [
+        f"Measured by {len(runs)} run{'s' * (len(runs) > 1)} of {days}, code {code}, on"
+        f" {machine_name(runs[-1])}. In brackets: 95 % intervals, with a term for how runs differ."
+        f"{BEYOND}: beyond the budget.{OPEN}: not decided. Empty: there is no such plugin, or it"
+        " was not measured.",
+        "",
+    ]
+
+
+def _costs(view: View, decision: Decision) -> Iterator[str]:
+    """A table for each cost of the report: what each transport costs, by host and plugin."""
+    options = [option for option in decision.options if _arms(view, option)]
+    for cost in view.settings.costs:
+        found = dict(_found(view, cost, options))
+        if not found:
+            continue
+        unit = view.unit(cost.measure)
+        allowance = view.budget[cost.allowance]
+        fewest = min((one.counts for one in found.values()), key=lambda each: each.blocks)
+        yield (
+            f"**{cost.measure.title.capitalize()}**, {unit_of_differences(unit)}; a"
+            f" {allowance.title} may pay {allowance.ms if unit == 's' else allowance.mib:g}."
+            f" At least {counts(fewest)} behind each."
+        )
+        yield ""
+        head = ["host", "plugin", *(option.name for option in options)]
+        yield from table(head, _rows(view, cost, decision, options, found))
+    bare = {pair.host for pair in view.pairs} - view.settings.baselines.keys()
+    if bare:
+        names = listed([view.titles_of("hosts").get(host, host) for host in sorted(bare)])
+        yield (
+            f"Costs are over `direct` of the same host. {names} has none: what the host itself"
+            " takes is in its figures."
+        )
+        yield ""
+
+
+def _arms(view: View, option: Option) -> list[Arm]:
+    """The arms that stand for an option: those with its transport's usual codec."""
+    return [
+        arm
+        for arm in view.all_arms
+        if (arm.transport, arm.codec) == (option.transport, option.codec)
+        and arm.id not in view.settings.baselines.values()
+    ]
+
+
+def _found(
+    view: View, cost: Cost, options: Sequence[Option]
+) -> Iterator[tuple[tuple[Pair, str], Comparison]]:
+    """What was found, by host with plugin, and option."""
+    for option in options:
+        for arm in _arms(view, option):
+            if found := view.cost(cost.measure, arm):
+                yield (Pair(arm.host, arm.plugin), option.id), found
+
+
+def _rows(
+    view: View,
+    cost: Cost,
+    decision: Decision,
+    options: Sequence[Option],
+    found: dict[tuple[Pair, str], Comparison],
+) -> Iterator[list[str]]:
+    """The rows, cronix's own kind of host first."""
+    plugins = list(view.titles_of("plugins"))
+    pairs = sorted(
+        {pair for pair, _ in found},
+        key=lambda pair: (decision.hosts.index(pair.host), plugins.index(pair.plugin)),
+    )
+    for pair in pairs:
+        yield [
+            view.titles_of("hosts")[pair.host],
+            view.titles_of("plugins")[pair.plugin],
+            *(_cell(view, cost, found.get((pair, option.id))) for option in options),
+        ]
+
+
+def _cell(view: View, cost: Cost, found: Comparison | None) -> str:
+    if found is None:
+        return NONE
+    unit, ends = view.unit(cost.measure), found.difference.interval()
+    limit = view.budget[cost.allowance].limit(unit)
+    mark = BEYOND if ends.low > limit else OPEN if ends.high > limit else ""
+    return difference(ends, unit) + mark
+
+
+def _rankings(decision: Decision, cells: Cells) -> Iterator[str]:
+    """The order of the options in each scenario, and how firm the record's is."""
+    names = {option.id: option.name for option in decision.options}
+    rankings = [ranking(decision, cells, scenario) for scenario in decision.scenarios]
+    most = max(len(one.totals) for one in rankings)
+    rows = [
+        [
+            f"{scenario.name} ({scenario.id})",
+            *(f"{names[total.option]} {total.middle:.2f}" for total in one.totals),
+            *([NONE] * (most - len(one.totals))),
+        ]
+        for scenario, one in zip(decision.scenarios, rankings, strict=True)
+    ]
+    yield "**Ranking** by `transportlab decide`: points of 10, by the weights of each case."
+    yield ""
+    places = ("first", "second", "third", "fourth", "fifth", "sixth")
+    yield from table(["case", *places[:most]], rows)
+    first, *others = rankings[0].totals
+    won = ", ".join(f"{names[t.option]} {t.wins['any']:.0%}" for t in (first, *others))
+    yield f"With any weights, each set as likely as another, these come first: {won}."
+    for move in rankings[0].moves:
+        yield _moved(decision, move, names)
+    yield ""
+
+
+def _moved(decision: Decision, move: Move, names: dict[str, str]) -> str:
+    """What it takes for another option to draw level, by the record's weights."""
+    if move.share is None:
+        return f"No weights make {names[move.rival]} first: over all languages it leads in nothing."
+    criteria = {criterion.id: criterion.name for criterion in decision.criteria}
+    away = listed([f"*{criteria[name]}*" for name in move.away])
+    return (
+        f"{names[move.rival]} draws level if {move.share:.1%} of all weight moves from {away} to"
+        f" *{criteria[move.to]}*."
+    )
+
+
+def ranking(decision: Decision, cells: Cells, scenario: Scenario) -> Ranking:
+    """The ranking of a scenario by its weights. Only the record's says how firm it is."""
+    weights = decision.weights(scenario)
+    if scenario == decision.scenarios[0]:
+        return rank(decision, cells, scenario, weights)
+    return rank(decision, cells, scenario, weights, draws=1)
