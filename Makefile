@@ -15,7 +15,7 @@ WORKERS ?= 3
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: evidence record report cronix-proposal bench test test-all test-mutants test-languages check install derived libraries archives \
-    programs clean
+    programs suite clean
 
 # quick is for a look and made for less than five minutes; PROFILE=full takes 25.
 # The last run is replaced when the new one is complete.
@@ -82,6 +82,10 @@ archives: $(READY)
 # The hosts, plugins and peers of spec/arms.json. What lacks its toolchain is told, and not measured.
 programs: install
 	@$(BIN)/python -m tools.build_programs
+
+# The conformance suite in one file, for people who have no checkout: docs/conformance.md
+suite: install
+	@$(BIN)/python -m tools.build_suite
 
 # Builds without isolation use the hatchling of the lock file, so that no other version comes in.
 $(READY): requirements.lock pyproject.toml

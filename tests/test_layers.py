@@ -21,7 +21,8 @@ LAYERS = (
     ("inspection", "transportlab.host.inspection"),
     ("evidence", "transportlab.evidence", "transportlab.conformance"),
     ("decision", "transportlab.decision"),
-    ("cli", "transportlab.cli", "transportlab.__main__"),
+    # The plugin of pytest is a front of the suite, as the command line is.
+    ("cli", "transportlab.cli", "transportlab.__main__", "transportlab.conformance.pytest_plugin"),
     ("top", "bench", "tests", "plugins", "tools"),
 )
 

@@ -18,6 +18,7 @@ from venv import EnvBuilder
 import pytest
 from packaging.requirements import Requirement
 
+from tests.test_readme import BLOCK, COMMAND
 from transportlab.channel import EndpointKind
 from transportlab.data import RUNS
 from transportlab.evidence.run.machine import source_digest
@@ -166,7 +167,9 @@ def test_it_has_the_packages_and_their_data_and_nothing_else(wheel: Path) -> Non
     with zipfile.ZipFile(wheel) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
     kinds = {re.sub(r"-[\d.]+(\.dist-info)/.*|/.*", r"\1", name) for name in files}
-    assert kinds == {"transportlab", "transports", "transportlab.dist-info"}
+    assert kinds == {
+        "transportlab", "transports", "pytest_transportlab.py", "transportlab.dist-info",
+    }  # fmt: skip
     data = {name.removeprefix("transportlab/_data/") for name in files if "/_data/" in name}
     kept = [path for tree in ("spec", "evidence/runs") for path in (ROOT / tree).rglob("*")]
     kept += [ROOT / "evidence" / f"{name}.json" for name in ("faults", "languages")]
@@ -228,6 +231,29 @@ def test_conformance_of_hosts(full: Environment) -> None:
     for transport in OTHERS:
         if load_transport(transport).traits.isolated:
             assert re.search(rf"^{transport} +2 pass, 0 fail", said, re.M), said
+
+
+PAGE = (ROOT / "docs" / "plugin-authors-afternoon.md").read_text()
+INSTALLS = ("python3 -m venv ", "env/bin/pip install ")
+
+
+def test_a_plugin_authors_afternoon_from_an_empty_folder(full: Environment) -> None:
+    (full.cwd / "env").symlink_to(full.folder)
+    shutil.copy(ROOT / "plugins" / "stdlib" / "cronix-backend-stdlib", full.cwd)
+    commands = [found for block in BLOCK.findall(PAGE) for found in COMMAND.findall(block)]
+    done = [command for command, _ in commands if command.startswith(INSTALLS)]
+    assert len(done) == 3  # what the fixture has done
+    for command, shown in commands:
+        if command in done:
+            continue
+        said = subprocess.run(
+            ["sh", "-ec", command], cwd=full.cwd, env=dict(full.variables), stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert said.returncode == 0, said.stdout + said.stderr
+        wanted = re.escape(shown).replace(re.escape("..."), ".*")
+        assert re.fullmatch(wanted, said.stdout, re.S), said.stdout
+    assert (full.cwd / "badge.svg").read_text().startswith("<svg")
 
 
 def test_evidence_report_and_reproduce(full: Environment) -> None:

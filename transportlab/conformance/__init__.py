@@ -5,6 +5,7 @@
     generators.py   short forms for values in a vector
     patterns.py     what a reply must look like
     subject.py      the plugin under test
+    attach.py       one that its author has started
     fixture.py      the directory and the crontab that each vector gets
     apps.py         app names of each vector's own
     steps.py        carries out the steps of one vector
@@ -19,6 +20,7 @@
     relay.py        stands between the suite and a plugin's wire
     transcript.py   what the relay saw; frames.py reads HTTP/2
     capsule.py      what is kept of one failure
+    pytest_plugin.py  the vectors as tests of pytest
 
 docs/conformance.md is for authors of plugins and of vectors.
 """

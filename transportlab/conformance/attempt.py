@@ -19,12 +19,11 @@ from transportlab.conformance.generators import ValueProblem
 from transportlab.conformance.patterns import cut, shown
 from transportlab.conformance.result import Failure, Outcome, Status
 from transportlab.conformance.steps import Player
-from transportlab.conformance.subject import CLOSE_SECONDS, Program
+from transportlab.conformance.subject import CLOSE_SECONDS, Program, Session
 from transportlab.conformance.vectors import Step, Vector
 from transportlab.conformance.wire import open_wire
 from transportlab.context import Context
 from transportlab.errors import LabError, PluginError, RpcError, UsageError
-from transportlab.host import HostSession
 from transportlab.methods import CLOSE_SESSION, METHODS, OPEN_SESSION
 from transportlab.raw import RawWire
 
@@ -57,10 +56,10 @@ class Shared:
         self._program = program
         self._config = config
         self._undo = contextlib.ExitStack()
-        self._made: tuple[HostSession, Fixture, Program] | None = None
+        self._made: tuple[Session, Fixture, Program] | None = None
         self.before: list[str] = []
 
-    def made(self, vector: Vector) -> tuple[HostSession, Fixture, Program]:
+    def made(self, vector: Vector) -> tuple[Session, Fixture, Program]:
         """The session, its directory and its program. Raises LabError."""
         if self._made is None:
             with contextlib.ExitStack() as undo:
@@ -102,7 +101,7 @@ class Attempt:
         self._apps = apps if prunes else ()
         self._program = program
         self._config = config
-        self._session: HostSession | None = None
+        self._session: Session | None = None
         self._shared = shared
         self.number = 0
         self.doing = "start the plugin"
@@ -144,26 +143,26 @@ class Attempt:
                     session.channel.unary(OPEN_SESSION, request, Context())
                 if self._play(session, fixture, program, wire):
                     with contextlib.suppress(LabError):
-                        bounded = Context(timeout=CLOSE_SECONDS)
+                        bounded = Context(timeout=program.within(CLOSE_SECONDS))
                         session.channel.unary(CLOSE_SESSION, model.CloseSessionRequest(), bounded)
         finally:
             fixture.remove()
 
-    def _run_shared(self, session: HostSession, fixture: Fixture, program: Program) -> None:
+    def _run_shared(self, session: Session, fixture: Fixture, program: Program) -> None:
         self._session = session
         with self._wire(session, program) as wire:
-            if wire is None or not self._play(session, fixture, program, wire):
+            if not self._play(session, fixture, program, wire) or wire is None:
                 return
             self.doing = "call Read, as a host does, after all that"
             if left := wire.left():
                 self._failed(f"more has come than was asked for: {shown(left)}")
                 return
         with contextlib.suppress(RpcError):  # an error is an answer, too
-            bounded = Context(timeout=PROBE_SECONDS)
+            bounded = Context(timeout=program.within(PROBE_SECONDS))
             session.channel.unary(METHODS["Read"], model.ReadRequest("web"), bounded)
 
     @contextlib.contextmanager
-    def _wire(self, session: HostSession, program: Program) -> Iterator[RawWire | None]:
+    def _wire(self, session: Session, program: Program) -> Iterator[RawWire | None]:
         if not self._vector.transport:
             yield None
             return
@@ -185,7 +184,8 @@ class Attempt:
         with contextlib.suppress(LabError), program.session(opens=True) as session:
             for app in self._apps:
                 request = model.PruneRequest(app, allow_empty=True)
-                session.channel.unary(METHODS["Prune"], request, Context(timeout=PRUNE_SECONDS))
+                bounded = Context(timeout=program.within(PRUNE_SECONDS))
+                session.channel.unary(METHODS["Prune"], request, bounded)
         fixture.remove()
 
     def _failed(self, problem: str) -> None:
@@ -193,7 +193,7 @@ class Attempt:
         self.outcome = Outcome(self._vector, Status.FAIL, failure=failure)
 
     def _play(
-        self, session: HostSession, fixture: Fixture, program: Program, wire: RawWire | None
+        self, session: Session, fixture: Fixture, program: Program, wire: RawWire | None
     ) -> bool:
         """Carry the steps out. Returns whether all went well."""
         player = Player(session, fixture, program, wire_app(self._vector), wire)

@@ -34,8 +34,11 @@ SKIPPED = (Status.UNSUPPORTED, Status.NOT_RUN)
 NAMED = 4
 """How many vectors a line names that gives the reason of many."""
 
+PROGRAM = ["transportlab"]
+"""The words that run the command. The suite in one file (tools/build_suite.py) puts its own."""
+
 SUITE = ("conformance",)
-"""The words after `transportlab` that run the suite of plugins."""
+"""The words after those that run the suite of plugins."""
 
 
 def totals_lines(arm: ArmResult) -> Iterator[str]:
@@ -102,7 +105,7 @@ def replay_command(
     """The command that runs vectors on this arm again. options: those that name the subject."""
     arms = ["--transport", arm.transport, *(["--codec", arm.codec] if arm.codec else [])]
     vectors = [word for id_ in ids for word in ("--vector", id_)]
-    return shlex.join(["transportlab", *suite, *arms, *options, *vectors])
+    return shlex.join([*PROGRAM, *suite, *arms, *options, *vectors])
 
 
 def summary(report: Report, *, whole: bool = True, path: str = "") -> Iterator[str]:

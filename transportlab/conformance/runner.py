@@ -13,7 +13,8 @@ An arm is one transport with one codec. An arm runs each vector like this:
 3. An Attempt carries the vector out: a fresh directory, a fresh plugin, app names of its own, one
    session, the steps one by one. So no vector depends on another, and each can be repeated alone.
    If the plugin does not offer a fresh store, what the vector makes there is pruned before and
-   after. Vectors of bytes that leave the plugin in order share one, as long as none fails.
+   after. Vectors of bytes that leave the plugin in order share one, as long as none fails. If the
+   plugin's author has started it (attach.py), all vectors share that one.
 
 The attempt runs in a thread of its own, so that every vector ends:
 
@@ -34,11 +35,13 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stderr
+from functools import cached_property, partial
 from io import StringIO
 
 import msgspec
 from msgspec.structs import replace
 
+from transportlab.backend import CAPABILITIES
 from transportlab.channel import EndpointKind, Transport
 from transportlab.conformance.attempt import Attempt, Shared, lost
 from transportlab.conformance.fixture import Fixture
@@ -113,19 +116,27 @@ def run_matrix(
     vectors = load_vectors() if vectors is None else vectors
     if not vectors:
         raise UsageError("no vector is selected")
-    subject, options = subject or Subject(), options or Options()
-    arms = []
-    for transport in map(load_transport, transports or transport_names()):
-        codecs = [c for c in transport.traits.codecs if options.codec in (None, c)]
-        arms += [Arm(transport, codec, subject, options) for codec in codecs]
-    if not arms:
-        raise UsageError(f'no transport among those has the codec "{options.codec}"')
+    arms = arms_of(transports or transport_names(), subject or Subject(), options or Options())
     results = [arm.run(vectors) for arm in arms]
     return Report(tuple(vectors), tuple(results), disagreements(results))
 
 
+def arms_of(transports: Sequence[str], subject: Subject, options: Options) -> "list[Arm]":
+    """The arms of these transports. Raises UsageError for an unknown one, and if there is none."""
+    arms = []
+    for transport in map(load_transport, transports):
+        codecs = [c for c in transport.traits.codecs if options.codec in (None, c)]
+        arms += [Arm(transport, codec, subject, options) for codec in codecs]
+    if not arms:
+        raise UsageError(f'no transport among those has the codec "{options.codec}"')
+    return arms
+
+
 class Arm:
-    """One transport with one codec, for one subject."""
+    """One transport with one codec, for one subject. result: what run() fills.
+
+    Who calls outcome() instead, in any order and as often as he likes, calls close() at the end.
+    """
 
     def __init__(self, transport: Transport, codec: str, subject: Subject, options: Options):
         self._transport, self._codec = transport, codec
@@ -136,31 +147,40 @@ class Arm:
             self._transcript = Transcript(subject.secrets, options.trace)
         self._shared: dict[str, Shared] = {}
         self._probed: Captured | None = None
+        self._known: dict[str, Sequence[str] | LabError] = {}
+        self.result = ArmResult(transport.name, codec, wire=transport.traits.wire)
 
     def run(self, vectors: Sequence[Vector]) -> ArmResult:
         """Run the vectors, in this order, but for those of another transport's wire."""
         try:
-            return self._run([v for v in vectors if v.transport in ("", self._transport.name)])
+            for vector in filter(self.takes, vectors):
+                outcome = self.outcome(vector)
+                self.result.outcomes.append(outcome)
+                if self._options.on_result is not None:
+                    self._options.on_result(self.result, outcome)
         finally:
-            for shared in self._shared.values():
-                shared.drop()
-
-    def _run(self, vectors: Sequence[Vector]) -> ArmResult:
-        result = ArmResult(self._transport.name, self._codec, wire=self._transport.traits.wire)
-        absent = self._absent()
-        known: dict[str, Sequence[str] | LabError] = {}
-        for vector in vectors:
-            plugin, _ = self._subject.of(vector)
-            if not absent and plugin not in known:
-                known[plugin] = self._capabilities(vector)
-            outcome = self._outcome(vector, absent, known.get(plugin, ()))
-            result.outcomes.append(outcome)
-            if self._options.on_result is not None:
-                self._options.on_result(result, outcome)
+            self.close()
         if self._options.on_arm is not None:
-            self._options.on_arm(result)
-        return result
+            self._options.on_arm(self.result)
+        return self.result
 
+    def takes(self, vector: Vector) -> bool:
+        """Whether the vector is not of another transport's wire."""
+        return vector.transport in ("", self._transport.name)
+
+    def close(self) -> None:
+        """Stop the plugins that vectors share."""
+        for shared in self._shared.values():
+            shared.drop()
+
+    def outcome(self, vector: Vector) -> Outcome:
+        """How the vector ends here."""
+        plugin, _ = self._subject.of(vector)
+        if not self._absent and plugin not in self._known:
+            self._known[plugin] = self._capabilities(vector)
+        return self._outcome(vector, self._absent, self._known.get(plugin, ()))
+
+    @cached_property
     def _absent(self) -> str:
         """Why nothing can run on this arm; empty if something can."""
         if lacking := not_installed(self._transport, self._codec):
@@ -177,6 +197,8 @@ class Arm:
         """What the vector's plugin declares that it can do; or why no session opens to ask it."""
         if self._subject.unreachable(self._transport):
             return ()
+        if (attached := self._subject.attached) is not None:
+            return CAPABILITIES if attached.own else self._declared(vector)
         fixture = Fixture(vector)
         plugin, template = self._subject.of(vector)
         if plugin == self._subject.plugin:
@@ -198,26 +220,50 @@ class Arm:
         if self._transcript is not None:
             self._transcript.begin(f"{self._transport.name}-{self._codec} {what}")
 
+    def _declared(self, vector: Vector) -> Sequence[str] | LabError:
+        """What the plugin that vectors share declares that it can do."""
+        try:
+            return self._sharing(vector).made(vector)[0].info.capabilities
+        except LabError as error:
+            return self._redactor.error(error)
+
+    def _sharing(self, vector: Vector) -> Shared:
+        """The plugin that the vector shares with others."""
+        plugin, template = self._subject.of(vector)
+        return self._shared.setdefault(plugin, Shared(partial(self._program, plugin), template))
+
     def _program(self, plugin: str, config: Mapping[str, str]) -> Program:
-        secrets = self._subject.secrets if plugin == self._subject.plugin else {}
-        whole = {**config, **secrets}
-        return Program(plugin, self._transport, self._codec, whole, secrets, self._transcript)
+        subject = self._subject
+        secrets = subject.secrets if plugin == subject.plugin else {}
+        return Program(
+            plugin,
+            self._transport,
+            self._codec,
+            {**config, **secrets},
+            secrets,
+            self._transcript,
+            subject.attached,
+            subject.patience,
+        )
 
     def _outcome(self, vector: Vector, absent: str, known: Sequence[str] | LabError) -> Outcome:
-        """absent: see _absent(); known: see _capabilities()."""
+        """absent: see _absent; known: see _capabilities()."""
         if absent:
             return Outcome(vector, Status.NOT_RUN, reason=absent)
         reason = self._subject.unreachable(self._transport) or self._unsupported(vector, known)
         if reason:
             return Outcome(vector, Status.UNSUPPORTED, reason=reason)
+        attached = self._subject.attached
+        if attached is not None and (refused := attached.refuses(vector)):
+            return Outcome(vector, Status.NOT_RUN, reason=refused)
         if vector.transport and (lacking := self._wire_lacks()):
             return Outcome(vector, Status.NOT_RUN, reason=lacking)
         if isinstance(known, LabError) and (vector.level > OPENING_LEVEL or _silent(known)):
             outcome = lost(vector, Failure(0, NO_SESSION, f"no session opens: {known}"), known)
             outcome.captured = self._probed
             return outcome
-        shared = "fresh-store" not in self._subject.features()
-        prunes = shared and not isinstance(known, LabError) and "prune" in known
+        used = "fresh-store" not in self._subject.features() if attached is None else not attached.own
+        prunes = used and not isinstance(known, LabError) and "prune" in known
         if self._transport.traits.isolated:
             return self._attempt(vector, prunes=prunes)
         with redirect_stderr(StringIO()):  # a backend in this process writes its log there
@@ -246,27 +292,25 @@ class Arm:
     def _attempt(self, vector: Vector, *, prunes: bool) -> Outcome:
         """Carry the vector out within the bounds; see the module."""
         plugin, template = self._subject.of(vector)
-
-        def program(config: Mapping[str, str]) -> Program:
-            return self._program(plugin, config)
-
-        shared = None
-        if vector.shares:
-            shared = self._shared.setdefault(plugin, Shared(program, template))
+        program = partial(self._program, plugin)
+        attached = self._subject.attached
+        shares = vector.shares if attached is None else not attached.own
+        shared = self._sharing(vector) if shares else None
         attempt = Attempt(vector, program, template, prunes=prunes, shared=shared)
+        timeout = max(self._options.timeout, self._subject.patience)
         thread = threading.Thread(target=attempt.run, name=vector.id, daemon=True)
         attempt.clean()
         self._begin(vector.id)
         begin = time.monotonic()
         thread.start()
-        thread.join(self._options.timeout)
+        thread.join(timeout)
         hangs = thread.is_alive()
         if hangs:
             attempt.kill()
             thread.join(KILL_SECONDS)
         outcome = self._redactor.value(attempt.outcome)
         if hangs:
-            problem = f"no end within {self._options.timeout:g} s; the session was killed"
+            problem = f"no end within {timeout:g} s; the session was killed"
             failure = Failure(attempt.number, attempt.doing, problem)
             outcome = Outcome(vector, Status.FAIL, failure=failure)
         if self._transcript is not None:
@@ -274,7 +318,9 @@ class Arm:
             outcome.captured = replace(self._transcript.captured(), before=before)
         if shared is not None:
             shared.before.append(vector.id)
-        if shared is not None and outcome.status is not Status.PASS:
+        if attached is not None and outcome.status is not Status.PASS:
+            attached.look()
+        elif shared is not None and outcome.status is not Status.PASS:
             shared.drop()
         outcome.seconds = time.monotonic() - begin
         attempt.clean()

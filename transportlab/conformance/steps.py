@@ -21,7 +21,7 @@ from transportlab.conformance.ending import LOST, Ending, judge, tally, with_tex
 from transportlab.conformance.fixture import Fixture
 from transportlab.conformance.generators import CONFIG, ValueProblem, evaluate
 from transportlab.conformance.patterns import mismatch, shown
-from transportlab.conformance.subject import STOP_SECONDS, Program
+from transportlab.conformance.subject import STOP_SECONDS, Program, Session
 from transportlab.conformance.vectors import (
     Call,
     Edit,
@@ -35,10 +35,9 @@ from transportlab.conformance.vectors import (
     Stop,
     Together,
 )
-from transportlab.conformance.wire import APP, WIRE_ACTS, WirePlayer
+from transportlab.conformance.wire import APP, STEP_SECONDS, WIRE_ACTS, WirePlayer
 from transportlab.context import Cancellation, Context
 from transportlab.errors import PluginError, RpcError, TransportError
-from transportlab.host import HostSession
 from transportlab.methods import METHODS, Method
 from transportlab.raw import RawWire
 
@@ -58,7 +57,7 @@ class Player:
 
     def __init__(
         self,
-        session: HostSession,
+        session: Session,
         fixture: Fixture,
         program: Program,
         app: str = "",
@@ -68,7 +67,8 @@ class Player:
         self._fixture = fixture
         self._program = program
         self.scope: dict[str, Any] = {CONFIG: program.config, APP: app}
-        self._wire = None if wire is None else WirePlayer(wire, self.scope)
+        seconds = program.within(STEP_SECONDS)
+        self._wire = None if wire is None else WirePlayer(wire, self.scope, seconds)
         self._files = {"start": fixture.read()}
         self.endings: list[Any] = []
 

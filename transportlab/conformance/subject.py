@@ -6,8 +6,9 @@ on one arm, with the vector's own config.
 
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,11 +16,12 @@ from msgspec.structs import replace
 
 from transportlab.auth import new_secret
 from transportlab.channel import Channel, Endpoint, EndpointKind, SocketEndpoint, Transport
+from transportlab.conformance.attach import AttachedSession, Attachment
 from transportlab.conformance.generators import ValueProblem
 from transportlab.conformance.relay import Tap, TappedWire
 from transportlab.conformance.transcript import Transcript
 from transportlab.conformance.vectors import FEATURES, Start, Vector
-from transportlab.errors import PluginError
+from transportlab.errors import PluginError, UsageError
 from transportlab.host import HostOptions, HostSession
 from transportlab.host.channel import HostChannel
 from transportlab.host.discovery import LIBRARY_SUFFIX, find
@@ -28,6 +30,7 @@ from transportlab.host.launch import new_socket_path, send_secret
 from transportlab.host.process import PluginProcess
 from transportlab.host.spawn import plugin_environment
 from transportlab.quote import repr_without
+from transportlab.registry import load_transport, transport_names
 from transportlab.sdk.program import ENV_CODEC, ENV_SOCKET, ENV_TRANSPORT
 
 # The protocol's own bounds, in seconds: what a plugin is tested against does not depend on what a
@@ -35,6 +38,9 @@ from transportlab.sdk.program import ENV_CODEC, ENV_SOCKET, ENV_TRANSPORT
 HANDSHAKE_SECONDS = 5.0  # P-HANDSHAKE-3
 CLOSE_SECONDS = 1.0  # CloseSession, P-STOP-1
 STOP_SECONDS = 4.0  # everything after it, P-STOP-1
+
+Session = HostSession | AttachedSession
+"""What a vector calls: a plugin that the suite has started, or one that its author has."""
 
 
 class Subject(msgspec.Struct, frozen=True):
@@ -47,6 +53,8 @@ class Subject(msgspec.Struct, frozen=True):
     faulty: the plugin for vectors that need the feature "faults"; empty for the same plugin.
     reference: whether it is the lab's own, so that it is there in every form.
     secrets: sent like config, and shown in no result.
+    attached: the process that its author has started; the suite then starts none.
+    patience: seconds that each bound of the suite has at least, as for a plugin under a debugger.
     """
 
     __repr__ = repr_without("secrets")
@@ -57,6 +65,8 @@ class Subject(msgspec.Struct, frozen=True):
     faulty: str = "echo"
     reference: bool = True
     secrets: Mapping[str, str] = msgspec.field(default_factory=dict)
+    attached: Attachment | None = None
+    patience: float = 0.0
 
     def features(self) -> frozenset[str]:
         """What it offers, with what that includes."""
@@ -81,11 +91,37 @@ class Subject(msgspec.Struct, frozen=True):
         return ""
 
 
+def subject_of(
+    plugin: str,
+    config: Mapping[str, str],
+    secrets: Mapping[str, str],
+    offers: Collection[str],
+) -> Subject:
+    """Anybody's plugin as a subject, by its path or name. Raises UsageError for unknown features."""
+    for name in offers:
+        if name not in FEATURES:
+            raise UsageError(f'unknown feature "{name}"; there are {", ".join(FEATURES)}')
+    return Subject(plugin, config, frozenset(offers), faulty="", reference=False, secrets=secrets)
+
+
+def reachable(subject: Subject) -> list[str]:
+    """The transports that reach this kind of plugin."""
+    return [name for name in transport_names() if not subject.unreachable(load_transport(name))]
+
+
+def path_of(plugin: str) -> Path:
+    """Where the plugin of that path or name is. Raises UsageError if it is not there."""
+    try:
+        return find(plugin, library=plugin.endswith(LIBRARY_SUFFIX)).path
+    except PluginError as error:
+        raise UsageError(str(error)) from error
+
+
 class Program(msgspec.Struct, frozen=True):
     """A plugin on one arm, with its config for one vector.
 
     secrets: the members of config that no result may show. transcript: sees what passes; None for
-    none.
+    none. attached, patience: see Subject.
     """
 
     __repr__ = repr_without("config", "secrets")
@@ -96,18 +132,33 @@ class Program(msgspec.Struct, frozen=True):
     config: Mapping[str, str]
     secrets: Mapping[str, str] = msgspec.field(default_factory=dict)
     transcript: Transcript | None = None
+    attached: Attachment | None = None
+    patience: float = 0.0
 
-    def session(self, *, opens: bool = False) -> HostSession:
-        """Start a fresh plugin and connect to it. opens: also call OpenSession."""
+    def within(self, seconds: float) -> float:
+        """A bound of the suite, or how patient it is to be, if that is longer."""
+        return max(seconds, self.patience)
+
+    def session(self, *, opens: bool = False) -> Session:
+        """Start a fresh plugin and connect to it. opens: also call OpenSession.
+
+        A plugin that is attached has one session, whoever asks for it.
+        """
+        if self.attached is not None:
+            return self.attached.session(
+                self._reached(), self.codec, self.config, self.secrets, opens=opens
+            )
         options = HostOptions(
             codec=self.codec,
             config=self.config,
             secrets=self.secrets,
             opens=opens,
-            handshake=HANDSHAKE_SECONDS,
+            handshake=self.within(HANDSHAKE_SECONDS),
             stop=STOP_SECONDS,
             on_log=None if self.transcript is None else self.transcript.log,
         )
+        if self.patience:
+            options = replace(options, open=self.within(options.open))
         return HostSession(self.plugin, self._reached(), options)
 
     def _reached(self) -> Transport:
@@ -116,7 +167,7 @@ class Program(msgspec.Struct, frozen=True):
             return self.transport
         return Tap(self.transport, self.transcript)
 
-    def met(self, session: HostSession) -> Endpoint:
+    def met(self, session: Session) -> Endpoint:
         """The endpoint for a raw wire to the session's plugin."""
         endpoint = session.endpoint
         if self.transcript is None or not isinstance(session.wire, TappedWire):
@@ -126,7 +177,7 @@ class Program(msgspec.Struct, frozen=True):
         return session.wire.endpoint
 
     @contextmanager
-    def calling(self, session: HostSession, secret: str | None) -> Iterator[Channel]:
+    def calling(self, session: Session, secret: str | None) -> Iterator[Channel]:
         """The session's channel; or with a secret a stranger's own channel to the same socket."""
         endpoint = session.endpoint
         if secret is None:
@@ -162,7 +213,7 @@ class Program(msgspec.Struct, frozen=True):
             send_secret(process, new_secret())
         said: dict[str, Any] = {"problem": "", "endpoint": "", "words": {}}
         try:
-            found = read_handshake(process, HANDSHAKE_SECONDS)
+            found = read_handshake(process, self.within(HANDSHAKE_SECONDS))
             endpoint = found.endpoint.replace(os.path.dirname(socket), "{place}")
             said |= {"endpoint": endpoint, "words": dict(found.words)}
             if os.path.exists(socket):

@@ -45,15 +45,21 @@ def open_wire(transport: Transport, endpoint: Any) -> RawWire:
 
 
 class WirePlayer:
-    """Plays the steps of one vector that are bytes. scope: what was saved."""
+    """Plays the steps of one vector that are bytes.
 
-    def __init__(self, wire: RawWire, scope: dict[str, Any]) -> None:
+    scope: what was saved. seconds: how long a step may wait.
+    """
+
+    def __init__(
+        self, wire: RawWire, scope: dict[str, Any], seconds: float = STEP_SECONDS
+    ) -> None:
         self._wire = wire
         self._scope = scope
+        self._seconds = seconds
 
     def send(self, step: Send) -> str:
         """Write the bytes of a step."""
-        end = time.monotonic() + STEP_SECONDS
+        end = time.monotonic() + self._seconds
         text = self._text(step.text)
         if step.line:
             text += self._text(step.line) + "\n"
@@ -131,7 +137,7 @@ class WirePlayer:
 
     def _message(self, name: str) -> Any:
         try:
-            return self._wire.message(name, time.monotonic() + STEP_SECONDS)
+            return self._wire.message(name, time.monotonic() + self._seconds)
         except Closed:
             left = self._wire.quiet(name, 0.0)
             if left:
@@ -140,7 +146,7 @@ class WirePlayer:
         except Silent:
             left = self._wire.quiet(name, 0.0)
             came = f"only {shown(left)}" if left else "nothing"
-            raise WireProblem(f"expected a message, got {came} for {STEP_SECONDS:g} s") from None
+            raise WireProblem(f"expected a message, got {came} for {self._seconds:g} s") from None
         except Garbled as error:
             raise WireProblem(str(error)) from error
 

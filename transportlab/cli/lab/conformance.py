@@ -1,8 +1,11 @@
 """The conformance suite as a command: `transportlab conformance`."""
 
+import contextlib
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
+
+from msgspec.structs import replace
 
 from transportlab.cli.config import (
     CONFIG,
@@ -13,14 +16,15 @@ from transportlab.cli.config import (
     configuration,
 )
 from transportlab.cli.lab.suite import OPTIONS, PLUGINS, Run, Wanted, carry_out
+from transportlab.cli.out import tell
 from transportlab.cli.parser import at_least, command, flag, option, repeated
+from transportlab.conformance.attach import NAME, PATIENCE, attach, attachable
 from transportlab.conformance.capsule import file_sum
 from transportlab.conformance.result import ArmResult, Outcome, Report
 from transportlab.conformance.runner import Options, run_matrix
-from transportlab.conformance.subject import Subject
-from transportlab.conformance.vectors import FEATURES, Vector, load_vectors
-from transportlab.errors import PluginError, UsageError
-from transportlab.host.discovery import LIBRARY_SUFFIX, find
+from transportlab.conformance.subject import Subject, path_of, subject_of
+from transportlab.conformance.vectors import Vector, load_vectors
+from transportlab.errors import UsageError
 from transportlab.quote import clean
 
 TIMEOUT = 10.0
@@ -35,6 +39,7 @@ TIMEOUT = 10.0
         metavar="PATH",
         help="Test this plugin, a path or a name, instead of the lab's.",
     ),
+    flag("--attach", dest="attaches", help="Test one that you start, as under a debugger."),
     *CONFIG,
     repeated(
         "--offers",
@@ -48,6 +53,13 @@ TIMEOUT = 10.0
         metavar="SECONDS",
         help="How long a vector may take (%(default)s by default).",
     ),
+    option(
+        "--patience",
+        type=at_least(0),
+        default=0.0,
+        metavar="SECONDS",
+        help="The least that the suite waits for anything, as for a plugin under a debugger.",
+    ),
     flag("--trace", help="Show on stderr what passes on the wire, as it happens."),
     *OPTIONS,
 )
@@ -56,11 +68,13 @@ def conformance(  # noqa: PLR0913  # one parameter an option
     transport: list[str],
     codec: str | None,
     plugin: str | None,
+    attaches: bool,
     backend_config: list[str],
     backend_config_file: list[str],
     backend_config_env: list[str],
     offers: list[str],
     timeout: float,
+    patience: float,
     trace: bool,
     **wanted: Any,
 ) -> int:
@@ -73,7 +87,9 @@ def conformance(  # noqa: PLR0913  # one parameter an option
 
     def prepare(chosen: Sequence[Vector]) -> Run:
         config = configuration(backend_config, backend_config_file, backend_config_env)
-        subject = _subject(plugin, config, offers)
+        subject = replace(_subject(plugin, config, offers, attaches=attaches), patience=patience)
+        # One arm is attached to, so the codec has to be known.
+        used = attachable(transport, codec)[1] if attaches else codec
         given = {PLAIN: backend_config, FILE: backend_config_file, ENVIRONMENT: backend_config_env}
         bound = [] if timeout == TIMEOUT else [f"{timeout:g}"]
         stderr = sys.stderr  # a backend in this process has its own meanwhile
@@ -86,48 +102,55 @@ def conformance(  # noqa: PLR0913  # one parameter an option
         ) -> Report:
             captures = asked.capsules is not None
             shown = show if trace else None
-            options = Options(codec, timeout, on_arm, on_result, captures=captures, trace=shown)
-            with config.hidden():
-                return run_matrix(transport or None, chosen, subject, options)
+            options = Options(used, timeout, on_arm, on_result, captures=captures, trace=shown)
+            with contextlib.ExitStack() as stack:
+                tested = subject
+                if attaches:
+                    tested = stack.enter_context(_attached(subject, transport, codec, chosen))
+                stack.enter_context(config.hidden())
+                return run_matrix(transport or None, chosen, tested, options)
 
         return Run(
             title=plugin or "the lab's plugins",
             subject=_described(subject, config),
-            replay=_replay(plugin, {**given, "--offers": offers, "--timeout": bound}),
+            replay=_replay(plugin, {**given, "--offers": offers, "--timeout": bound})
+            + ["--attach"] * attaches,
             matrix=matrix,
         )
 
     return carry_out(PLUGINS, asked, load_vectors, prepare)
 
 
-def _subject(plugin: str | None, config: Configuration, offers: list[str]) -> Subject:
-    if plugin is None:
+def _subject(
+    plugin: str | None, config: Configuration, offers: list[str], *, attaches: bool
+) -> Subject:
+    if plugin is None and not attaches:
         if config or offers:
             raise UsageError("--backend-config and --offers go with --plugin")
         return Subject()
-    for name in offers:
-        if name not in FEATURES:
-            raise UsageError(f'unknown feature "{name}"; there are {", ".join(FEATURES)}')
-    try:
-        find(plugin, library=plugin.endswith(LIBRARY_SUFFIX))
-    except PluginError as error:
-        raise UsageError(str(error)) from error
-    return Subject(
-        plugin,
-        config.plain,
-        frozenset(offers),
-        faulty="",
-        reference=False,
-        secrets=config.secrets,
-    )
+    subject = subject_of(plugin or NAME, config.plain, config.secrets, offers)
+    if plugin is not None:
+        path_of(plugin)
+    return subject
+
+
+@contextlib.contextmanager
+def _attached(
+    subject: Subject, transports: list[str], codec: str | None, vectors: Sequence[Vector]
+) -> Iterator[Subject]:
+    """The subject as a process that its author starts now."""
+    transport, codec = attachable(transports, codec)
+    program = "./cronix-backend-mine" if subject.plugin == NAME else subject.plugin
+    lines = iter(sys.stdin.buffer.readline, b"")
+    with attach(transport, codec, vectors, program, tell, lines) as attachment:
+        yield replace(subject, attached=attachment, patience=PATIENCE)
 
 
 def _described(subject: Subject, config: Configuration) -> dict[str, Any]:
     """The subject in plain values, for a capsule; a secret is its name in brackets."""
     described = {"plugin": subject.plugin, "reference": subject.reference}
-    if not subject.reference:
-        library = subject.plugin.endswith(LIBRARY_SUFFIX)
-        described["sha256"] = file_sum(str(find(subject.plugin, library=library).path))
+    if not subject.reference and subject.plugin != NAME:
+        described["sha256"] = file_sum(str(path_of(subject.plugin)))
     hidden = {name: f"[{name}]" for name in config.secrets}
     return described | {"config": {**subject.config, **hidden}, "offers": sorted(subject.offers)}
 
