@@ -83,8 +83,9 @@ archives: $(READY)
 programs: install
 	@$(BIN)/python -m tools.build_programs
 
-# The conformance suite in one file, for people who have no checkout: docs/conformance.md
+# The suite for people without a checkout: as a wheel, and as one file that needs nothing but Python.
 suite: install
+	@$(BIN)/python -m hatchling build -t wheel -d out
 	@$(BIN)/python -m tools.build_suite
 
 # Builds without isolation use the hatchling of the lock file, so that no other version comes in.
