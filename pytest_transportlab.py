@@ -9,6 +9,8 @@ import pytest
 
 TRANSPORT = "--transportlab-transport"
 OFFERS = "--transportlab-offers"
+KNOWN = "--transportlab-known"
+REVISION = "--transportlab-revision"
 
 CONFIG = {
     "--transportlab-config": ("NAME=VALUE", "Set a value of the plugin's configuration."),
@@ -27,6 +29,12 @@ REPEATED = {
 }
 """Options that may be given several times, each with its value and its help."""
 
+SINGLE = {
+    KNOWN: ("FILE", "Expect the failures in this file: id, reason, until."),
+    REVISION: ("N", "The revision of the protocol whose vectors are required; else the newest."),
+}
+"""Options that are given once."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options."""
@@ -36,6 +44,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     for name, (value, text) in REPEATED.items():
         group.addoption(name, action="append", default=[], metavar=value, help=text)
+    for name, (value, text) in SINGLE.items():
+        group.addoption(name, metavar=value, help=text)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -47,5 +57,5 @@ def pytest_configure(config: pytest.Config) -> None:
         suite = Suite(plugin, config)
         config.pluginmanager.register(suite, "transportlab-suite")
         config.add_cleanup(suite.close)
-    elif given := [name for name in REPEATED if config.getoption(name)]:
+    elif given := [name for name in (*REPEATED, *SINGLE) if config.getoption(name)]:
         raise pytest.UsageError(f"{given[0]} goes with --transportlab-plugin")

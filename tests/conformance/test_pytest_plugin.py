@@ -1,5 +1,6 @@
 """The plugin of pytest: one test for each vector, and nothing at all without its option."""
 
+import json
 import os
 import subprocess
 import sys
@@ -57,6 +58,26 @@ def test_a_failure_says_what_the_suite_says(tmp_path: Path) -> None:
     assert f"{options} --vector session-opens" in done.stdout
     assert "Traceback" not in done.stdout
     assert "attempt.py" not in done.stdout
+
+
+def test_a_known_failure_is_expected_until_it_passes(tmp_path: Path) -> None:
+    plugin = tmp_path / "cronix-backend-wrong"
+    text = STDLIB.read_text()
+    plugin.write_text(text.replace('reason="PROTOCOL_VERSION"', 'reason="VERSION"'))
+    plugin.chmod(0o755)
+    known = [
+        {"id": name, "reason": "the next release has it", "until": "2999-12-31"}
+        for name in ("session-no-common-version", "read-empty")
+    ]
+    (tmp_path / "known.json").write_text(json.dumps({"known": known}))
+    words = ["--transportlab-plugin", str(plugin), "--transportlab-transport", STDIO]
+    file = ["--transportlab-known", "known.json"]
+    chosen = ["-k", "session-no-common-version or read-empty[", "-v"]
+    done = run_pytest(tmp_path, *words, *file, *chosen)
+    assert done.returncode == 1, done.stdout
+    assert f"::session-no-common-version[{ARM}] XFAIL" in done.stdout
+    assert "known: the next release has it (until 2999-12-31)" in done.stdout
+    assert "fixed: take read-empty out of known.json" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from transportlab.backend import PROTOCOL_VERSIONS
 from transportlab.channel import Endpoint, EndpointKind, SocketEndpoint, Transport
 from transportlab.conformance.vectors import Call, Start, Stop, Together, Vector
 from transportlab.context import Context
-from transportlab.errors import LabError, TransportError, UsageError
+from transportlab.errors import LabError, PluginError, TransportError, UsageError
 from transportlab.handshake import MAGIC, HandshakeError, parse
 from transportlab.host.blame import Blame
 from transportlab.host.channel import HostChannel
@@ -204,11 +204,14 @@ def attach(
     """Have the author start the plugin, and wait for its handshake line.
 
     plugin: what the command that is told names. lines: what the author types. Raises UsageError if
-    they end before a line that fits, PluginError E-FOLDER.
+    they end before a line that fits.
     """
     mine = [v for v in vectors if v.transport in ("", transport.name)]
     with contextlib.ExitStack() as undo:
-        path = new_socket_path(undo, NAME)
+        try:
+            path = new_socket_path(undo, NAME)
+        except PluginError as error:  # no folder to be had: the machine's, as an OSError is
+            raise UsageError(str(error)) from error
         pipe = os.path.join(os.path.dirname(path), "stdin")
         os.mkfifo(pipe, 0o600)
         # Also for reading, as opening it for writing alone would wait for the plugin.

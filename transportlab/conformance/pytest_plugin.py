@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from pytest_transportlab import CONFIG, OFFERS, REPEATED, TRANSPORT
+from pytest_transportlab import CONFIG, KNOWN, OFFERS, REPEATED, REVISION, TRANSPORT
 from transportlab.cli.config import configuration
 from transportlab.conformance.report import SKIPPED, outcome_text
-from transportlab.conformance.result import BAD
+from transportlab.conformance.result import BAD, Status
 from transportlab.conformance.runner import Arm, Options, arms_of
+from transportlab.conformance.standing import load_standing
 from transportlab.conformance.subject import path_of, reachable, subject_of
 from transportlab.conformance.vectors import Vector, load_vectors
 from transportlab.errors import LabError
@@ -34,6 +35,13 @@ class Suite:
             self.path = path_of(plugin)
             self.arms = arms_of(given.pop(TRANSPORT) or reachable(subject), subject, Options())
             self.vectors = load_vectors()
+            known = config.getoption(KNOWN)
+            self.standing = load_standing(
+                self.vectors,
+                lambda revision: revision.plugin,
+                config.getoption(REVISION),
+                None if known is None else Path(known),
+            )
         except LabError as error:
             raise pytest.UsageError(str(error)) from None
         self.replay = ["--plugin", plugin]
@@ -46,6 +54,30 @@ class Suite:
         """Stop the plugins that vectors share."""
         for arm in self.arms:
             arm.close()
+
+    def run(self, arm: Arm, vector: Vector) -> None:
+        """Run one vector. Raises Nonconformance, and what pytest takes for a skip or an xfail."""
+        with warnings.catch_warnings():  # of libraries of the suite's, not of the plugin's
+            warnings.simplefilter("ignore")
+            outcome = arm.outcome(vector)
+        self.standing.mark(arm.result, outcome)
+        if outcome.status in SKIPPED:
+            pytest.skip(f"{outcome.status}: {clean(outcome.reason)}")
+        if outcome.known:
+            pytest.xfail(f"known: {clean(outcome.known)}")
+        if outcome.status in BAD:
+            text = clean(outcome_text(arm.result, outcome, self.replay), keep_lines=True)
+            if outcome.advisory:
+                pytest.xfail(f"advisory, not required by revision {self.standing.revision}: {text}")
+            raise Nonconformance(text)
+        if outcome.status is Status.PASS and self._expected_only_here(arm, vector):
+            raise Nonconformance(f"fixed: take {vector.id} out of {self.standing.path}")
+
+    def _expected_only_here(self, arm: Arm, vector: Vector) -> bool:
+        """Whether the vector is known to fail, and on this arm alone."""
+        known = self.standing.known.get(vector.id)
+        there = [] if known is None else [each for each in self.arms if known.at(each.result)]
+        return there == [arm]
 
     def pytest_report_header(self) -> str:
         """Say what is tested."""
@@ -70,12 +102,11 @@ class PluginFile(pytest.File):
 
     def collect(self) -> Iterable["VectorItem"]:
         """A test for each vector on each arm."""
-        replay = self.suite.replay
         for arm in self.suite.arms:
             for vector in filter(arm.takes, self.suite.vectors):
                 name = f"{vector.id}[{arm.result.name}]"
                 yield VectorItem.from_parent(
-                    self, name=name, arm=arm, vector=vector, replay=replay
+                    self, name=name, arm=arm, vector=vector, suite=self.suite
                 )
 
 
@@ -86,21 +117,14 @@ class Nonconformance(Exception):
 class VectorItem(pytest.Item):
     """One vector on one arm. -k also knows the vector's group and its clauses."""
 
-    def __init__(self, *, arm: Arm, vector: Vector, replay: list[str], **rest: Any) -> None:
+    def __init__(self, *, arm: Arm, vector: Vector, suite: Suite, **rest: Any) -> None:
         super().__init__(**rest)
-        self.arm, self.vector, self.replay = arm, vector, replay
+        self.arm, self.vector, self.suite = arm, vector, suite
         self.extra_keyword_matches |= {vector.group, *vector.clauses}
 
     def runtest(self) -> None:
-        """Run the vector. Raises Nonconformance, and skips what is not supported or not run."""
-        with warnings.catch_warnings():  # of libraries of the suite's, not of the plugin's
-            warnings.simplefilter("ignore")
-            outcome = self.arm.outcome(self.vector)
-        if outcome.status in SKIPPED:
-            pytest.skip(f"{outcome.status}: {clean(outcome.reason)}")
-        if outcome.status in BAD:
-            text = outcome_text(self.arm.result, outcome, self.replay)
-            raise Nonconformance(clean(text, keep_lines=True))
+        """See Suite.run()."""
+        self.suite.run(self.arm, self.vector)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """What the suite says of a failure; a traceback of the suite would say nothing."""

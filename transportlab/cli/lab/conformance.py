@@ -111,7 +111,7 @@ def conformance(  # noqa: PLR0913  # one parameter an option
                 return run_matrix(transport or None, chosen, tested, options)
 
         return Run(
-            title=plugin or "the lab's plugins",
+            title=plugin or (subject.plugin if attaches else "the lab's plugins"),
             subject=_described(subject, config),
             replay=_replay(plugin, {**given, "--offers": offers, "--timeout": bound})
             + ["--attach"] * attaches,
