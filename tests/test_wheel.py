@@ -247,8 +247,8 @@ def test_a_plugin_authors_afternoon_from_an_empty_folder(full: Environment) -> N
         if command in done:
             continue
         said = subprocess.run(
-            ["sh", "-ec", command], cwd=full.cwd, env=dict(full.variables), stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, check=False,
+            ["sh", "-ec", command], cwd=full.cwd, env=dict(full.variables),
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert said.returncode == 0, said.stdout + said.stderr
         wanted = re.escape(shown).replace(re.escape("..."), ".*")

@@ -100,7 +100,7 @@ def unpacked():
         os.makedirs(parent, mode=0o700, exist_ok=True)
         made = tempfile.mkdtemp(prefix="new-", dir=parent)
     except OSError as error:
-        end("%s: %s" % (parent, error.strerror), "set XDG_CACHE_HOME to a folder with room for 100 MB")
+        end("%s: %s" % (parent, error.strerror), "set XDG_CACHE_HOME to a folder with room")
     try:
         with zipfile.ZipFile(ARCHIVE) as archive:
             archive.extractall(made)

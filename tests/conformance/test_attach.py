@@ -18,6 +18,7 @@ from transportlab.conformance.attach import (
     PATIENCE,
     STARTS,
     Attachment,
+    Author,
     attach,
     attachable,
     needs_its_own,
@@ -67,7 +68,7 @@ run(PLUGIN)
 """
 
 
-class Author:
+class Person:
     """Does what a person does: starts the plugin as told, and pastes its line.
 
     before: lines that are pasted first. status: how the plugin has ended.
@@ -98,12 +99,13 @@ class Author:
             return self._process.wait(HANG_GUARD)
 
 
-def run_attached(author: Author, transport: str, *names: str, timeout: float = 10) -> list[Outcome]:
+def run_attached(author: Person, transport: str, *names: str, timeout: float = 10) -> list[Outcome]:
     """The outcomes of these vectors, on the plugin that the author starts."""
     vectors = select(load_vectors(), ids=names)
     wanted, codec = attachable([transport], None)
     options = Options(codec, timeout)
-    with attach(wanted, codec, vectors, author.plugin, author.tell, author.lines()) as attachment:
+    told = Author(author.plugin, author.tell, author.lines())
+    with attach(wanted, codec, vectors, told) as attachment:
         subject = Subject(
             author.plugin, {}, frozenset(), faulty="", reference=False,
             attached=attachment, patience=PATIENCE,
@@ -117,7 +119,7 @@ Script = Callable[[str], str]
 
 @pytest.mark.parametrize("transport", SOCKETS)
 def test_vectors_share_the_one_session(transport: str, script: Script) -> None:
-    author = Author(script(PLUGIN))
+    author = Person(script(PLUGIN))
     names = ["session-opens-once", "read-gives-what-was-applied", "plan-orders-its-ops"]
     refused = ["session-opens", "session-closed-stays-closed", "stdin-end-is-the-end"]
     outcomes = run_attached(author, transport, *names, *refused)
@@ -132,7 +134,7 @@ def test_vectors_share_the_one_session(transport: str, script: Script) -> None:
 def test_a_vector_that_is_chosen_alone_has_the_process_for_itself(
     name: str, script: Script
 ) -> None:
-    author = Author(script(PLUGIN))
+    author = Person(script(PLUGIN))
     [outcome] = run_attached(author, SOCKETS[0], name)
     assert outcome.status is Status.PASS, outcome
     assert author.status == 0
@@ -140,14 +142,14 @@ def test_a_vector_that_is_chosen_alone_has_the_process_for_itself(
 
 def test_vectors_of_bytes_take_part(script: Script) -> None:
     [vector, *_] = [v for v in load_vectors() if v.transport == SOCKETS[-1] and v.shares]
-    author = Author(script(PLUGIN))
+    author = Person(script(PLUGIN))
     outcomes = run_attached(author, SOCKETS[-1], vector.id, "read-empty")
     assert [outcome.status for outcome in outcomes] == [Status.PASS] * 2
     assert author.status == 0
 
 
 def test_nobody_at_a_breakpoint_is_hit_by_a_bound(script: Script) -> None:
-    author = Author(script(SLOW))
+    author = Person(script(SLOW))
     [outcome] = run_attached(author, SOCKETS[0], "read-empty", timeout=0.1)
     assert outcome.status is Status.PASS, outcome
     assert outcome.seconds > 0.3
@@ -155,7 +157,7 @@ def test_nobody_at_a_breakpoint_is_hit_by_a_bound(script: Script) -> None:
 
 
 def test_once_the_plugin_has_ended_the_rest_is_not_run(script: Script) -> None:
-    author = Author(script(ENDS))
+    author = Person(script(ENDS))
     first, *rest = run_attached(author, SOCKETS[0], "read-empty", "read-one-app-only")
     assert first.status is Status.FAIL
     assert [(each.status, each.reason) for each in rest] == [(Status.NOT_RUN, ENDED)]
@@ -173,7 +175,7 @@ def test_once_the_plugin_has_ended_the_rest_is_not_run(script: Script) -> None:
 def test_a_line_that_does_not_fit_is_told_and_another_one_taken(
     line: bytes, said: str, script: Script
 ) -> None:
-    author = Author(script(PLUGIN), b"\n", line)
+    author = Person(script(PLUGIN), b"\n", line)
     [outcome] = run_attached(author, SOCKETS[0], "read-empty")
     assert outcome.status is Status.PASS
     assert said in author.told[1]
@@ -185,7 +187,7 @@ def test_without_a_line_nothing_is_left_behind() -> None:
     told: list[str] = []
     with (
         pytest.raises(UsageError, match="no handshake line of the plugin has come"),
-        attach(transport, "json", load_vectors(), "./mine", told.append, []),
+        attach(transport, "json", load_vectors(), Author("./mine", told.append, [])),
     ):
         pass
     [path] = re.findall(r"< (\S+)/stdin$", told[0], re.M)[:1]
@@ -205,7 +207,10 @@ def test_what_is_told_has_no_secret_in_it() -> None:
         yield b""
 
     transport = load_transport(SOCKETS[0])
-    with suppress(UsageError), attach(transport, "json", [], "./mine", told.append, lines()):
+    with (
+        suppress(UsageError),
+        attach(transport, "json", [], Author("./mine", told.append, lines())),
+    ):
         pass
     assert told
 
@@ -246,7 +251,7 @@ def test_the_command_names_the_plugin_and_takes_the_line(script: Script, tmp_pat
     with subprocess.Popen([*command, *words], stdin=pipe, stdout=pipe, stderr=pipe) as suite:
         assert suite.stdin is not None
         assert suite.stderr is not None
-        author = Author(plugin)
+        author = Person(plugin)
         author.tell(_until(suite.stderr.readline, "paste the line"))
         suite.stdin.write(next(author.lines()))
         out, err = suite.communicate(timeout=HANG_GUARD)

@@ -76,7 +76,15 @@ def test_it_tests_a_strangers_plugin_without_any_library(nowhere: Nowhere) -> No
 def test_it_has_the_compiled_libraries(nowhere: Nowhere) -> None:
     build(nowhere.folder / "suite.pyz")
     plugin = Path(sys.executable).with_name("cronix-backend-echo")
-    words = ["conformance", "--plugin", str(plugin), "--transport", "grpc", "--offers", "fresh-store"]
+    words = [
+        "conformance",
+        "--plugin",
+        str(plugin),
+        "--transport",
+        "grpc",
+        "--offers",
+        "fresh-store",
+    ]
     said = nowhere.run("suite.pyz", *words, *VECTORS).stdout
     assert said.count("2 pass, 0 fail") == 2
 

@@ -15,8 +15,11 @@ import contextlib
 import os
 import shlex
 import socket
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Self
+
+import msgspec
 
 from transportlab import __version__, model
 from transportlab.auth import new_secret, secret_line
@@ -50,7 +53,19 @@ ENDED = "the attached plugin has ended: start it and the suite anew"
 STARTS = "it starts or stops the plugin, which only its author can"
 OWN = "it needs a plugin of its own: choose it alone with --vector"
 
-Tell = Callable[[str], None]
+LOOK_SECONDS = 0.2
+"""How long a plugin whose connection has ended may take to end itself."""
+
+
+class Author(msgspec.Struct, frozen=True):
+    """The person who starts the plugin.
+
+    plugin: what the command names that is told. tell: shows a text. lines: what is typed.
+    """
+
+    plugin: str
+    tell: Callable[[str], None]
+    lines: Iterable[bytes]
 
 
 class AttachedSession:
@@ -130,8 +145,11 @@ class Attachment:
 
     def look(self) -> None:
         """Notice whether the plugin has ended, after a vector that failed."""
-        with socket.socket(socket.AF_UNIX) as probe:
-            self._ended = probe.connect_ex(self._endpoint.path) != 0
+        end = time.monotonic() + LOOK_SECONDS
+        while not self._ended and time.monotonic() < end:
+            with socket.socket(socket.AF_UNIX) as probe:
+                self._ended = probe.connect_ex(self._endpoint.path) != 0
+            time.sleep(LOOK_SECONDS / 10)
 
     def close(self, seconds: float) -> None:
         """End the session, if there is one."""
@@ -197,14 +215,11 @@ def attach(
     transport: Transport,
     codec: str,
     vectors: Sequence[Vector],
-    plugin: str,
-    tell: Tell,
-    lines: Iterable[bytes],
+    author: Author,
 ) -> Iterator[Attachment]:
     """Have the author start the plugin, and wait for its handshake line.
 
-    plugin: what the command that is told names. lines: what the author types. Raises UsageError if
-    they end before a line that fits.
+    Raises UsageError if there is no folder for a socket, or the author's lines end before that one.
     """
     mine = [v for v in vectors if v.transport in ("", transport.name)]
     with contextlib.ExitStack() as undo:
@@ -220,8 +235,8 @@ def attach(
         secret = new_secret()
         os.write(descriptor, secret_line(secret))
         variables = {ENV_TRANSPORT: transport.name, ENV_CODEC: codec, ENV_SOCKET: path}
-        tell(instructions(variables, pipe, plugin))
-        _wait_for_line(lines, transport.name, path, tell)
+        author.tell(instructions(variables, pipe, author.plugin))
+        _wait_for_line(author, transport.name, path)
         own = len(mine) == 1 and needs_its_own(mine[0])
         attachment = Attachment(SocketEndpoint(path, secret), own=own)
         try:
@@ -253,12 +268,12 @@ the plugin. The debugger must not read its own commands from there:
 Then paste the line that it prints, {MAGIC} ..., here:"""
 
 
-def _wait_for_line(lines: Iterable[bytes], transport: str, path: str, tell: Tell) -> None:
-    for line in filter(None, map(bytes.strip, lines)):
+def _wait_for_line(author: Author, transport: str, path: str) -> None:
+    for line in filter(None, map(bytes.strip, author.lines)):
         problem = _problem(line, transport, path)
         if not problem:
             return
-        tell(f"attach: {problem}\nPaste the plugin's own line here:")
+        author.tell(f"attach: {problem}\nPaste the plugin's own line here:")
     raise UsageError("--attach: stdin has ended, and no handshake line of the plugin has come")
 
 

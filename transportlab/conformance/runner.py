@@ -254,15 +254,16 @@ class Arm:
         if reason:
             return Outcome(vector, Status.UNSUPPORTED, reason=reason)
         attached = self._subject.attached
-        if attached is not None and (refused := attached.refuses(vector)):
+        refused = "" if attached is None else attached.refuses(vector)
+        if refused := refused or (self._wire_lacks() if vector.transport else ""):
             return Outcome(vector, Status.NOT_RUN, reason=refused)
-        if vector.transport and (lacking := self._wire_lacks()):
-            return Outcome(vector, Status.NOT_RUN, reason=lacking)
         if isinstance(known, LabError) and (vector.level > OPENING_LEVEL or _silent(known)):
             outcome = lost(vector, Failure(0, NO_SESSION, f"no session opens: {known}"), known)
             outcome.captured = self._probed
             return outcome
-        used = "fresh-store" not in self._subject.features() if attached is None else not attached.own
+        used = (
+            "fresh-store" not in self._subject.features() if attached is None else not attached.own
+        )
         prunes = used and not isinstance(known, LabError) and "prune" in known
         if self._transport.traits.isolated:
             return self._attempt(vector, prunes=prunes)

@@ -97,7 +97,7 @@ def subject_of(
     secrets: Mapping[str, str],
     offers: Collection[str],
 ) -> Subject:
-    """Anybody's plugin as a subject, by its path or name. Raises UsageError for unknown features."""
+    """Anybody's plugin as a subject, by its path or name. Raises UsageError for a feature."""
     for name in offers:
         if name not in FEATURES:
             raise UsageError(f'unknown feature "{name}"; there are {", ".join(FEATURES)}')

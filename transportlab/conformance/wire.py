@@ -50,9 +50,7 @@ class WirePlayer:
     scope: what was saved. seconds: how long a step may wait.
     """
 
-    def __init__(
-        self, wire: RawWire, scope: dict[str, Any], seconds: float = STEP_SECONDS
-    ) -> None:
+    def __init__(self, wire: RawWire, scope: dict[str, Any], seconds: float = STEP_SECONDS) -> None:
         self._wire = wire
         self._scope = scope
         self._seconds = seconds

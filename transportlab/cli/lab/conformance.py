@@ -18,7 +18,7 @@ from transportlab.cli.config import (
 from transportlab.cli.lab.suite import OPTIONS, PLUGINS, Run, Wanted, carry_out
 from transportlab.cli.out import tell
 from transportlab.cli.parser import at_least, command, flag, option, repeated
-from transportlab.conformance.attach import NAME, PATIENCE, attach, attachable
+from transportlab.conformance.attach import NAME, PATIENCE, Author, attach, attachable
 from transportlab.conformance.capsule import file_sum
 from transportlab.conformance.result import ArmResult, Outcome, Report
 from transportlab.conformance.runner import Options, run_matrix
@@ -141,8 +141,8 @@ def _attached(
     """The subject as a process that its author starts now."""
     transport, codec = attachable(transports, codec)
     program = "./cronix-backend-mine" if subject.plugin == NAME else subject.plugin
-    lines = iter(sys.stdin.buffer.readline, b"")
-    with attach(transport, codec, vectors, program, tell, lines) as attachment:
+    author = Author(program, tell, iter(sys.stdin.buffer.readline, b""))
+    with attach(transport, codec, vectors, author) as attachment:
         yield replace(subject, attached=attachment, patience=PATIENCE)
 
 
