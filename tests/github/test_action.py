@@ -36,7 +36,7 @@ class Runner:
 
     def run(self, name: str, inputs: Mapping[str, str], status: int = 0) -> str:
         step = STEPS[name]
-        given = {key: about["default"] for key, about in ACTION["inputs"].items()} | inputs
+        given = {key: about["default"] for key, about in ACTION["inputs"].items()} | dict(inputs)
         values = {}
         for variable, text in step["env"].items():
             match = INPUT.match(text)

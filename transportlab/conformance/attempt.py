@@ -66,7 +66,8 @@ class Shared:
                 fixture = Fixture(vector)
                 undo.callback(fixture.remove)
                 program = self._program(fixture.config(self._config))
-                session = undo.enter_context(program.session(opens=True))
+                session = program.session(opens=True)
+                undo.enter_context(session)
                 self._made = session, fixture, program
                 self._undo = undo.pop_all()
         return self._made
