@@ -36,8 +36,8 @@ LEFT_OUT = (
 )
 """What of this project the suite does not need."""
 
-SPEC = ("conformance", "plugin", "PROTOCOL.md")
-"""What of spec/ it reads, and what its reports refer to."""
+SAMPLES = ("manifests", "crontabs")
+"""What of spec/ the suite does not read."""
 
 MAIN = '''\
 """transportlab {version}: the conformance suite in one file. It unpacks itself once, and runs."""
@@ -126,11 +126,10 @@ def files() -> dict[str, bytes]:
             if wanted and not _left_out(name):
                 found[name] = path.read_bytes()
     data = INSTALLED.relative_to(ROOT).as_posix()
-    for top in SPEC:
-        place = ROOT / "spec" / top
-        for path in [place] if place.is_file() else sorted(place.rglob("*")):
-            if path.is_file():
-                found[f"{data}/{path.relative_to(ROOT).as_posix()}"] = path.read_bytes()
+    for path in sorted((ROOT / "spec").rglob("*")):
+        name = path.relative_to(ROOT)
+        if path.is_file() and name.parts[1] not in SAMPLES:
+            found[f"{data}/{name.as_posix()}"] = path.read_bytes()
     found["LICENSE"] = (ROOT / "LICENSE").read_bytes()
     for library in libraries().values():
         found |= dict(_contents(library))
