@@ -127,9 +127,9 @@ def files() -> dict[str, bytes]:
                 found[name] = path.read_bytes()
     data = INSTALLED.relative_to(ROOT).as_posix()
     for path in sorted((ROOT / "spec").rglob("*")):
-        name = path.relative_to(ROOT)
-        if path.is_file() and name.parts[1] not in SAMPLES:
-            found[f"{data}/{name.as_posix()}"] = path.read_bytes()
+        place = path.relative_to(ROOT)
+        if path.is_file() and place.parts[1] not in SAMPLES:
+            found[f"{data}/{place.as_posix()}"] = path.read_bytes()
     found["LICENSE"] = (ROOT / "LICENSE").read_bytes()
     for library in libraries().values():
         found |= dict(_contents(library))

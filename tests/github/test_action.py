@@ -3,7 +3,6 @@
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,13 @@ from typing import Any
 import pytest
 import yaml
 
+from transportlab.cli.lab.conformance import conformance
+from transportlab.cli.lab.conformance_host import conformance_host
+
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / ".github" / "actions" / "conformance"
 ACTION: dict[str, Any] = yaml.safe_load((FOLDER / "action.yml").read_text())
 STEPS: dict[str, dict[str, Any]] = {step["name"]: step for step in ACTION["runs"]["steps"]}
-STDLIB = ROOT / "plugins" / "stdlib" / "cronix-backend-stdlib"
 INPUT = re.compile(r"\$\{\{ inputs\.(\w+) \}\}\Z")
 
 
@@ -90,20 +91,34 @@ def test_it_installs_the_repository_or_what_is_given(
     assert said.split()[-1] == installed
 
 
-def test_it_tests_a_plugin_and_keeps_what_it_finds(runner: Runner) -> None:
-    real = Path(sys.executable).with_name("transportlab")
-    command = runner.temp / "transportlab" / "bin" / "transportlab"
-    runner.program(command, f'exec {real} "$@" --vector read-empty --vector session-opens')
-    plugin = os.path.relpath(STDLIB, runner.folder)
-    inputs = {"plugin": plugin, "transports": "jsonrpc http", "offers": "fresh-store"}
-    said = runner.run("Run", {**inputs, "config": ""})
-    assert said.count("2 pass, 0 fail") == 3
+WRITES = """
+for word in "$@"; do
+    case "$last" in --json-file | --junit | --markdown | --badge) echo made > "$word" ;; esac
+    last=$word
+done
+"""
+
+
+def test_it_keeps_what_the_suite_writes(runner: Runner) -> None:
+    runner.program(runner.temp / "transportlab" / "bin" / "transportlab", WRITES)
+    runner.run("Run", {"plugin": "p"})
     folder = runner.temp / "conformance"
-    assert {path.name for path in folder.iterdir()} == {
-        "report.jsonl", "junit.xml", "summary.md", "badge.svg",
-    }  # fmt: skip
-    assert (runner.folder / "summary").read_text() == (folder / "summary.md").read_text()
+    names = {"report.jsonl", "junit.xml", "summary.md", "badge.svg"}
+    assert {path.name for path in folder.iterdir()} == names
+    assert (runner.folder / "summary").read_text() == "made\n"
     assert (runner.folder / "output").read_text() == f"folder={folder}\n"
+
+
+def test_the_command_has_each_option_that_it_gives(runner: Runner) -> None:
+    command = runner.temp / "transportlab" / "bin" / "transportlab"
+    runner.program(command, 'printf "%s\\n" "$@"')
+    given = {"transports": "a b", "config": "c=d", "offers": "e", "known": "f", "revision": "1"}
+    for subject, suite in ({"plugin": "p"}, conformance), ({"host": "h"}, conformance_host):
+        own = given if subject.get("plugin") else {"known": "f", "transports": "a"}
+        words = runner.run("Run", {**own, **subject}).splitlines()
+        options = {word for word in words if word.startswith("--")}
+        assert options <= {name for name, _ in suite.options}
+        assert len(options) == (10 if suite is conformance else 7)
 
 
 def test_values_with_spaces_and_dollars_arrive_as_they_are(runner: Runner) -> None:
