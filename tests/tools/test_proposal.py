@@ -158,6 +158,7 @@ def test_it_has_what_cronix_would_merge(folder: Path) -> None:
         "spec/plugin/backend.openrpc.json",
         "spec/plugin/conformance/host/trust.json",
         "spec/plugin/conformance/jsonrpc/lines.json",
+        "spec/plugin/revisions/1.json",
         "docs/src/content/docs/backends/plugins.md",
     }
 

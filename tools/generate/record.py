@@ -38,6 +38,9 @@ END = "<!-- end of the figures -->"
 
 WIDTH = 72
 
+COUNTED = {"lines", "clauses"}
+"""The units of what is counted and shown."""
+
 BEYOND, OPEN = " **!**", " ?"
 """Behind a cost: its whole interval is beyond the budget, or it reaches across the budget."""
 
@@ -59,7 +62,12 @@ def renewed(text: str, lines: Sequence[str]) -> str:
 def figures() -> list[str]:
     """The lines between the marks."""
     view, (decision, cells) = measured(), scored()
-    lines = [*_about(view), *_costs(view, decision), *_rankings(decision, cells)]
+    lines = [
+        *_about(view),
+        *_costs(view, decision),
+        *_counted(decision, cells),
+        *_rankings(decision, cells),
+    ]
     return [part for line in lines for part in _wrapped(line)]
 
 
@@ -83,8 +91,8 @@ def _about(view: View) -> list[str]:
     return [
         f"Measured by {len(runs)} run{'s' * (len(runs) > 1)} of {days}, code {code}, on"
         f" {machine_name(runs[-1])}. In brackets: 95 % intervals, with a term for how runs differ."
-        f"{BEYOND}: beyond the budget.{OPEN}: not decided. Empty: there is no such plugin, or it"
-        " was not measured.",
+        f"{BEYOND}: beyond the budget.{OPEN}: not decided. Only the claims are corrected for their"
+        f" number. {NONE}: there is no such plugin, or it was not measured.",
         "",
     ]
 
@@ -100,7 +108,7 @@ def _costs(view: View, decision: Decision) -> Iterator[str]:
         allowance = view.budget[cost.allowance]
         fewest = min((one.counts for one in found.values()), key=lambda each: each.blocks)
         yield (
-            f"**{cost.measure.title.capitalize()}**, {unit_of_differences(unit)}; a"
+            f"**{_capital(cost.measure.title)}**, {unit_of_differences(unit)}; a"
             f" {allowance.title} may pay {allowance.ms if unit == 's' else allowance.mib:g}."
             f" At least {counts(fewest)} behind each."
         )
@@ -112,7 +120,7 @@ def _costs(view: View, decision: Decision) -> Iterator[str]:
         names = listed([view.titles_of("hosts").get(host, host) for host in sorted(bare)])
         yield (
             f"Costs are over `direct` of the same host. {names} has none: what the host itself"
-            " takes is in its figures."
+            " takes is in its figures, and weighs on their marks."
         )
         yield ""
 
@@ -165,6 +173,27 @@ def _cell(view: View, cost: Cost, found: Comparison | None) -> str:
     limit = view.budget[cost.allowance].limit(unit)
     mark = BEYOND if ends.low > limit else OPEN if ends.high > limit else ""
     return difference(ends, unit) + mark
+
+
+def _capital(title: str) -> str:
+    return title[:1].upper() + title[1:]
+
+
+def _counted(decision: Decision, cells: Cells) -> Iterator[str]:
+    """What each option asks of authors, hosts and the protocol, as it was counted."""
+    options = [option for option in decision.options if option.clauses]
+    rows = []
+    for criterion in decision.criteria:
+        if criterion.unit not in COUNTED:
+            continue
+        for language in decision.languages[: None if criterion.by_language else 1]:
+            found = [cells[option.id][criterion.id][language.id].figure for option in options]
+            name = f"{criterion.name}: {language.name}" if criterion.by_language else criterion.name
+            if any(found):
+                rows.append([name, *(f"{one.value:,.0f}" if one else NONE for one in found)])
+    yield "**Counted**: lines of code and clauses of PROTOCOL.md that are for one transport alone."
+    yield ""
+    yield from table(["", *(option.name for option in options)], rows)
 
 
 def _rankings(decision: Decision, cells: Cells) -> Iterator[str]:

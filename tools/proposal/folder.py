@@ -44,9 +44,9 @@ def files(question: str, decision: str) -> dict[Path, bytes]:
     found = {path: _numbered(text, question, decision) for path, text in texts.items()}
     for path in sorted((SPEC / "plugin").iterdir()):
         found[Path("spec/plugin", path.name)] = GENERATED.sub("", path.read_text())
-    vectors = SPEC / "conformance"
-    for path in sorted(vectors.rglob("*.json")):
-        found[Path("spec/plugin/conformance") / path.relative_to(vectors)] = path.read_text()
+    for folder in ("conformance", "revisions"):
+        for path in sorted((SPEC / folder).rglob("*.json")):
+            found[Path("spec/plugin") / path.relative_to(SPEC)] = path.read_text()
     for name in ("conformance.schema.json", "conformance.host.schema.json"):
         found[Path("spec/plugin", name)] = _schema(name)
     return {path: text.encode() for path, text in found.items()}
