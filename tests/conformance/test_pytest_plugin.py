@@ -35,7 +35,7 @@ def run_pytest(cwd: Path, *words: str) -> "subprocess.CompletedProcess[str]":
 def test_one_test_a_vector_that_k_can_choose(tmp_path: Path) -> None:
     (tmp_path / "test_own.py").write_text("def test_own(): pass\n")
     plugin = ["--transportlab-plugin", str(STDLIB), "--transportlab-transport", STDIO]
-    chosen = ["-k", "own or read-empty or config-missing-key", "-v"]
+    chosen = ["-k", "test_own or read-empty or config-missing-key", "-v"]
     done = run_pytest(tmp_path, *plugin, *chosen)
     assert done.returncode == 0, done.stdout
     assert "test_own.py::test_own PASSED" in done.stdout

@@ -41,6 +41,13 @@ def nowhere(tmp_path_factory: pytest.TempPathFactory) -> Nowhere:
     return Nowhere(tmp_path_factory.mktemp("nowhere"))
 
 
+@pytest.fixture(scope="module")
+def suite(nowhere: Nowhere) -> Nowhere:
+    """The folder with the suite in it, as suite.pyz."""
+    build(nowhere.folder / "suite.pyz")
+    return nowhere
+
+
 def test_it_has_what_the_suite_needs_and_not_more() -> None:
     names = set(files())
     assert {"transportlab/_data/spec/conformance/read.json", "msgspec/__init__.py"} <= names
@@ -59,22 +66,20 @@ def test_another_python_or_machine_is_told(nowhere: Nowhere, made_for: tuple[str
 
 
 @pytest.mark.slow
-def test_it_tests_a_strangers_plugin_without_any_library(nowhere: Nowhere) -> None:
-    build(nowhere.folder / "suite.pyz")
-    shutil.copy(PLUGINS / "stdlib" / "cronix-backend-stdlib", nowhere.folder)
+def test_it_tests_a_strangers_plugin_without_any_library(suite: Nowhere) -> None:
+    shutil.copy(PLUGINS / "stdlib" / "cronix-backend-stdlib", suite.folder)
     plugin = ["--plugin", "./cronix-backend-stdlib", "--offers", "fresh-store"]
     for transport, passed in (STDIO, 2), ("http", 2):
         words = [*plugin, "--transport", transport, *VECTORS]
-        said = nowhere.run("suite.pyz", *words).stdout
+        said = suite.run("suite.pyz", *words).stdout
         assert f"{passed} pass, 0 fail" in said
         assert said.endswith("OK: 2 vectors\n")
-    [cache] = (nowhere.folder / ".cache" / "transportlab").iterdir()
+    [cache] = (suite.folder / ".cache" / "transportlab").iterdir()
     assert cache.name.startswith("suite-")
 
 
 @pytest.mark.slow
-def test_it_has_the_compiled_libraries(nowhere: Nowhere) -> None:
-    build(nowhere.folder / "suite.pyz")
+def test_it_has_the_compiled_libraries(suite: Nowhere) -> None:
     plugin = Path(sys.executable).with_name("cronix-backend-echo")
     words = [
         "conformance",
@@ -85,35 +90,32 @@ def test_it_has_the_compiled_libraries(nowhere: Nowhere) -> None:
         "--offers",
         "fresh-store",
     ]
-    said = nowhere.run("suite.pyz", *words, *VECTORS).stdout
+    said = suite.run("suite.pyz", *words, *VECTORS).stdout
     assert said.count("2 pass, 0 fail") == 2
 
 
 @pytest.mark.slow
-def test_it_tests_a_strangers_host(nowhere: Nowhere) -> None:
-    build(nowhere.folder / "suite.pyz")
+def test_it_tests_a_strangers_host(suite: Nowhere) -> None:
     host = Path(sys.executable).with_name("transportlab")
     places = "--manifest {manifest} --backend {backend} --transport {transport} {options}"
     words = ["host", "--command", f"{host} {{verb}} {places}", "--transport", STDIO]
-    said = nowhere.run("suite.pyz", *words, "--vector", "finds-a-plugin-by-its-name").stdout
+    said = suite.run("suite.pyz", *words, "--vector", "finds-a-plugin-by-its-name").stdout
     assert said.endswith("OK: 1 vector\n")
 
 
 @pytest.mark.slow
-def test_a_replay_names_the_file(nowhere: Nowhere) -> None:
-    build(nowhere.folder / "suite.pyz")
-    (plugin := nowhere.folder / "cronix-backend-wrong").write_text("#!/bin/false\n")
+def test_a_replay_names_the_file(suite: Nowhere) -> None:
+    (plugin := suite.folder / "cronix-backend-wrong").write_text("#!/bin/false\n")
     plugin.chmod(0o755)
     words = ["--plugin", str(plugin), "--transport", STDIO, "--vector", "session-opens"]
-    said = nowhere.run("suite.pyz", *words, status=1).stdout
-    assert f"replay: python3 {nowhere.folder}/suite.pyz conformance --transport {STDIO}" in said
+    said = suite.run("suite.pyz", *words, status=1).stdout
+    assert f"replay: python3 {suite.folder}/suite.pyz conformance --transport {STDIO}" in said
 
 
 @pytest.mark.slow
-def test_without_a_plugin_it_asks_for_one(nowhere: Nowhere) -> None:
-    build(nowhere.folder / "suite.pyz")
-    assert "name what to test" in nowhere.run("suite.pyz", status=2).stderr
-    assert nowhere.run("suite.pyz", "--version").stdout.startswith("transportlab ")
+def test_without_a_plugin_it_asks_for_one(suite: Nowhere) -> None:
+    assert "name what to test" in suite.run("suite.pyz", status=2).stderr
+    assert suite.run("suite.pyz", "--version").stdout.startswith("transportlab ")
 
 
 @pytest.mark.slow
