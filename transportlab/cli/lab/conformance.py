@@ -88,6 +88,8 @@ def conformance(  # noqa: PLR0913  # one parameter an option
     def prepare(chosen: Sequence[Vector]) -> Run:
         config = configuration(backend_config, backend_config_file, backend_config_env)
         subject = replace(_subject(plugin, config, offers, attaches=attaches), patience=patience)
+        if attaches and asked.badge is not None:
+            raise UsageError("--badge: a plugin that is attached cannot be held to all vectors")
         # One arm is attached to, so the codec has to be known.
         used = attachable(transport, codec)[1] if attaches else codec
         given = {PLAIN: backend_config, FILE: backend_config_file, ENVIRONMENT: backend_config_env}
