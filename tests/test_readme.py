@@ -12,8 +12,6 @@ from statistics import median
 import pytest
 
 from transportlab.backends import crontab
-from transportlab.cli import options
-from transportlab.cli.process import ENDING, EXIT_SIGNAL
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "README.md").read_text()
@@ -37,7 +35,6 @@ DOCUMENTS = [
 LANGUAGES = ROOT / "evidence" / "languages.json"
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
 PLACE = re.compile(r"^\| ((?:[\w.-]+/)[\w./-]*(?:, [\w./-]+)*) \|", re.M)
-ROW = re.compile(r"^\| (\d+(?:, \d+)*) \|", re.M)
 PATIENCE = 60
 SHELLS = [shell for shell in ("sh", "bash", "zsh", "fish") if which(shell)]
 
@@ -112,13 +109,6 @@ def columns(table: str) -> dict[str, tuple[str, ...]]:
     return {
         name: tuple(f"{n}: {c}" for n, c in zip(names, rest, strict=True)) for name, *rest in cells
     }
-
-
-def test_the_table_of_exit_codes_is_complete() -> None:
-    codes = {value for name, value in vars(options).items() if name.startswith("EXIT_")}
-    signals = {EXIT_SIGNAL + number for number in ENDING}
-    shown = [int(code) for row in ROW.findall(TEXT) for code in row.split(", ")]
-    assert sorted(shown) == sorted({0, *codes, *signals})
 
 
 def test_the_table_of_the_crontab_plugins_keys_is_complete() -> None:

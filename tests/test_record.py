@@ -22,10 +22,11 @@ from statistics import quantiles
 import pytest
 
 from tools.generate.decision import scored
-from tools.generate.record import BEGIN, END, measured, ranking
+from tools.generate.record import BEGIN, END, measured
 from transportlab.conformance.host.vectors import load_host_vectors
 from transportlab.conformance.vectors import load_vectors
 from transportlab.data import ROOT, RUNS
+from transportlab.decision.ranking import Total, rank
 from transportlab.errors import MAX_MESSAGE_BYTES
 from transportlab.evidence.analysis.budget import load_budget
 from transportlab.evidence.analysis.claims import Verdict, judge, load_claims
@@ -338,24 +339,23 @@ def test_what_is_said_of_hosts_and_plugins_is_what_the_runs_show() -> None:
     ] == []
 
 
+@cache
+def totals(scenario: str) -> list[Total]:
+    """The options of a case, the best first."""
+    decision, cells = scored()
+    case = decision.scenario(scenario)
+    return rank(decision, cells, case, decision.weights(case), draws=1).totals
+
+
 def decided(cited: re.Match[str]) -> bool:
     """Whether the ranking of a case, or the scores by a criterion in the record's, say so."""
-    decision, cells = scored()
-    if cited["of"] in {scenario.id for scenario in decision.scenarios}:
-        totals = ranking(decision, cells, decision.scenario(cited["of"])).totals
-        order = [total.option for total in totals]
-        return (
-            order[0] == cited["one"]
-            if cited["first"]
-            else (order.index(cited["one"]) < order.index(cited["other"]))
-        )
-    both = {
-        total.option: total
-        for name in ("record", "nothing")
-        for total in ranking(decision, cells, decision.scenario(name)).totals
-    }
-    one, other = (both[cited[side]].scores[cited["of"]] for side in ("one", "other"))
-    return one > other
+    if cited["of"] in {scenario.id for scenario in scored()[0].scenarios}:
+        order = [total.option for total in totals(cited["of"])]
+        if cited["first"]:
+            return order[0] == cited["one"]
+        return order.index(cited["one"]) < order.index(cited["other"])
+    scores = {total.option: total.scores for total in totals("nothing")}
+    return scores[cited["one"]][cited["of"]] > scores[cited["other"]][cited["of"]]
 
 
 def test_what_is_said_of_the_ranking_is_what_decide_finds() -> None:
