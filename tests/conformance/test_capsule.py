@@ -31,7 +31,9 @@ run(replace(PLUGIN, create=create, config=(ConfigKey("token", "a key"),)))
 """
 
 
-@pytest.mark.parametrize("transport", ["jsonrpc", "http", "grpc"])
+@pytest.mark.parametrize(
+    "transport", ["jsonrpc", *(pytest.param(n, marks=pytest.mark.slow) for n in ("http", "grpc"))]
+)
 def test_a_capsule_has_all_of_a_failure_and_no_secret(
     run: Run, tmp_path: Path, transport: str
 ) -> None:

@@ -11,7 +11,7 @@ from io import FileIO
 
 import pytest
 
-from transportlab.channel import SocketEndpoint, StdioEndpoint
+from transportlab.channel import EndpointKind, SocketEndpoint, StdioEndpoint
 from transportlab.conformance.relay import Relay, Tap
 from transportlab.conformance.result import Status
 from transportlab.conformance.runner import Options, run_matrix
@@ -183,7 +183,16 @@ def test_the_end_of_stdin_may_come_from_whoever_owns_it(
     relay.close()
 
 
-@pytest.mark.parametrize("transport", transport_names())
+SOCKETS = transport_names(EndpointKind.SOCKET)
+
+
+@pytest.mark.parametrize(
+    "transport",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name in SOCKETS else [])
+        for name in transport_names()
+    ],
+)
 def test_vectors_end_the_same_with_a_relay(transport: str) -> None:
     usual = load_transport(transport).traits.codecs[0]
     raw = [v for v in load_vectors() if v.transport == transport and v.level < 2][:6]
