@@ -93,7 +93,10 @@ def conformance(  # noqa: PLR0913  # one parameter an option
         # One arm is attached to, so the codec has to be known.
         used = attachable(transport, codec)[1] if attaches else codec
         given = {PLAIN: backend_config, FILE: backend_config_file, ENVIRONMENT: backend_config_env}
-        bound = [] if timeout == TIMEOUT else [f"{timeout:g}"]
+        bounds = {
+            "--timeout": [] if timeout == TIMEOUT else [f"{timeout:g}"],
+            "--patience": [f"{patience:g}"] if patience else [],
+        }
         stderr = sys.stderr  # a backend in this process has its own meanwhile
 
         def show(line: str) -> None:
@@ -115,7 +118,7 @@ def conformance(  # noqa: PLR0913  # one parameter an option
         return Run(
             title=plugin or (subject.plugin if attaches else "the lab's plugins"),
             subject=_described(subject, config),
-            replay=_replay(plugin, {**given, "--offers": offers, "--timeout": bound})
+            replay=_replay(plugin, {**given, "--offers": offers, **bounds})
             + ["--attach"] * attaches,
             matrix=matrix,
         )
