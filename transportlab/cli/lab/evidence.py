@@ -1,10 +1,9 @@
 """`transportlab evidence`, `report` and `reproduce`: measure, and read what was measured."""
 
-import shlex
 from pathlib import Path
 
 from transportlab.cli.errors import guarded
-from transportlab.cli.out import open_out, tell, tell_error
+from transportlab.cli.out import open_out, tell_error
 from transportlab.cli.parser import at_least, command, flag, option, repeated
 from transportlab.cli.streams import EXIT_ERROR
 from transportlab.data import ANY_RUN, RUNS
@@ -17,6 +16,7 @@ EXIT_UNDECIDED = 3
 """As the gate's: these runs, or this machine, cannot tell."""
 
 OWN = Path("out/evidence.json")
+OWN_MACHINES = Path("out/machines")
 
 
 @command(
@@ -49,6 +49,18 @@ OWN = Path("out/evidence.json")
     ),
     flag("--resume", help="Continue the interrupted run in the file of --out."),
     flag("--force", help="Replace the file of --out if it is there."),
+    option(
+        "--dask",
+        metavar="ADDRESS",
+        help="Measure on the machines of this Dask scheduler's workers, tcp://HOST:PORT; --out is"
+        " a folder then, with a file for each machine.",
+    ),
+    option(
+        "--dask-wait",
+        type=at_least(0),
+        metavar="SECONDS",
+        help="How long to wait for a worker that can measure (60 by default).",
+    ),
 )
 def evidence(  # noqa: PLR0913  # one parameter an option
     *,
@@ -59,35 +71,32 @@ def evidence(  # noqa: PLR0913  # one parameter an option
     arm: list[str],
     resume: bool,
     force: bool,
+    dask: str | None,
+    dask_wait: float | None,
 ) -> int:
     """Measure every transport and write a file of evidence.
 
     The file is written after each block, so an interrupted run can be resumed. What is not run here
     is told before anything is measured, and stands in the file. Exits with 1 if an arm failed in
     every block.
-    """
-    try:
-        with guarded():
-            from transportlab.evidence.run.runner import EvidenceRun, Options
 
-            if force and out.exists() and RUNS in out.resolve().parents:
-                raise UsageError(f"{out}: a run is kept; choose another name")
-            options = Options(profile, out, seed, tuple(suite), resume, tuple(arm), force)
-            run = EvidenceRun(options)
-            for gap in run.evidence.not_run:
-                tell(f"not run: {gap.what}: {gap.why}")
-            run.go()
-            failed = run.failed()
-    except KeyboardInterrupt:
-        words = ["transportlab", "evidence", "--profile", profile, "--out", str(out), "--resume"]
-        words += [word for name in suite for word in ("--suite", name)]
-        words += [word for name in arm for word in ("--arm", name)]
-        tell(f"to resume: {shlex.join(words)}")
-        raise
-    print(f"evidence: {out}")
-    for gap in failed:
-        tell_error(f"{gap.what} failed in every block: {gap.why}")
-    return EXIT_ERROR if failed else 0
+    With --dask, whatever machine is free measures the next block. Exits with 1 also if blocks are
+    missing at the end, as no worker was left.
+    """
+    with guarded():
+        from transportlab.cli.lab.measuring import here, on_machines
+        from transportlab.evidence.run.runner import Options
+
+        if dask is None and dask_wait is not None:
+            raise UsageError("--dask-wait: goes with --dask")
+        if dask is not None and force:
+            raise UsageError("--force: --dask replaces no file; name another folder by --out")
+        if force and out.exists() and RUNS in out.resolve().parents:
+            raise UsageError(f"{out}: a run is kept; choose another name")
+        if dask is not None and out == OWN:
+            out = OWN_MACHINES
+        options = Options(profile, out, seed, tuple(suite), resume, tuple(arm), force)
+    return here(options) if dask is None else on_machines(options, dask, dask_wait)
 
 
 @command(

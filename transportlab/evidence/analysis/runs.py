@@ -63,7 +63,7 @@ def sort(found: Sequence[Evidence], digest: str = "") -> Runs:
     groups: dict[str, list[Evidence]] = {}
     for run in runs:
         if digest_of(run) == wanted:
-            groups.setdefault(_group(run), []).append(run)
+            groups.setdefault(kind_of(run), []).append(run)
     most_blocks_first = sorted(
         groups.values(), key=lambda group: -sum(len(run.blocks) for run in group)
     )
@@ -75,7 +75,8 @@ def digest_of(run: Evidence) -> str:
     return str(run.facts.get("source_sha256", ""))
 
 
-def _group(run: Evidence) -> str:
+def kind_of(run: Evidence) -> str:
+    """The kind of machine of a run: runs of one code and one kind are a group."""
     facts = [run.facts.get(name) for name in GROUPED_BY]
     return json.dumps([_model(run), *facts], sort_keys=True)
 

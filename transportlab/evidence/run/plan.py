@@ -168,6 +168,15 @@ class Planned(msgspec.Struct, frozen=True):
     number: int
     order: tuple[str, ...]
 
+    @property
+    def key(self) -> "Key":
+        """What tells it from the other blocks of its run."""
+        return (self.group, self.placement, self.number)
+
+
+Key = tuple[str, str, int]
+"""A block's group, placement and number."""
+
 
 def schedule(blocks: Blocks, arms: Mapping[str, Sequence[str]], seed: int) -> list[Planned]:
     """The order of a run. arms: ids by group.

@@ -36,7 +36,6 @@ from transportlab.evidence.run.plan import (
     PROFILES,
     Chosen,
     Planned,
-    Profile,
     chosen_arms,
     codec_arms,
     copy_of,
@@ -85,12 +84,10 @@ class EvidenceRun:
     def __init__(self, options: Options) -> None:
         self._out = options.out
         self._replaces = options.resume or options.force
-        self._profile = _profile(options.profile)
-        unknown = sorted(set(options.suites) - set(SUITES))
-        if unknown:
-            raise UsageError(f"unknown suite {unknown[0]}; there are {', '.join(SUITES)}")
+        check_names(options)
+        self._profile = PROFILES[options.profile]
         self._suites = options.suites or SUITES
-        self._conformance = not options.suites
+        self.has_conformance = not options.suites
         self._not_run: list[NotRun] = []
         self._arms = self._all_arms(options.arms)
         if "carriage" in self._suites and self._profile.effort.largest < max(PAYLOADS):
@@ -176,8 +173,8 @@ class EvidenceRun:
             format=FORMAT,
             profile=options.profile,
             seed=options.seed if options.seed is not None else secrets.randbelow(2**31),
-            started=_now(),
-            ended=_now(),
+            started=now(),
+            ended=now(),
             complete=False,
             commit=commit,
             dirty=dirty,
@@ -226,44 +223,28 @@ class EvidenceRun:
             )
         done = {(block.suite, block.placement, block.number) for block in self.evidence.blocks}
         todo = [block for block in self.plan if not self._keys(block) <= done]
-        kinds = [block.group for block in todo] + [CONFORMANCE] * self._conformance
+        kinds = [block.group for block in todo] + [CONFORMANCE] * self.has_conformance
         self._write()
-        _compile()
+        compile_modules()
         with progress(kinds) as tell:
             for block in todo:
                 tell(f"{block.group} {block.placement} {block.number + 1}")
-                self.evidence.blocks += self._measure(block)
+                self.evidence.blocks += self.measure(block)
                 self._write()
-            if self._conformance:
+            if self.has_conformance:
                 tell(CONFORMANCE)
-                self._conform()
+                self.conform()
         self.evidence.complete = True
         self._write()
-
-    def failed(self) -> list[NotRun]:
-        """The arms that failed in every block of a group that has them, and why."""
-        why: dict[str, dict[str, None]] = {}
-        for gap in self.evidence.not_run:
-            why.setdefault(gap.what, {})[gap.why] = None
-        found = []
-        for group, arms in self._arms.items():
-            suites = self._of(group)
-            blocks = [block for block in self.evidence.blocks if block.suite in suites]
-            measured = {sample.arm for block in blocks for sample in block.samples}
-            for arm in arms:
-                reasons = why.get(_failed(group, arm.id), ())
-                if reasons and arm.id not in measured:
-                    found.append(NotRun(f"{group}/{arm.id}", "; ".join(reasons)))
-        return found
 
     def _keys(self, block: Planned) -> set[tuple[str, str, int]]:
         return {(suite, block.placement, block.number) for suite in self._of(block.group)}
 
     def _write(self) -> None:
-        self.evidence.ended = _now()
+        self.evidence.ended = now()
         write(self._out, self.evidence)
 
-    def _measure(self, block: Planned) -> list[Block]:
+    def measure(self, block: Planned) -> list[Block]:
         """One block of each suite of the group: its arms one after the other."""
         arms = {arm.id: arm for arm in self._arms[block.group]}
         before = machine.load()
@@ -307,7 +288,7 @@ class EvidenceRun:
         if gap not in self.evidence.not_run:
             self.evidence.not_run.append(gap)
 
-    def _conform(self) -> None:
+    def conform(self) -> None:
         """Add the conformance matrix, of the lab's own among the arms."""
         arms, missing = transport_arms()
         if self._chosen.named:
@@ -327,22 +308,42 @@ class EvidenceRun:
             self._skip(CONFORMANCE, machine.without_places(str(error)))
 
 
+def failed(evidence: Evidence) -> list[NotRun]:
+    """The arms that failed in every block of a group that has them, and why."""
+    why: dict[str, dict[str, None]] = {}
+    for gap in evidence.not_run:
+        why.setdefault(gap.what, {})[gap.why] = None
+    found = []
+    for group, suites in GROUPS.items():
+        blocks = [block for block in evidence.blocks if block.suite in suites]
+        measured = {sample.arm for block in blocks for sample in block.samples}
+        for arm in evidence.arms:
+            reasons = why.get(_failed(group, arm.id), ())
+            if reasons and arm.id not in measured:
+                found.append(NotRun(f"{group}/{arm.id}", "; ".join(reasons)))
+    return found
+
+
 def _failed(group: str, arm: str) -> str:
     """What was not run if an arm has failed in a block."""
     return f"{group}/{arm} in a block"
 
 
-def _profile(name: str) -> Profile:
-    if name not in PROFILES:
-        raise UsageError(f"unknown profile {name}; there are {', '.join(PROFILES)}")
-    return PROFILES[name]
+def check_names(options: Options) -> None:
+    """Raise UsageError for a profile or a suite that does not exist."""
+    if options.profile not in PROFILES:
+        raise UsageError(f"unknown profile {options.profile}; there are {', '.join(PROFILES)}")
+    unknown = sorted(set(options.suites) - set(SUITES))
+    if unknown:
+        raise UsageError(f"unknown suite {unknown[0]}; there are {', '.join(SUITES)}")
 
 
-def _compile() -> None:
+def compile_modules() -> None:
     """Compile all modules, so that no measured process has to write bytecode."""
     for folder in ("transportlab", "transports"):
         compileall.compile_dir(ROOT / folder, quiet=2)
 
 
-def _now() -> str:
+def now() -> str:
+    """The time as files have it."""
     return datetime.now(UTC).isoformat(timespec="seconds")
