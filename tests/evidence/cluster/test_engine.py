@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from sysconfig import get_path
+from typing import TypeVar
 
 import pytest
 
@@ -26,6 +27,8 @@ from transportlab.registry import load_transport
 
 DASK = str(Path(get_path("scripts"), "dask"))
 COMMAND = str(Path(get_path("scripts"), "transportlab"))
+T = TypeVar("T")
+
 HANG_GUARD = 120.0
 LOOK = 0.02
 
@@ -43,7 +46,7 @@ class Cluster:
         file = folder / "scheduler.json"
         options = ("--host", "127.0.0.1", "--port", "0", "--no-dashboard")
         self.scheduler = self._start(DASK, "scheduler", *options, "--scheduler-file", str(file))
-        self.address = str(until(lambda: _address(file)))
+        self.address = until(lambda: _address(file))
 
     def worker(self, number: int) -> "subprocess.Popen[bytes]":
         """Start a worker on the machine of that number."""
@@ -74,7 +77,7 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
     process.wait()
 
 
-def until(found: Callable[[], object]) -> object:
+def until(found: Callable[[], T]) -> T:
     """What the function returns as soon as it is true."""
     end = time.monotonic() + HANG_GUARD
     while not (value := found()):
@@ -132,11 +135,10 @@ def test_a_worker_that_is_killed_in_a_block_leaves_no_process_and_the_others_rep
     out = tmp_path / "machines"
     run = cluster.evidence(out, *WHAT, "--profile", "quick")
 
-    def victim() -> "tuple[subprocess.Popen[bytes], dict[int, str]] | None":
-        busy = [(one, found) for one in workers.values() if (found := measuring(one.pid))]
-        return busy[0] if busy else None
+    def busy() -> "list[tuple[subprocess.Popen[bytes], dict[int, str]]]":
+        return [(one, found) for one in workers.values() if (found := measuring(one.pid))]
 
-    killed, processes = until(victim)  # type: ignore[misc]  # until() returns what is true
+    killed, processes = until(busy)[0]
     killed.kill()
     assert run.wait(HANG_GUARD) == 0, (tmp_path / "machines.txt").read_text()
     until(lambda: gone(processes))
@@ -195,7 +197,7 @@ def test_a_scheduler_that_is_gone_ends_the_run_and_what_its_workers_do(
     assert f"error: --dask {cluster.address}: the scheduler is gone" in told
     assert "Traceback" not in told
     worker.kill()
-    until(lambda: gone(processes))  # type: ignore[arg-type]
+    until(lambda: gone(processes))
 
 
 @pytest.mark.slow

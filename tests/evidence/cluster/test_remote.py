@@ -59,7 +59,12 @@ def test_the_agents_of_a_stopped_run_end_and_it_starts_none() -> None:
 @pytest.mark.usefixtures("occupied")
 def test_an_agent_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote, "KILL_SECONDS", 0.0)
-    thread = threading.Thread(target=lambda: pytest.raises(AgentFailed, call, "a run", ORDER))
+
+    def called() -> None:
+        with pytest.raises(AgentFailed):
+            call("a run", ORDER)
+
+    thread = threading.Thread(target=called)
     thread.start()
     asyncio.run(stop("a run"))
     thread.join(HANG_GUARD)

@@ -1,4 +1,4 @@
-"""Who measures which block, and what the files hold. The cluster is made up, and measures nothing."""
+"""Who measures which block, and what the files hold. The cluster is made up: nothing runs."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -116,7 +116,9 @@ def test_machines_of_one_kind_share_the_blocks_and_have_a_file_each(
     cluster = Cluster(here, A, B, C)
     run, told = go(cluster, tmp_path / "out")
     found = files(tmp_path / "out")
-    assert [path.name for path in run.files.paths] == sorted(f"{name_of(w)}.json.gz" for w in (A, B, C))
+    assert [path.name for path in run.files.paths] == sorted(
+        f"{name_of(w)}.json.gz" for w in (A, B, C)
+    )
     assert keys(found) == Counter(here.plan)
     assert all(one.complete for one in found)
     assert run.left() == []
@@ -355,6 +357,6 @@ def test_what_cannot_be_a_folder_of_a_run_is_refused(tmp_path: Path) -> None:
 def test_unknown_names_are_refused_before_any_worker_is_asked(
     tmp_path: Path, others: dict[str, Any], problem: str
 ) -> None:
-    known = {"profile": "quick", "out": tmp_path, "arms": ("codec-json",)}
+    known: dict[str, Any] = {"profile": "quick", "out": tmp_path, "arms": ("codec-json",)}
     with pytest.raises(UsageError, match=problem):
         ClusterRun(Options(**(known | others)), print)

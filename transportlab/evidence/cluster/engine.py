@@ -27,7 +27,7 @@ FETCH_SECONDS = 30
 
 
 class Told(msgspec.Struct, frozen=True):
-    """What has become of an order. data: the agent's answer; if it is empty the problem says why."""
+    """What has become of an order. data: the agent's answer; empty if there is a problem."""
 
     worker: str
     data: bytes = b""
@@ -70,9 +70,10 @@ class Dask:
             ) from None
         self._address = address
         self._token = secrets.token_hex(8)
-        self._futures: dict[str, distributed.Future] = {}
+        self._futures: dict[str, Any] = {}
+        connect: Any = distributed.Client  # most of it has no types
         try:
-            self._client = distributed.Client(
+            self._client = connect(
                 address, timeout=CONNECT_SECONDS, name="transportlab", set_as_default=False
             )
         except (OSError, ValueError) as error:

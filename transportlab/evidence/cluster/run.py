@@ -121,8 +121,8 @@ class ClusterRun:
         found = []
         for kind, pool in self._pools.items():
             names = self.files.of(kind)
-            for gap in failed(joined([self.files.found[name] for name in names])):
-                found.append(f"{gap.what} failed in every block: {gap.why}")
+            gaps = failed(joined([self.files.found[name] for name in names]))
+            found += [f"{gap.what} failed in every block: {gap.why}" for gap in gaps]
             found += [f"{_title(key)}: {GIVEN_UP}" for key in pool.lost if pool.given_up(key)]
             if pool.todo:
                 what = f"{len(pool.todo)} blocks of {', '.join(names)} are not measured"
