@@ -4,8 +4,11 @@ The rest of the package sees the Engine alone. dask.distributed is imported here
 over many machines.
 """
 
+import logging
 import secrets
+import threading
 from collections.abc import Iterator
+from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Any, Protocol, Self
 from urllib.parse import urlsplit
@@ -18,6 +21,11 @@ from transportlab.evidence.cluster import remote
 
 INSTALL = f"install transportlab {__version__}, of the same source, where its worker runs"
 """What to do about a worker that has no such package, or another."""
+
+NAME = "transportlab"
+
+LOGGERS = ("distributed", "distributed.client")
+"""Dask's, which print tracebacks of what is told as an error here."""
 
 CONNECT_SECONDS = 10
 """How long a scheduler may take to answer."""
@@ -71,16 +79,9 @@ class Dask:
         self._address = address
         self._token = secrets.token_hex(8)
         self._futures: dict[str, Any] = {}
-        connect: Any = distributed.Client  # most of it has no types
-        try:
-            self._client = connect(
-                address, timeout=CONNECT_SECONDS, name="transportlab", set_as_default=False
-            )
-        except (OSError, ValueError) as error:
-            raise LabError(
-                f"--dask {address}: no Dask scheduler answers within {CONNECT_SECONDS} s;"
-                " `dask scheduler` starts one"
-            ) from error
+        for name in LOGGERS:
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        self._client = _connected(distributed.Client, address)
 
     def __enter__(self) -> Self:
         return self
@@ -153,6 +154,34 @@ def _check(address: str) -> None:
     raise UsageError(
         f"--dask {address}: expected the address of a Dask scheduler, such as tcp://HOST:8786"
     )
+
+
+def _connected(client: Any, address: str) -> Any:
+    """A client of the scheduler at an address. Raises LabError if none answers in time.
+
+    Its own bound does not hold where a server takes the connection and says nothing, so it is made
+    in a thread that need not be waited for.
+    """
+    made: SimpleQueue[Any] = SimpleQueue()
+
+    def connect() -> None:
+        try:
+            found = client(address, timeout=CONNECT_SECONDS, name=NAME, set_as_default=False)
+        except (OSError, ValueError) as error:
+            found = error
+        made.put(found)
+
+    threading.Thread(target=connect, daemon=True).start()
+    try:
+        found = made.get(timeout=CONNECT_SECONDS)
+    except Empty as error:
+        found = error
+    if isinstance(found, Exception):
+        raise LabError(
+            f"--dask {address}: no Dask scheduler answers within {CONNECT_SECONDS} s;"
+            " `dask scheduler` starts one"
+        ) from found
+    return found
 
 
 def _told(worker: str, future: Any) -> Told:
