@@ -109,8 +109,8 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     out = claim_stdout()
     order = msgspec.json.decode(sys.stdin.buffer.readline(), type=Order)
-    threading.Thread(target=_heed_end_of_stdin, daemon=True).start()
     try:
+        threading.Thread(target=_heed_end_of_stdin, daemon=True).start()
         found = answer(order)
     except LabError as error:
         lines = without_places(str(error)).splitlines()
