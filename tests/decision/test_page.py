@@ -2,15 +2,14 @@
 
 import json
 import re
-import shutil
-import subprocess
 from collections.abc import Callable
-from functools import cache
-from html.parser import HTMLParser
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
 
+from tests import pages
+from tests.pages import needs_chromium
 from transportlab.decision.criteria import load_decision
 from transportlab.decision.ranking import Ranking, rank
 from transportlab.decision.scoring import Cells, cells
@@ -18,27 +17,13 @@ from transportlab.decision.sources import Sources
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "decision.html"
 DECISION = load_decision()
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 Dom = Callable[..., str]
-
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="not run: no chromium")
 
 
 def test_the_page_needs_nothing_beside_it() -> None:
     text = PAGE.read_text()
-    assert "default-src 'none'" in text
-
-    class Places(HTMLParser):
-        found: tuple[str, ...] = ()
-
-        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-            if tag in {"script", "link", "img", "iframe"}:
-                self.found += tuple(name for name, _ in attrs if name in {"src", "href"})
-
-    places = Places()
-    places.feed(text)
-    assert places.found == ()
+    pages.check_whole(text)
     assert re.findall(r"https?://(?!www\.w3\.org)", text.partition('id="data"')[0]) == []
 
 
@@ -50,23 +35,8 @@ def test_each_control_has_a_label() -> None:
 
 @pytest.fixture
 def dom(tmp_path: Path) -> Dom:
-    """dom(address) is the page's document in Chromium, after a script if one is given."""
-
-    def read(address: str = "", script: str = "") -> str:
-        page = tmp_path / "page.html"
-        page.write_text(
-            PAGE.read_text().replace("</body>", f"<script>{{{script}}}</script></body>")
-        )
-        command = [
-            str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
-            "--disable-background-networking", "--disable-sync",
-            f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom",
-            f"file://{page}{address}",
-        ]  # fmt: skip
-        done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=240)
-        return done.stdout
-
-    return read
+    """dom(address=..., script=...) is the page's document in Chromium."""
+    return partial(pages.dom, PAGE.read_text(), tmp_path)
 
 
 def order(dom: str) -> list[tuple[str, str]]:
@@ -100,7 +70,7 @@ def test_a_browser_ranks_each_scenario_as_the_command_does(dom: Dom) -> None:
         });
         document.body.innerHTML = all.join("\\n");
     """
-    sections = dict(re.findall(r'<section id="([^"]+)">(.*)</section>', dom("", choose)))
+    sections = dict(re.findall(r'<section id="([^"]+)">(.*)</section>', dom(script=choose)))
     assert {scenario: order(shown) for scenario, shown in sections.items()} == {
         scenario.id: ranked(scenario.id) for scenario in DECISION.scenarios
     }
@@ -115,7 +85,7 @@ def test_a_slider_changes_the_ranking_and_the_address(dom: Dom) -> None:
         slider.dispatchEvent(new Event("input"));
         document.title = location.hash;
     """
-    shown = dom("#scenario=record&hang=0&crash=0", move)
+    shown = dom(address="#scenario=record&hang=0&crash=0", script=move)
     assert order(shown) == ranked("record", hang=0, crash=0, start=20)
     [title] = re.findall("<title>(.*)</title>", shown)
     assert title == "#scenario=record&amp;start=20&amp;crash=0&amp;hang=0"
@@ -130,7 +100,7 @@ def test_a_score_unfolds_to_its_figures_and_sources(dom: Dom) -> None:
         details.dispatchEvent(new Event("toggle"));
         document.title = details.innerText;
     """
-    [table] = re.findall("<table>(.*?)</table>", dom("", unfold))
+    [table] = re.findall("<table>(.*?)</table>", dom(script=unfold))
     assert "evidence/faults.json: 120 runs" in table
 
 

@@ -82,7 +82,10 @@ MEASURES = [
         for metric in ("rss-plugin", "uss-host", "uss-plugin")
     ),
     ("handshake", "unpinned", "imports", "total", "s", "value"),
-    ("session", "unpinned", "dozen", "total", "s", "value"),
+    *(
+        ("session", "unpinned", case, "total", "s", "value")
+        for case in ("dozen", "dozen-in-memory")
+    ),
     *(
         ("unary", place, f"{rpc}/{size}", "latency", "s", "quantiles")
         for place in ("same", "split")

@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from tests import pages
 from tests.command import Done, in_process
 from transportlab.cli.lab import evidence as commands
+from transportlab.evidence.analysis.claims import load_claims
+from transportlab.evidence.report.words import MEANINGS
 from transportlab.evidence.run import runner
 
 Synthesize = Callable[..., dict[str, Any]]
@@ -177,3 +180,45 @@ def test_an_interrupted_evidence_says_how_to_resume(
     assert result.code != 0
     resume = f"transportlab evidence --profile smoke --out {out} --resume --suite codec"
     assert resume in result.output
+
+
+def test_reproduce_shows_what_each_claim_says_and_what_its_words_mean(
+    write_evidence: Write, synthesize: Synthesize
+) -> None:
+    lines = reproduce(
+        write_evidence(synthesize(1), "a.json"), write_evidence(synthesize(2), "b.json")
+    ).out.splitlines()
+    for claim in load_claims():
+        assert f"{claim.id}: {claim.sentence}" in lines
+    for word in ("holds", "not measured", "tolerance"):
+        assert f"{word}: {MEANINGS[word]}" in lines
+    assert f"opposite: {MEANINGS['opposite']}" not in lines
+    assert "not measured" in lines[-1]
+
+
+@pytest.mark.slow
+def test_report_writes_one_page(tmp_path: Path, write_evidence: Write) -> None:
+    page = tmp_path / "page.html"
+    result = command("report", write_evidence(), "--html", page)
+    assert (result.code, result.out) == (0, f"page: {page}\n"), result.output
+    pages.check_whole(page.read_text())
+    assert page.read_text().count('<svg role="img"') == 8
+    assert list(tmp_path.glob("*.md")) == []
+
+
+def test_a_page_that_cannot_be_written_is_told_at_once(tmp_path: Path) -> None:
+    result = command("report", "--html", tmp_path / "no" / "page.html")
+    assert result.code == 2
+    assert "there is no directory" in result.output
+    result = command("report", "--html", tmp_path / "page.html", "--out", tmp_path)
+    assert result.code == 2
+    assert "--out and --html: choose one" in result.output
+
+
+def test_report_without_files_reads_the_committed_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "RUNS", tmp_path)
+    result = command("report")
+    assert result.code == 2
+    assert "no committed evidence in" in result.output

@@ -71,6 +71,10 @@ COMMANDS: Table = {
         "lab.evidence:reproduce",
         "Judge every claim by your own run, beside the committed evidence.",
     ),
+    "compare": (
+        "lab.evidence:compare",
+        "Compare two evidence files, or two folders of them, figure by figure.",
+    ),
     "decide": ("lab.decide:decide", "Rank the transports by the criteria of spec/decision.json."),
     "gate": ("lab.gate:gate", "Fail if a build of a plugin has become slower to its first answer."),
     "call": (

@@ -12,6 +12,7 @@ import msgspec
 from transportlab.decision.criteria import Decision
 from transportlab.decision.ranking import rank
 from transportlab.decision.scoring import Cell, Cells
+from transportlab.evidence.report.page import HEAD, head
 
 PLACE = "@DATA@"
 
@@ -20,7 +21,7 @@ def page(decision: Decision, cells: Cells) -> str:
     """The page. It needs nothing beside it."""
     template = files(__package__).joinpath("page.html").read_text()
     data = msgspec.json.encode(_data(decision, cells)).decode()
-    return template.replace(PLACE, data.replace("<", "\\u003c"))
+    return template.replace(HEAD, head()).replace(PLACE, data.replace("<", "\\u003c"))
 
 
 def _data(decision: Decision, cells: Cells) -> Any:

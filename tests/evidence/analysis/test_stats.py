@@ -10,9 +10,11 @@ from transportlab.evidence.analysis.stats import (
     BETWEEN,
     MIN_BLOCKS,
     Estimate,
+    Told,
     estimate,
     holm,
     median_tail,
+    minus,
 )
 
 BLOCKS = [0.1, 0.2, 0.15, 0.3, 0.05, 0.22]
@@ -78,3 +80,25 @@ def test_the_median_has_bounds_around_it_and_a_p_that_falls_with_distance() -> N
     assert low < centre < high
     *_, far = median_tail(logs, centre - 0.1, 1)
     assert near > 0.025 > far > 0
+
+
+def test_a_ratio_is_told_by_its_interval_and_a_margin() -> None:
+    def told(mean: float, error: float) -> Told:
+        return Estimate(mean, error, 20, 21, 1).told(1.1)
+
+    assert told(0.01, 0.01) is Told.EQUAL
+    assert told(0.3, 0.05) is Told.MORE
+    assert told(-0.3, 0.05) is Told.LESS
+    assert told(0.01, 0.2) is Told.OPEN
+    assert estimate([[0.5] * (MIN_BLOCKS - 1)]).told(1.1) is Told.OPEN
+
+
+def test_means_that_share_no_block_have_both_errors() -> None:
+    found = minus(Estimate(0.5, 0.3, 10, 11, 1), Estimate(0.1, 0.4, 10, 30, 3))
+    assert found.mean == pytest.approx(0.4)
+    assert found.error == pytest.approx(0.5)
+    assert found.degrees == pytest.approx(0.25**2 / (0.09**2 / 10 + 0.16**2 / 10))
+    assert (found.blocks, found.runs) == (11, 1)
+    exact = minus(estimate([[1.0] * 6]), estimate([[1.0] * 6]))
+    assert (exact.interval().low, exact.interval().high) == (0, 0)
+    assert not minus(estimate([[1.0]]), exact).interval().known

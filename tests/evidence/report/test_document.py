@@ -1,6 +1,7 @@
 """The two documents as a whole."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -69,11 +70,13 @@ def test_all_runs_count_and_those_of_other_code_are_told(
 ) -> None:
     old = synthesize(9)
     old["facts"]["source_sha256"] = "f" * 64
-    text = documents_of(old, *(synthesize(seed, blocks=5) for seed in (10, 11, 12))).report
+    made = documents_of(old, *(synthesize(seed, blocks=5) for seed in (10, 11, 12)))
+    text = made.report
     assert "3 runs with 90 blocks in all" in text
-    assert "left out: 2026-01-01 (quick, code ffffffffffff)" in text
-    assert "of 3 runs, " in text
-    assert "(simulated; 3 runs: the runs themselves show how they differ)" in text
+    assert "Left out: 1 run of other code" in text
+    assert "left out: 2026-01-01 (quick, code ffffffffffff)" in made.suites
+    assert "blocks of 3 runs or more, " in text
+    assert "data; 3 runs: the runs themselves show how they differ." in text
 
 
 def test_the_verdicts_of_another_machine_stand_beside(
@@ -106,4 +109,5 @@ def test_every_claim_is_there_with_its_verdict_and_its_counts(made: Documents) -
     assert "| jsonrpc-json / grpc-protobuf < 1.00 |" in row
     assert row.endswith("| < 0.001 | 10 blocks of 1 run, 20 processes of 1 call | **holds** |")
     row = next(line for line in made.report.splitlines() if "C-APPLY-JSONRPC" in line)
-    assert row.endswith("| < 0.001 | holds |")
+    assert row.startswith("- **holds**: ")
+    assert re.search(r"C-APPLY-JSONRPC 0\.\d+ \[.*\] < 1\.00[;.]", row)

@@ -43,7 +43,8 @@ def test_the_summary_has_a_panel_for_each_measure_and_a_line_for_each_arm(view: 
     titles = [panel.get_title(loc="left") for panel in figure.axes]
     assert titles == [measure.title for measure in view.settings.ratios]
     shown = [label.get_text() for label in figure.axes[0].get_yticklabels()]
-    assert shown == ["ffi-protobuf", "jsonrpc-json"]  # from below: without a process, with one
+    # From below: without a process, with one.
+    assert shown == ["python host, sdk: ffi", "python host, sdk: jsonrpc"]
 
 
 def test_an_axis_of_ratios_has_the_most_room_around_one(view: View) -> None:

@@ -1,4 +1,4 @@
-"""REPORT.md: the answer, what each arm costs, better and worse."""
+"""REPORT.md: the answer, what each transport costs, better and worse."""
 
 import re
 from collections.abc import Callable
@@ -11,36 +11,45 @@ from transportlab.evidence.report.summary import isolates
 DocumentsOf = Callable[..., Documents]
 Synthesize = Callable[..., dict[str, Any]]
 
+SDK = "Python, this SDK"
+
 
 def section(report: str, title: str) -> str:
     return report.partition(f"## {title}\n")[2].partition("\n## ")[0]
 
 
-def row(report: str, title: str, first: str) -> list[str]:
+def row(report: str, title: str, *first: str) -> list[str]:
     lines = section(report, title).splitlines()
-    line = next(line for line in lines if line.startswith(f"| {first} |"))
-    return [cell.strip() for cell in line.strip("|").split("|")]
+    line = next(line for line in lines if line.startswith(f"| {' | '.join(first)} |"))
+    return [cell.strip() for cell in line.strip("|").split(" | ")]
 
 
-def test_each_plugin_and_host_has_its_answer(report: str) -> None:
-    answer = section(report, "The answer, by plugin and host")
-    assert "a command may pay 50 ms and 64 MiB, a long-lived host may pay 5 ms" in answer
-    [own] = [line for line in answer.splitlines() if line.startswith("- **Python, this SDK**")]
-    assert "command: grpc, ffi, http and jsonrpc within" in own
-    assert "long-lived host: ffi within, grpc, http and jsonrpc beyond" in own
-    in_go = answer.partition("Host: cronix-host (Go)\n")[2]
-    assert in_go.startswith("\n- **Go**: command: grpc and jsonrpc within")
-    assert "- Not measured: Python, this SDK; Python, standard library;" in in_go
+def test_each_plugin_has_its_answer_for_each_use(report: str) -> None:
+    answer = section(report, "The answer")
+    assert "For a command, start to end at most 50 ms and unique memory at most 64 MiB:" in answer
+    short, _, long = answer.partition("For a long-lived host, warm Read at most 5 ms and")
+    told = "host python: not measured; host go: grpc and jsonrpc within."
+    assert f"\n- **Go**: {told}\n" in short
+    [own] = [line for line in long.splitlines() if line.startswith(f"- **{SDK}**")]
+    assert "host python: ffi within, grpc, http and jsonrpc beyond" in own
+    assert "host go: not measured" in own
+    assert "- **Python, standard library**; **Node**; **Rust**; **C**: not measured." in short
 
 
-def test_each_arm_has_its_costs_over_direct_with_intervals(report: str) -> None:
-    cells = row(report, "What each arm costs", "jsonrpc-json")
-    assert all(re.match(r"[\d.]+ \[[\d.]+, [\d.]+\]", cell) for cell in cells[1:])
-    assert "direct-none" not in section(report, "What each arm costs")
-    assert row(report, "What each arm costs", "**grpc-protobuf**")[3].endswith(" no")
-    assert row(report, "What each arm costs", "go/go/grpc-protobuf")
-    assert "Host go has no `direct`: its figures are over nothing." in report
-    assert "10 blocks of 1 run, 20 processes of 500 calls" in report
+def test_each_transport_has_its_costs_over_direct_with_intervals(report: str) -> None:
+    title = "What each transport costs"
+    cells = row(report, title, SDK, "ffi")
+    number = r"-?[\d.]+ \[-?[\d.]+, [\d.]+\]"
+    assert all(re.fullmatch(number, cell) for cell in cells[2:5])
+    assert cells[5:] == [NONE] * 3  # not measured under the other host
+    assert re.fullmatch(rf"\*\*{number}\*\*", row(report, title, SDK, "grpc")[4])
+    assert re.fullmatch(number, row(report, title, "Go", "grpc")[5])
+    text = section(report, title)
+    assert "| direct |" not in text
+    assert "`direct` itself, under python: start to end " in text
+    assert "go has no `direct`, so its figures are whole." in text
+    assert "Behind each figure: 10 blocks of 1 run or more" in text
+    assert "; warm Read: 500 to 500 calls in each." in text
 
 
 def test_what_was_not_measured_is_neither_within_nor_beyond(
@@ -50,27 +59,58 @@ def test_what_was_not_measured_is_neither_within_nor_beyond(
     for block in made["blocks"]:
         block["samples"] = [s for s in block["samples"] if not s["metric"].startswith("uss-")]
     report = documents_of(made).report
-    assert "long-lived host: http beyond, grpc, ffi and jsonrpc not all measured" in report
-    assert row(report, "What each arm costs", "jsonrpc-json")[3] == NONE
+    assert "host python: grpc and http beyond, ffi and jsonrpc not all measured" in report
+    assert row(report, "What each transport costs", SDK, "jsonrpc")[4] == NONE
 
 
-def test_a_start_has_its_phases(report: str) -> None:
-    assert row(report, "Where a start goes", "go/go/grpc-protobuf")
-    assert "go/go/jsonrpc-json" not in section(report, "Where a start goes")
-    cells = row(report, "Where a start goes", "grpc-protobuf")
-    assert len(cells) == 4
-    assert all(float(cell) > 0 for cell in cells[1:])
+def test_a_start_has_its_parts_under_each_host(report: str) -> None:
+    title = "Where a start goes"
+    assert "ms: to the handshake line + from there to the first Read + end" in report
+    parts = r"[\d.]+ \+ [\d.]+ \+ [\d.]+"
+    assert all(re.fullmatch(parts, cell) for cell in row(report, title, SDK, "python")[2:])
+    cells = row(report, title, "Go", "go")[2:]
+    assert sum(bool(re.fullmatch(parts, cell)) for cell in cells) == 2
+    assert cells.count(NONE) == 2
+
+
+def test_what_others_would_write_stands_beside(
+    synthesize: Synthesize, documents_of: DocumentsOf
+) -> None:
+    made = synthesize()
+    peer = {"id": "python/stubs/grpc-protobuf", "transport": "grpc", "codec": "protobuf"}
+    made["arms"].append({**peer, "role": "peer", "host": "python", "plugin": "stubs"})
+    for block in made["blocks"]:
+        block["samples"] += [
+            {**s, "arm": arm, "values": [value], "case": "next-start", "metric": "ready"}
+            for s in block["samples"]
+            if s["arm"] == "grpc-protobuf" and (s["case"], s["metric"]) == ("cold-start", "total")
+            for arm, value in ((peer["id"], 0.02), ("grpc-protobuf", 0.003))
+        ]
+    report = documents_of(made).report
+    told = "as in brackets under python: grpcio's generated stubs 20."
+    assert told in section(report, "Where a start goes")
+    assert row(report, "Where a start goes", SDK, "python")[2].endswith(" (3.0)")
+
+
+def column(report: str, transport: str) -> dict[str, str]:
+    """A column of the table of what is better and worse, by measure."""
+    lines = [x for x in section(report, "Better and worse").splitlines() if x.startswith("| ")]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return {one[0]: one[rows[0].index(transport)] for one in rows}
 
 
 def test_both_sides_of_the_scale_are_told_by_one_rule(report: str) -> None:
-    _, better, worse, equal, neither, isolated = row(report, "Better and worse", "jsonrpc-json")
-    assert "warm Read of 10 jobs 0.5" in better
-    assert "calls a second, 16 in flight" in worse  # of a rate more is better
-    assert (equal, neither) == (NONE, NONE)
-    assert "a crash, a hang" in isolated
-    _, better, worse, *_ = row(report, "Better and worse", "http-json")
-    assert "warm Read of 10 jobs 1.6" in worse
-    assert "calls a second" in better
+    shown = column(report, "jsonrpc")
+    assert re.fullmatch(
+        r"0\.4\d to 0\.7\d: 2 better|0\.5\d to 0\.7\d: 2 better", shown["whole apply"]
+    )
+    assert shown["calls a second, 16 in flight"].endswith(": 2 worse")  # of a rate more is better
+    assert (
+        "by grpc, http and jsonrpc a crash, a hang and a missed deadline; by ffi nothing." in report
+    )
+    shown = column(report, "http")
+    assert re.fullmatch(r"1\.[56]\d*: 1 worse", shown["warm Read of 10 jobs"])
+    assert shown["calls a second, 16 in flight"].endswith(": 1 better")
 
 
 def test_what_differs_by_less_than_matters_is_equal(
@@ -78,9 +118,7 @@ def test_what_differs_by_less_than_matters_is_equal(
 ) -> None:
     true = {"grpc-protobuf": 1.0, "jsonrpc-json": 1.01}
     report = documents_of(synthesize(5, spread=0.02, true=true)).report
-    _, better, worse, equal, *_ = row(report, "Better and worse", "jsonrpc-json")
-    assert (better, worse) == (NONE, NONE)
-    assert "whole apply" in equal
+    assert column(report, "jsonrpc")["whole apply"].endswith(": 1 equal")
 
 
 def test_no_difference_is_claimed_where_the_interval_holds_one(
@@ -88,9 +126,13 @@ def test_no_difference_is_claimed_where_the_interval_holds_one(
 ) -> None:
     true = {"grpc-protobuf": 1.0, "jsonrpc-json": 1.0}
     report = documents_of(synthesize(5, spread=0.4, true=true)).report
-    _, better, worse, _, neither, _ = row(report, "Better and worse", "jsonrpc-json")
-    assert (better, worse) == (NONE, NONE)
-    assert "whole apply" in neither
+    assert column(report, "jsonrpc")["whole apply"].endswith(": 1 ?")
+
+
+def test_each_pair_has_its_ratios_in_the_details(details: str) -> None:
+    title = "Each transport over the reference, by plugin and host"
+    assert row(details, title, "Go, host cronix-host (Go)", "jsonrpc")[2].startswith("0.7")
+    assert row(details, title, f"{SDK}, host transportlab (Python)", "ffi")[2].startswith("0.19")
 
 
 def test_what_an_unknown_transport_isolates_is_not_guessed() -> None:

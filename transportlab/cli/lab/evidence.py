@@ -1,13 +1,19 @@
-"""`transportlab evidence`, `report` and `reproduce`: measure, and read what was measured."""
+"""`transportlab evidence`, `report`, `reproduce`, `compare`: measure, read what was measured."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from transportlab.cli.errors import guarded
+from transportlab.cli.errors import check_writable, guarded
+from transportlab.cli.options import JSON
 from transportlab.cli.out import open_out, tell_error
 from transportlab.cli.parser import at_least, command, flag, option, repeated
 from transportlab.cli.streams import EXIT_ERROR
 from transportlab.data import ANY_RUN, RUNS
 from transportlab.errors import UsageError
+from transportlab.quote import clean
+
+if TYPE_CHECKING:  # see below
+    from transportlab.evidence.analysis.between import Between, Row
 
 # The modules of transportlab.evidence are imported where they are used: numpy and matplotlib take a
 # while, which no other command should wait for.
@@ -100,24 +106,45 @@ def evidence(  # noqa: PLR0913  # one parameter an option
 
 
 @command(
-    option("files", type=Path, nargs="+", metavar="FILE...", help="Evidence files."),
+    option(
+        "files",
+        type=Path,
+        nargs="*",
+        metavar="[FILE...]",
+        help="Evidence files; the committed ones unless given.",
+    ),
     option(
         "--out",
         type=Path,
-        default=Path("out"),
         metavar="PATH",
-        help="A .md file to write, or a folder for REPORT.md (%(default)s by default).",
+        help="A .md file to write, or a folder for REPORT.md (out by default).",
+    ),
+    option(
+        "--html",
+        type=Path,
+        metavar="FILE",
+        help="Write one page of HTML to FILE instead, which needs nothing beside it.",
     ),
 )
-def report(*, files: list[Path], out: Path) -> None:
+def report(*, files: list[Path], out: Path | None, html: Path | None) -> None:
     """Write REPORT.md, report/suites.md and their figures from evidence files.
 
     All runs of one code count; those of other code are named and left out.
     """
     with guarded():
-        from transportlab.evidence.report.document import write
+        if out and html:
+            raise UsageError("--out and --html: choose one")
+        check_writable(html)
+        from transportlab.evidence.report.document import write, write_page
 
-        print(f"report: {write(files, out)}")
+        paths = files or sorted(RUNS.glob(ANY_RUN))
+        if not paths:
+            raise UsageError(f"no committed evidence in {RUNS}; give a file of your own")
+        if html:
+            write_page(paths, html)
+            print(f"page: {html}")
+        else:
+            print(f"report: {write(paths, out or Path('out'))}")
 
 
 @command(
@@ -161,6 +188,13 @@ def reproduce(*, file: Path, against: list[Path]) -> int:
         for machine in found.machines:
             out.print(machine)
         out.table(HEAD, found.rows)
+        out.print("")
+        for line in found.sentences:
+            out.print(line)
+        out.print("")
+        for line in found.words:
+            out.print(line, "dim")
+        out.print("")
         out.print(found.counts)
     if Outcome.OPPOSITE not in found.outcomes:
         return EXIT_UNDECIDED if found.undecided else 0
@@ -168,3 +202,78 @@ def reproduce(*, file: Path, against: list[Path]) -> int:
         return EXIT_ERROR
     tell_error(f"{file}: {found.busy}: it contradicts nothing; measure again on a quiet machine")
     return EXIT_UNDECIDED
+
+
+@command(
+    option("a", type=Path, metavar="A", help="An evidence file, or a folder of them."),
+    option("b", type=Path, metavar="B", help="The other one."),
+    option(
+        "--over",
+        metavar="ARM",
+        help="Compare ratios to this arm, in which the speed of a machine cancels.",
+    ),
+    repeated("--suite", metavar="NAME", help="Compare this suite only; may be repeated."),
+    repeated("--arm", metavar="ARM", help="Compare this arm only; may be repeated."),
+    flag("--changed", help="Show only what is less or more."),
+    flag("--markdown", help="Print Markdown."),
+    flag("--csv", help="Print the figures as CSV."),
+    JSON,
+)
+def compare(  # noqa: PLR0913  # one parameter an option
+    *,
+    a: Path,
+    b: Path,
+    over: str | None,
+    suite: list[str],
+    arm: list[str],
+    changed: bool,
+    markdown: bool,
+    csv: bool,
+    as_json: bool,
+) -> None:
+    """Compare two evidence files, or two folders of them, figure by figure.
+
+    B over A, with a 95 % interval, by suite, arm and case; and what differs in machine, versions
+    and commit. Of a folder all runs of the newest code on one machine count.
+    """
+    with guarded():
+        if markdown + csv + as_json > 1:
+            raise UsageError("--markdown, --csv and --json: choose one")
+        from transportlab.evidence.analysis.between import Wanted, between
+        from transportlab.evidence.report import comparison as shown
+        from transportlab.evidence.report.config import load_settings
+
+        one, other = shown.read_side("A", a), shown.read_side("B", b)
+        wanted = Wanted(suite, arm, over or "")
+        found = between(one, other, load_settings().margin, wanted)
+        rows = shown.chosen(found, changed=changed)
+        if as_json:
+            print(shown.as_json(found, rows).decode())
+        elif csv:
+            print(shown.as_csv(rows), end="")
+        elif markdown:
+            print(shown.as_markdown(found, rows))
+        else:
+            _show(found, rows)
+
+
+def _show(found: "Between", rows: "list[Row]") -> None:
+    """Print tables for a person, and what their words mean."""
+    from transportlab.evidence.report import comparison as shown
+
+    out = open_out()
+    for name, text in zip("AB", found.sets, strict=True):
+        out.print(clean(f"{name}: {text}"))
+    out.print("")
+    if differing := shown.differing(found):
+        out.table([name.upper() for name in shown.DIFFERING], differing)
+        out.print("")
+    if rows:
+        cells = ([cell.replace("µ", "u") for cell in shown.cells(row)] for row in rows)
+        out.table([name.upper() for name in shown.HEAD], cells)
+        out.print("")
+    for line in shown.notes(found, len(rows)):
+        out.print(clean(line))
+    out.print("")
+    for line in shown.words(found):
+        out.print(line, "dim")

@@ -154,6 +154,13 @@ class Measured:
         counts = self._counts(suite, placement, [side], [run for run, _ in found])
         return Comparison(None, estimate(_by_run(found)), counts)
 
+    def logs(self, suite: str, placement: str, side: Side) -> Estimate | None:
+        """The mean of the logarithms of a side. None without samples, and if a value is zero."""
+        found = list(self._values(suite, placement, side))
+        if not found or min(value for _, value in found) <= 0:
+            return None
+        return estimate(_by_run([(run, math.log(value)) for run, value in found]))
+
     def compare(self, suite: str, placement: str, over: Side, under: Side) -> Comparison | None:
         """The sides over and under, compared. None if no block has both."""
         key = (suite, placement, over, under)

@@ -50,6 +50,7 @@ Nothing in this module knows what was measured.
 
 import math
 from collections.abc import Sequence
+from enum import StrEnum
 from statistics import fmean, variance
 
 import msgspec
@@ -96,6 +97,15 @@ class Interval(msgspec.Struct, frozen=True):
         return math.isfinite(self.high)
 
 
+class Told(StrEnum):
+    """What is told of a ratio: its interval, held against 1 and against a margin of equality."""
+
+    LESS = "less"
+    MORE = "more"
+    EQUAL = "practically equal"
+    OPEN = "not told apart"
+
+
 class Estimate(msgspec.Struct, frozen=True):
     """A mean over runs, its standard error, and the degrees of freedom of Student's t.
 
@@ -132,6 +142,15 @@ class Estimate(msgspec.Struct, frozen=True):
         steps = (self._steps(self.mean - low), self._steps(high - self.mean))
         return max(students.one_sided(step, self.degrees) for step in steps)
 
+    def told(self, margin: float) -> Told:
+        """What is told of a mean of log ratios. margin: the factor within which two are equal."""
+        if self.p_outside(-math.log(margin), math.log(margin)) < 1 - LEVEL:
+            return Told.EQUAL
+        ends = self.interval()
+        if ends.low <= 0 <= ends.high:
+            return Told.OPEN
+        return Told.LESS if ends.high < 0 else Told.MORE
+
     def _steps(self, distance: float) -> float:
         if self.error > 0:
             return distance / self.error
@@ -158,6 +177,24 @@ def estimate(runs: Sequence[Sequence[float]]) -> Estimate:
     squares = sum(variance(run) * (len(run) - 1) for run in runs if len(run) > 1)
     share = sum(1 / len(run) + BETWEEN for run in runs) / count**2
     return Estimate(mean, math.sqrt(squares / freedom * share), freedom / 2, blocks, count)
+
+
+def minus(over: Estimate, under: Estimate) -> Estimate:
+    """The difference of two means that share no block, with the degrees of freedom of Welch (1947).
+
+    Of means of logarithms it is that of a ratio.
+    """
+    squares = [one.error**2 for one in (over, under)]
+    both = sum(squares)
+    parts = sum(square**2 / one.degrees for square, one in zip(squares, (over, under), strict=True))
+    known = 0 < both < math.inf
+    return Estimate(
+        over.mean - under.mean,
+        math.sqrt(both),
+        both**2 / parts if known else 1,
+        min(over.blocks, under.blocks),
+        min(over.runs, under.runs),
+    )
 
 
 def holm(values: Sequence[float]) -> list[float]:

@@ -1,8 +1,8 @@
-"""Sections that take figures apart: phases of a start, floors, codec and carriage, both ends."""
+"""Sections that take figures apart: pairs, phases of a start, floors, codec and carriage, ends."""
 
 from transportlab.evidence.analysis.compare import Side
 from transportlab.evidence.record import Arm
-from transportlab.evidence.report.config import Ends, View
+from transportlab.evidence.report.config import Ends, View, pair_of
 from transportlab.evidence.report.formatting import NONE, amount, ratio, table
 
 
@@ -23,7 +23,7 @@ def cold_start(view: View) -> list[str]:
             *(mean(arm.id, wanted.case, phase.metric) for phase in wanted.phases),
             mean(arm.id, wanted.imports, wanted.alone),
         ]
-        for arm in view.all_arms
+        for arm in [*view.all_arms, *view.peers]
     ]
     head = ["arm", *(phase.title for phase in wanted.phases), "imports alone"]
     return [
@@ -112,7 +112,7 @@ def ends(view: View) -> list[str]:
     head = ["arm", *(wanted.title for wanted in view.settings.ends)]
     rows = [
         [arm.id, *(_ends_cell(view, wanted, arm.id) for wanted in view.settings.ends)]
-        for arm in view.all_arms
+        for arm in [*view.all_arms, *view.peers]
     ]
     return [
         "Host + plugin, means over blocks. An arm without a plugin process has everything in",
@@ -131,3 +131,26 @@ def _ends_cell(view: View, wanted: Ends, arm: str) -> str:
         unit = view.measured.unit(wanted.suite, placement, wanted.case, metric)
         shown.append(amount(value, unit))
     return NONE if set(shown) == {NONE} else " + ".join(shown)
+
+
+def pairs(view: View) -> list[str]:
+    """Each transport over the reference's, by plugin and host, in the measures of the summary."""
+    rows = [
+        [view.title(pair), arm.transport, *_ratios(view, arm, reference)]
+        for pair in view.pairs
+        if (reference := view.reference_of(pair))
+        for arm in view.candidates
+        if pair_of(arm) == pair and arm != reference
+    ]
+    return [
+        "What *Better and worse* in REPORT.md counts. A ratio is to the arm of the same plugin and",
+        f"host that has the transport and codec of {view.settings.reference}.",
+        "",
+        *table(
+            ["plugin and host", "over", *(m.title for m in view.settings.decider)], rows, texts=2
+        ),
+    ]
+
+
+def _ratios(view: View, arm: Arm, reference: Arm) -> list[str]:
+    return [ratio(view.compare(m, arm.id, reference.id)) for m in view.settings.decider]

@@ -26,10 +26,14 @@ class Measure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Cost(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A measure that is held against an allowance of the budget, over `direct` of the same host."""
+    """A measure that is held against an allowance of the budget, over `direct` of the same host.
+
+    also: another allowance with a limit of its own for it.
+    """
 
     allowance: str
     measure: Measure
+    also: str = ""
 
 
 class Phase(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,7 +48,8 @@ class ColdStart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     parts: the same in fewer columns, for the summary. bare: the control's case, an interpreter that
     does nothing. imports: the case of each arm that only imports what its plugin does. alone: the
-    metric of both.
+    metric of both. again: the case of a second start in the same host, and ready its metric to the
+    first Read.
     """
 
     suite: str
@@ -54,6 +59,8 @@ class ColdStart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bare: str
     imports: str
     alone: str
+    again: str
+    ready: str
 
 
 class Floor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -89,13 +96,15 @@ class Curve(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """spec/report.json.
 
-    references and placements: by suite, where a suite has others than `reference` and `placement`.
-    baselines: by host, the arm without a transport, over which the others cost something. margin:
-    the factor within which two arms are practically equal. costs: the columns of the summary.
-    ratios: what the figure of the summary shows. decider: what transports are better or worse in.
-    factors: what codecs and carriages are compared by.
+    question: what the report answers. references and placements: by suite, where a suite has others
+    than `reference` and `placement`. baselines: by host, the arm without a transport, over which
+    the others cost something. margin: the factor within which two arms are practically equal.
+    costs: the columns of the summary. ratios: what the figure of the summary shows. decider: what
+    transports are better or worse in. factors: what codecs and carriages are compared by.
+    unmeasured: what no run measures, in short; threats in full.
     """
 
+    question: str
     reference: str
     placement: str
     references: dict[str, str]
@@ -110,6 +119,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ends: list[Ends]
     factors: list[Measure]
     curves: list[Curve]
+    unmeasured: list[str]
     threats: list[str]
 
 
@@ -133,8 +143,8 @@ class Pair(msgspec.Struct, frozen=True, order=True):
 class View(msgspec.Struct, frozen=True):
     """The evidence as the settings show it. Every section and figure of the report takes one.
 
-    titles: of hosts and plugins, by kind and id, where they are known. drawn: the names of the
-    figures that there are.
+    titles: of hosts, plugins and peers, by kind and id, where they are known. drawn: the names of
+    the figures that there are.
     """
 
     measured: Measured
@@ -150,12 +160,40 @@ class View(msgspec.Struct, frozen=True):
 
     @property
     def all_arms(self) -> list[Arm]:
-        """The arms that have a transport: the reference first, then its pair, then by id."""
-        own = self.own
+        """The arms that have a transport: the reference first, then by pair and id."""
         return sorted(
             (arm for arm in self.evidence.measured if arm.transport),
-            key=lambda a: (a.id != self.settings.reference, pair_of(a) != own, pair_of(a), a.id),
+            key=lambda a: (a.id != self.settings.reference, self._place(pair_of(a)), a.id),
         )
+
+    def _place(self, pair: Pair) -> tuple[bool, int, int, Pair]:
+        """What pairs are sorted by: the reference's first, then as the file of arms has them."""
+        places = [
+            [*self.titles_of(kind), name].index(name)
+            for kind, name in (("hosts", pair.host), ("plugins", pair.plugin))
+        ]
+        return pair != self.own, places[0], places[1], pair
+
+    @property
+    def candidates(self) -> list[Arm]:
+        """The arms of the summary: with their transport's usual codec, and no baselines."""
+        baselines = self.settings.baselines.values()
+        return [arm for arm in self.all_arms if arm.usual and arm.id not in baselines]
+
+    @property
+    def peers(self) -> list[Arm]:
+        """What stands beside the arms: plugins that others would write, and the least ones."""
+        return sorted((a for a in self.evidence.arms if a.role == "peer"), key=lambda a: a.id)
+
+    @property
+    def hosts(self) -> list[str]:
+        """The ids of the hosts that there are or that were measured."""
+        return list(dict.fromkeys([*self.titles_of("hosts"), *(p.host for p in self.pairs)]))
+
+    @property
+    def plugins(self) -> list[str]:
+        """The ids of the plugins that there are or that were measured."""
+        return list(dict.fromkeys([*self.titles_of("plugins"), *(p.plugin for p in self.pairs)]))
 
     @property
     def own(self) -> Pair:
@@ -179,13 +217,24 @@ class View(msgspec.Struct, frozen=True):
         return [arm for arm in self.all_arms if pair_of(arm) == pair]
 
     def titles_of(self, kind: str) -> dict[str, str]:
-        """The titles of "hosts" or "plugins" by their ids."""
+        """The titles of "hosts", "plugins" or "peers" by their ids."""
         return self.titles.get(kind, {})
+
+    def reference_of(self, pair: Pair) -> Arm | None:
+        """The arm of a pair that has the reference's transport and codec."""
+        known = {arm.id: arm for arm in self.evidence.arms}
+        wanted = known.get(self.settings.reference)
+        same = (a for a in self.arms_of(pair) if wanted and _carried(a) == _carried(wanted))
+        return next(same, None)
+
+    def named(self, kind: str, name: str) -> str:
+        """The title of a host or a plugin, or its id if it has none."""
+        return self.titles_of(kind).get(name, name)
 
     def title(self, pair: Pair) -> str:
         """A host and a plugin for people."""
-        host = self.titles_of("hosts").get(pair.host, pair.host)
-        return f"{self.titles_of('plugins').get(pair.plugin, pair.plugin)}, host {host}"
+        plugin = self.named("plugins", pair.plugin)
+        return f"{plugin}, host {self.named('hosts', pair.host)}"
 
     def ids_of(self, suite: str, placement: str, pair: Pair) -> list[str]:
         """The ids of a pair's arms that a suite has samples of, the one to compare with first.
@@ -199,11 +248,7 @@ class View(msgspec.Struct, frozen=True):
         reference = self.settings.references.get(suite, self.settings.reference)
         known = {arm.id: arm for arm in self.evidence.arms}
         wanted = known.get(reference)
-        same = {
-            arm.id
-            for arm in arms
-            if wanted and (arm.transport, arm.codec) == (wanted.transport, wanted.codec)
-        }
+        same = {arm.id for arm in arms if wanted and _carried(arm) == _carried(wanted)}
         return sorted((arm.id for arm in arms), key=lambda name: (name not in same, name))
 
     def placement(self, suite: str) -> str:
@@ -211,10 +256,6 @@ class View(msgspec.Struct, frozen=True):
         found = self.measured.placements(suite)
         wanted = self.settings.placements.get(suite, self.settings.placement)
         return wanted if wanted in found or not found else found[0]
-
-    def against(self, measure: Measure, arm: str) -> Comparison | None:
-        """An arm over the reference, by a measure."""
-        return self.compare(measure, arm, self.settings.reference)
 
     def compare(self, measure: Measure, over: str, under: str) -> Comparison | None:
         """One arm over another, by a measure."""
@@ -253,3 +294,7 @@ class View(msgspec.Struct, frozen=True):
 def pair_of(arm: Arm) -> Pair:
     """The host and the plugin of an arm."""
     return Pair(arm.host, arm.plugin)
+
+
+def _carried(arm: Arm) -> tuple[str, str]:
+    return arm.transport, arm.codec

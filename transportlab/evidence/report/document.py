@@ -1,7 +1,8 @@
-"""REPORT.md, report/suites.md and the figures: a function of evidence, claims, budget and settings.
+"""REPORT.md, report/suites.md and their figures, or one page of all: a function of what it reads.
 
-The same files give the same bytes: no clock, no environment, no random number without a seed has a
-part in them. Whether the figures are of the code at hand is said at the top of both documents.
+That is evidence, claims, budget and settings. The same files give the same bytes: no clock, no
+environment, no random number without a seed has a part in them. Whether the figures are of the code
+at hand is said at the top of both documents.
 
 REPORT.md is read in five minutes, so it has at most LARGEST bytes; all that it rests on is in
 suites.md.
@@ -22,6 +23,7 @@ from transportlab.evidence.arms import load_arms
 from transportlab.evidence.report import breakdown, provenance, suites, summary
 from transportlab.evidence.report.config import SETTINGS, Settings, View, load_settings
 from transportlab.evidence.report.formatting import NONE, counts, probability, table
+from transportlab.evidence.report.page import page
 from transportlab.evidence.report.plots import figures
 from transportlab.evidence.run.machine import source_digest
 
@@ -33,6 +35,7 @@ LARGEST = 10_000
 _Section = tuple[str, Callable[[View], list[str]]]
 
 _DETAILS: tuple[_Section, ...] = (
+    ("Each transport over the reference, by plugin and host", breakdown.pairs),
     ("Cold start by phase", breakdown.cold_start),
     ("Each transport and its reference echo", breakdown.floors),
     ("Codec and carriage separately", breakdown.factors),
@@ -71,17 +74,27 @@ def write(paths: Sequence[Path], out: Path) -> Path:
 
     out: a .md file, or a folder for REPORT.md. Raises EvidenceError if a file is not evidence.
     """
-    runs, rules = read(paths, source_digest()), load_rules()
+    made, drawn = _made(paths)
     target = out if out.suffix == ".md" else out / "REPORT.md"
     folder = target.parent / FIGURES
     folder.mkdir(parents=True, exist_ok=True)
-    drawn = figures(view_of(runs, rules))
     for name, svg in drawn.items():
         (folder / f"{name}.svg").write_bytes(svg)
-    made = documents(runs, rules, drawn)
     target.write_text(made.report, encoding="utf-8")
     (folder / "suites.md").write_text(made.suites, encoding="utf-8")
     return target
+
+
+def write_page(paths: Sequence[Path], out: Path) -> None:
+    """Write the same as one page of HTML. Raises EvidenceError if a file is not evidence."""
+    made, drawn = _made(paths)
+    out.write_text(page(made.report, made.suites, drawn), encoding="utf-8")
+
+
+def _made(paths: Sequence[Path]) -> tuple[Documents, dict[str, bytes]]:
+    runs, rules = read(paths, source_digest()), load_rules()
+    drawn = figures(view_of(runs, rules))
+    return documents(runs, rules, drawn), drawn
 
 
 def current(runs: Runs) -> bool:
@@ -95,19 +108,16 @@ def view_of(runs: Runs, rules: Rules) -> View:
 
 
 def _titles() -> dict[str, dict[str, str]]:
-    """The titles of the candidates among hosts and plugins."""
+    """The titles of the candidates among hosts and plugins, and of what stands beside them."""
     try:
         arms = load_arms()
     except UsageError:  # what is not known has no title
         return {}
-    kinds = {"hosts": arms.hosts, "plugins": arms.plugins}
+    plugins = {one.id: one.title for one in arms.plugins if one.role == "candidate"}
     return {
-        kind: {
-            one.id: one.title
-            for one in programs
-            if one.role == "candidate" and not getattr(one, "another", "")
-        }
-        for kind, programs in kinds.items()
+        "hosts": {one.id: one.title for one in arms.hosts if not one.another},
+        "plugins": plugins,
+        "peers": {one.id: one.title for one in arms.plugins if one.id not in plugins},
     }
 
 
@@ -128,13 +138,13 @@ def documents(
     head = provenance.head(view, runs, current=current(runs) if of is None else of)
     report = [
         *head,
-        *_section("The answer, by plugin and host", summary.answer(view)),
-        *_section("What each arm costs", summary.costs(view)),
+        *_section("The answer", summary.answer(view)),
+        *_section("What each transport costs", summary.costs(view)),
         *_section("Where a start goes", summary.start(view)),
         *_section("Better and worse", summary.worse_and_better(view)),
         *_section("Claims", summary.claims(judged[0])),
         *_section("How sure", provenance.method(view)),
-        *_section("Not run", provenance.not_run_in_short(view)),
+        *_section("What was not measured", provenance.not_measured(view)),
         *_section("Reproduce it", _REPRODUCE),
     ]
     details = [
@@ -153,11 +163,12 @@ def documents(
 
 
 _REPRODUCE = [
-    "    make evidence PROFILE=full      # this machine, over an hour; quick within five minutes",
-    "    .venv/bin/transportlab reproduce",
+    "    make evidence PROFILE=full        # measures this machine, 25 minutes; quick takes 5",
+    "    .venv/bin/transportlab reproduce  # judges the claims by that run",
     "",
-    "The second judges the claims by your run: exit 0 if all are reproduced, 1 if one is",
-    "contradicted, 3 if undecided. Everything else is in [report/suites.md](report/suites.md).",
+    "Exit status 0: all reproduced; 1: one contradicted; 3: undecided. Everything else is in",
+    "[suites.md](report/suites.md), the words in [words.md](docs/words.md), and all on one page by",
+    "`transportlab report --html FILE`.",
     "",
 ]
 

@@ -50,15 +50,15 @@ def interval(found: Interval) -> str:
 def difference(found: Interval, unit: str) -> str:
     """A difference and its interval, in ms, MiB or calls a second: "34.1 [33, 35]".
 
-    An end of an interval is not known to three digits.
+    The ends have two digits, as more are not known; three if they would be equal otherwise.
     """
     scale, _ = _FIXED.get(unit, (1.0, unit))
     if not found.known:
         return interval(Interval(found.value / scale, found.low, found.high, found.blocks))
-    return (
-        f"{digits(found.value / scale)} [{digits(found.low / scale, 2)},"
-        f" {digits(found.high / scale, 2)}]"
-    )
+    low, high = (digits(end / scale, 2) for end in (found.low, found.high))
+    if low == high:
+        low, high = (digits(end / scale) for end in (found.low, found.high))
+    return f"{digits(found.value / scale)} [{low}, {high}]"
 
 
 def unit_of_differences(unit: str) -> str:
@@ -91,9 +91,9 @@ def counts(found: Counts) -> str:
     return f"{found.blocks} blocks of {found.runs} run{'s' * (found.runs > 1)}, {processes}"
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """The lines of a Markdown table. The first column is aligned as text, the others as numbers."""
-    marks = ["---", *(["---:"] * (len(head) - 1))]
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, texts: int = 1) -> list[str]:
+    """The lines of a Markdown table. texts: how many columns are aligned as text, not numbers."""
+    marks = [*(["---"] * texts), *(["---:"] * (len(head) - texts))]
     body = [_row(row) for row in rows]
     return [_row(head), _row(marks), *body, ""]
 

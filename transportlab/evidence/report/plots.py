@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Sequence
 from html import escape
 from io import BytesIO
+from itertools import pairwise
 
 import matplotlib as mpl
 import msgspec
@@ -25,7 +26,7 @@ from numpy.typing import NDArray
 from transportlab.evidence.analysis.compare import Side
 from transportlab.evidence.record import Arm
 from transportlab.evidence.report.breakdown import floor_arms
-from transportlab.evidence.report.config import Curve, Measure, View
+from transportlab.evidence.report.config import Curve, Measure, View, pair_of
 from transportlab.evidence.report.formatting import amount
 from transportlab.registry import load_transport
 
@@ -86,7 +87,8 @@ def figures(view: View) -> dict[str, bytes]:
             lambda: ratios(view),
         ),
         "cold-start": Drawing(
-            "Phases of a cold start", "A bar for each arm, its phases one after the other, in ms.",
+            "Phases of a cold start",
+            "A bar for each transport of a plugin, its phases one after the other, in ms.",
             lambda: cold_start(view),
         ),
         "spread": Drawing(
@@ -141,7 +143,7 @@ def ratios(view: View) -> Figure | None:
     panels = figure.subplots(1, len(measures), sharey=True, squeeze=False)[0]
     for panel, measure in zip(panels, measures, strict=True):
         _forest(view, panel, measure, rows)
-    panels[0].set_yticks(range(len(rows)), [arm.id for arm, _ in reversed(rows)], fontsize=8.5)
+    panels[0].set_yticks(range(len(rows)), [_label(arm) for arm, _ in reversed(rows)], fontsize=8.5)
     panels[0].set_ylim(-0.6, len(rows) - 0.4)
     figure.supxlabel(
         "ratio to gRPC with the same host and plugin; left is less", fontsize=9, color=INK
@@ -150,21 +152,22 @@ def ratios(view: View) -> Figure | None:
     return figure
 
 
+def _label(arm: Arm) -> str:
+    return f"{arm.host} host, {arm.plugin}: {arm.transport}"
+
+
 def _ratio_rows(view: View) -> list[tuple[Arm, str]]:
     """Arms, each with what it is compared with; those without a plugin process last."""
-    known = {arm.id: arm for arm in view.evidence.arms}
-    wanted = known.get(view.settings.reference)
-    found = []
-    for pair in view.pairs:
-        arms = view.arms_of(pair)
-        same = [a for a in arms if wanted and (a.transport, a.codec) == _carried(wanted)]
-        if same:
-            found += [(arm, same[0].id) for arm in arms if arm.usual and arm != same[0]]
-    return sorted(found, key=lambda row: not load_transport(row[0].transport).traits.isolated)
+    found = [
+        (arm, same.id)
+        for arm in view.candidates
+        if (same := view.reference_of(pair_of(arm))) and arm != same
+    ]
+    return sorted(found, key=lambda row: not _isolated(row[0]))
 
 
-def _carried(arm: Arm) -> tuple[str, str]:
-    return arm.transport, arm.codec
+def _isolated(arm: Arm) -> bool:
+    return load_transport(arm.transport).traits.isolated
 
 
 def _forest(view: View, panel: Axes, measure: Measure, rows: list[tuple[Arm, str]]) -> None:
@@ -172,23 +175,21 @@ def _forest(view: View, panel: Axes, measure: Measure, rows: list[tuple[Arm, str
         1 / view.settings.margin, view.settings.margin, color=INK, alpha=0.08, linewidth=0
     )
     panel.axvline(1, color=INK, linewidth=1)
+    transports = list(dict.fromkeys(arm.transport for arm, _ in rows))
     shown: list[float] = [1]
     for place, (arm, reference) in enumerate(reversed(rows)):
         found = view.compare(measure, arm.id, reference)
         if found is None or found.ratio is None:
             panel.text(1, place, " not measured", va="center", fontsize=8, alpha=0.7)
             continue
-        isolated = load_transport(arm.transport).traits.isolated
-        colour = COLOURS[0] if isolated else COLOURS[1]
+        at = transports.index(arm.transport) % len(COLOURS)
         ends = found.ratio
         if ends.known:
-            panel.plot([ends.low, ends.high], [place, place], color=colour, linewidth=2)
+            panel.plot([ends.low, ends.high], [place, place], color=COLOURS[at], linewidth=2)
             shown += [ends.low, ends.high]
-        panel.plot(
-            [ends.value], [place], marker="o" if isolated else "D", color=colour, markersize=5
-        )
+        panel.plot([ends.value], [place], marker=MARKERS[at], color=COLOURS[at], markersize=5)
         shown.append(ends.value)
-    inside = sum(not load_transport(arm.transport).traits.isolated for arm, _ in rows)
+    inside = sum(not _isolated(arm) for arm, _ in rows)
     if 0 < inside < len(rows):
         panel.axhline(inside - 0.5, color=INK, linewidth=0.6, linestyle=":")
         for height, text in ((inside - 0.45, OWN_PROCESS), (inside - 0.55, IN_PROCESS)):
@@ -196,6 +197,9 @@ def _forest(view: View, panel: Axes, measure: Measure, rows: list[tuple[Arm, str
                 0.995, height, text, transform=panel.get_yaxis_transform(), ha="right", fontsize=7,
                 va="bottom" if text == OWN_PROCESS else "top", alpha=0.8,
             )  # fmt: skip
+    for place, (one, other) in enumerate(pairwise(reversed(rows))):
+        if pair_of(one[0]) != pair_of(other[0]):
+            panel.axhline(place + 0.5, color=INK, linewidth=0.4, alpha=0.3)
     ratio_axis(panel, shown)
     panel.set_title(measure.title, loc="left", fontsize=10)
 
@@ -227,46 +231,55 @@ def ratio_axis(panel: Axes, shown: Sequence[float]) -> None:
 
 
 def cold_start(view: View) -> Figure | None:
-    """The phases of each arm's start, stacked, and a tick where its imports alone would end."""
+    """The phases of each start, stacked: a panel for each host, a bar for each arm."""
     wanted = view.settings.cold_start
-    placement = view.placement(wanted.suite)
-    arms = [arm.id for arm in view.arms]
-
-    def median(arm: str, case: str, metric: str) -> float:
-        found = view.measured.absolute(wanted.suite, placement, Side(arm, case, metric))
-        return 1000 * (found or 0.0)
-
-    if not any(median(arm, wanted.case, p.metric) for arm in arms for p in wanted.phases):
+    arms = {(arm.host, arm.plugin, arm.transport): arm.id for arm in view.candidates}
+    hosts = list(dict.fromkeys(host for host, *_ in arms))
+    rows = list(dict.fromkeys((plugin, transport) for _, plugin, transport in arms))[::-1]
+    if not any(
+        _start(view, arm, wanted.case, p.metric) for arm in arms.values() for p in wanted.phases
+    ):
         return None
-    figure = Figure(figsize=(WIDTH, 1.9 + 0.36 * len(arms)))
-    panel = figure.subplots()
-    left = np.zeros(len(arms))
-    places = np.arange(len(arms))[::-1]
-    for phase, colour in zip(wanted.phases, COLOURS, strict=False):
-        widths = np.array([median(arm, wanted.case, phase.metric) for arm in arms])
-        panel.barh(places, widths, left=left, color=colour, label=phase.title, height=0.62)
-        left += widths
-    alone = [
-        (median(arm, wanted.imports, wanted.alone), y) for arm, y in zip(arms, places, strict=True)
-    ]
-    shown = [(x, y) for x, y in alone if x]
-    if shown:
-        panel.plot(*zip(*shown, strict=True), "|", color=INK, markersize=15, label="imports alone")
-    _bare_line(view, panel)
-    panel.set_yticks(places, arms)
-    panel.set_xlabel("ms from the spawn, geometric means over blocks")
-    figure.legend(loc="lower center", ncols=3, frameon=False, fontsize=8.5)
+    figure = Figure(figsize=(WIDTH, 1.9 + 0.27 * len(rows)))
+    panels = figure.subplots(1, len(hosts), sharex=True, sharey=True, squeeze=False)[0]
+    for panel, host in zip(panels, hosts, strict=True):
+        here = [(y, arms.get((host, *row), "")) for y, row in enumerate(rows)]
+        _phases(view, panel, [(y, arm) for y, arm in here if arm])
+        panel.set_title(f"host {host}", loc="left", fontsize=10)
+        panel.set_xlabel("ms from the spawn, geometric means over blocks", fontsize=9)
+    panels[0].set_yticks(range(len(rows)), [f"{plugin}: {over}" for plugin, over in rows])
+    figure.legend(
+        *panels[0].get_legend_handles_labels(), loc="lower center", ncols=4, frameon=False,
+        fontsize=8.5,
+    )  # fmt: skip
     figure.tight_layout(rect=(0, 0.55 / figure.get_figheight(), 1, 1))
     return figure
 
 
-def _bare_line(view: View, panel: Axes) -> None:
+def _start(view: View, arm: str, case: str, metric: str) -> float:
+    """Milliseconds of a start; 0 if they were not measured."""
     wanted = view.settings.cold_start
-    for arm in view.evidence.arms:
-        side = Side(arm.id, wanted.bare, wanted.alone)
-        bare = view.measured.absolute(wanted.suite, view.placement(wanted.suite), side)
-        if arm.role == "control" and bare is not None:
-            panel.axvline(1000 * bare, color=INK, linestyle=":", label="bare interpreter")
+    side = Side(arm, case, metric)
+    return 1000 * (view.measured.absolute(wanted.suite, view.placement(wanted.suite), side) or 0.0)
+
+
+def _phases(view: View, panel: Axes, bars: list[tuple[int, str]]) -> None:
+    """Bars at their places, and a tick where the imports of a plugin alone would end."""
+    wanted = view.settings.cold_start
+    places = np.array([place for place, _ in bars])
+    left = np.zeros(len(bars))
+    for phase, colour in zip(wanted.phases, COLOURS, strict=False):
+        widths = np.array([_start(view, arm, wanted.case, phase.metric) for _, arm in bars])
+        panel.barh(places, widths, left=left, color=colour, label=phase.title, height=0.62)
+        left += widths
+    alone = [(_start(view, arm, wanted.imports, wanted.alone), place) for place, arm in bars]
+    shown = [(x, y) for x, y in alone if x]
+    if shown:
+        panel.plot(*zip(*shown, strict=True), "|", color=INK, markersize=11, label="imports alone")
+    controls = (arm.id for arm in view.evidence.arms if arm.role == "control")
+    bare = [_start(view, control, wanted.bare, wanted.alone) for control in controls]
+    if any(bare):
+        panel.axvline(max(bare), color=INK, linestyle=":", label="bare Python interpreter")
 
 
 def spread(view: View) -> Figure | None:

@@ -6,11 +6,19 @@ from collections.abc import Sequence
 import msgspec
 
 from transportlab.evidence.analysis.budget import load_budget
-from transportlab.evidence.analysis.claims import Judged, Outcome, judge, load_claims, outcome
+from transportlab.evidence.analysis.claims import (
+    Judged,
+    Outcome,
+    Verdict,
+    judge,
+    load_claims,
+    outcome,
+)
 from transportlab.evidence.analysis.compare import Measured, busy
 from transportlab.evidence.analysis.runs import machine_name
 from transportlab.evidence.record import Evidence
 from transportlab.evidence.report.summary import bound, found
+from transportlab.evidence.report.words import explained
 
 HEAD = ("CLAIM", "BOUND", "OWN RUN", "COMMITTED", "TOLERANCE", "OUTCOME")
 
@@ -18,12 +26,15 @@ HEAD = ("CLAIM", "BOUND", "OWN RUN", "COMMITTED", "TOLERANCE", "OUTCOME")
 class Reproduction(msgspec.Struct, frozen=True):
     """How the claims fared.
 
-    machines: a line for each side. rows: a row for each claim, under HEAD. busy: why the own run
-    shows the machine's other work; empty if it does not.
+    machines: a line for each side. rows: a row for each claim, under HEAD. sentences: what each
+    claim says. words: what the words of the rows mean. busy: why the own run shows the machine's
+    other work; empty if it does not.
     """
 
     machines: list[str]
     rows: list[tuple[str, ...]]
+    sentences: list[str]
+    words: list[str]
     outcomes: list[Outcome]
     busy: str
 
@@ -46,9 +57,12 @@ def reproduction(own: Sequence[Evidence], committed: Sequence[Evidence]) -> Repr
     pairs = list(zip(*sides, strict=True))
     outcomes = [outcome(one, other) for one, other in pairs]
     groups = (("own run", own), ("committed", committed))
+    verdicts: set[Verdict] = {one.verdict for side in sides for one in side}
     return Reproduction(
         [f"{whose}: {_group(runs)}" for whose, runs in groups],
         [(*_row(*pair), str(one)) for pair, one in zip(pairs, outcomes, strict=True)],
+        [f"{claim.id}: {claim.sentence}" for claim in claims],
+        explained([*verdicts, *outcomes, "bound", "tolerance", "[low, high]"]),
         outcomes,
         busy(own[0]),
     )

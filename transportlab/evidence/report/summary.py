@@ -1,117 +1,163 @@
 """REPORT.md: what is read in five minutes. The figures that it rests on are in report/suites.md."""
 
-import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 from transportlab.errors import UsageError
-from transportlab.evidence.analysis.claims import ALPHA, Judged, Verdict
-from transportlab.evidence.analysis.compare import Comparison, Side
-from transportlab.evidence.analysis.stats import Interval
+from transportlab.evidence.analysis.claims import Judged, Verdict
+from transportlab.evidence.analysis.compare import Counts, Side
+from transportlab.evidence.analysis.stats import Told
 from transportlab.evidence.record import Arm
 from transportlab.evidence.report.config import Cost, Measure, Pair, View
 from transportlab.evidence.report.formatting import (
     NONE,
     amount,
-    counts,
     difference,
     digits,
     interval,
     listed,
-    probability,
     table,
     unit_of_differences,
 )
 from transportlab.registry import load_transport
 
-WITHIN, BEYOND, OPEN, UNKNOWN = "yes", "no", "?", "not measured"
-"""Whether a cost is within the budget: the whole interval is, or is not, or neither."""
+WITHIN, BEYOND, OPEN, UNKNOWN = "within", "beyond", "not decided", "not all measured"
+"""Where a cost is by the budget: the whole interval within, or beyond, or neither."""
 
-_WORDS = {WITHIN: "within", BEYOND: "beyond", OPEN: "not decided", UNKNOWN: "not all measured"}
+BETTER, WORSE = "better", "worse"
 
 
 def answer(view: View) -> list[str]:
-    """For each plugin and host, which transports the budget allows for what."""
-    allowed = (f"a {x.title} may pay {x.ms:g} ms and {x.mib:g} MiB" for x in view.budget.values())
+    """For each use of a plugin, which transports the budget allows in which language."""
     lines = [
-        f"Over `direct` of the same host, {', '.join(allowed)}. spec/budget.json has the reasons.",
+        view.settings.question,
+        "",
+        "A transport's cost is what its plugin takes over `direct`, the same host with the backend",
+        "inside. What it may be was fixed beforehand, with reasons: spec/budget.json. Hosts:",
+        f"{'; '.join(f'{host}, {title}' for host, title in view.titles_of('hosts').items())}.",
+        f"A first start under {view.own.host} includes that host's import of the transport.",
         "",
     ]
-    for host in dict.fromkeys([pair.host for pair in view.pairs] + list(view.titles_of("hosts"))):
-        lines += [f"Host: {view.titles_of('hosts').get(host, host)}", ""]
-        for pair in view.pairs:
-            if pair.host == host:
-                plugin = view.titles_of("plugins").get(pair.plugin, pair.plugin)
-                lines.append(f"- **{plugin}**: {_answer_of(view, pair)}")
-        lines += [*_left_out(view, host), ""]
+    for name, allowance in view.budget.items():
+        told: dict[str, list[str]] = {}
+        for plugin in view.plugins:
+            title = f"**{view.named('plugins', plugin)}**"
+            told.setdefault(_answer_of(view, name, plugin), []).append(title)
+        lines += [
+            f"For a {allowance.title}, {_limits(view, name)}:",
+            "",
+            *(f"- {'; '.join(plugins)}: {text}." for text, plugins in told.items()),
+            "",
+        ]
     return lines
 
 
-def _answer_of(view: View, pair: Pair) -> str:
-    """The allowances that the usual arms of a pair keep to, in words."""
-    usual = [arm for arm in view.arms_of(pair) if _is_candidate(view, arm)]
-    parts = []
-    for name, allowance in view.budget.items():
-        kept: dict[str, list[str]] = {state: [] for state in _WORDS}
-        for arm in usual:
-            kept[_kept(view, name, arm)].append(arm.transport)
-        words = [f"{listed(kept[state])} {text}" for state, text in _WORDS.items() if kept[state]]
-        parts.append(f"{allowance.title}: {', '.join(words) or 'not measured'}")
-    return "; ".join(parts) + "."
+def _limits(view: View, allowance: str) -> str:
+    """What is held against an allowance, and its limits."""
+    allowed, parts = view.budget[allowance], []
+    for cost in view.settings.costs:
+        if allowance in {cost.allowance, cost.also}:
+            limits = {"s": f" at most {allowed.ms:g} ms", "B": f" at most {allowed.mib:g} MiB"}
+            parts.append(cost.measure.title + limits.get(view.unit(cost.measure), ""))
+    return listed(parts) if parts else "nothing measured"
+
+
+def _answer_of(view: View, allowance: str, plugin: str) -> str:
+    """Where the transports of a plugin are by an allowance; under each host if hosts differ."""
+    told = {host: _kept_by(view, allowance, Pair(host, plugin)) for host in view.hosts}
+    if len(set(told.values())) == 1:
+        return next(iter(told.values()))
+    return "; ".join(f"host {host}: {text}" for host, text in told.items())
+
+
+def _kept_by(view: View, allowance: str, pair: Pair) -> str:
+    """Where the transports of a pair are by an allowance."""
+    kept: dict[str, list[str]] = {state: [] for state in (WITHIN, BEYOND, OPEN, UNKNOWN)}
+    for arm in view.candidates:
+        if Pair(arm.host, arm.plugin) == pair:
+            kept[_kept(view, allowance, arm)].append(arm.transport)
+    words = [f"{listed(names)} {state}" for state, names in kept.items() if names]
+    return ", ".join(words) or "not measured"
 
 
 def _kept(view: View, allowance: str, arm: Arm) -> str:
     """Whether all costs of an arm are within an allowance."""
-    states = [_state(view, one, arm) for one in view.settings.costs if one.allowance == allowance]
-    return next(state for state in (BEYOND, UNKNOWN, OPEN, WITHIN) if state in states)
+    held = [one for one in view.settings.costs if allowance in {one.allowance, one.also}]
+    states = [_state(view, one.measure, allowance, arm) for one in held]
+    return next((state for state in (BEYOND, UNKNOWN, OPEN) if state in states), WITHIN)
 
 
-def _state(view: View, cost: Cost, arm: Arm) -> str:
-    found = view.cost(cost.measure, arm)
+def _state(view: View, measure: Measure, allowance: str, arm: Arm) -> str:
+    found = view.cost(measure, arm)
     if found is None:
         return UNKNOWN
-    limit = view.budget[cost.allowance].limit(view.unit(cost.measure))
+    limit = view.budget[allowance].limit(view.unit(measure))
     ends = found.difference.interval()
     if ends.high <= limit:
         return WITHIN
-    return BEYOND if ends.low > limit else OPEN
+    return BEYOND if ends.low - _share(view, measure, arm.host) > limit else OPEN
 
 
-def _is_candidate(view: View, arm: Arm) -> bool:
-    """Whether an arm is in the summary: with its transport's usual codec, and no baseline."""
-    return arm.usual and arm.id not in view.settings.baselines.values()
-
-
-def _left_out(view: View, host: str) -> list[str]:
-    """The plugins that there are and that were not measured with a host."""
-    plugins = view.titles_of("plugins")
-    missing = [title for one, title in plugins.items() if Pair(host, one) not in view.pairs]
-    return [f"- Not measured: {'; '.join(missing)}."] if missing else []
+def _share(view: View, measure: Measure, host: str) -> float:
+    """What of a host's figures may be its own: 0 over `direct`, else at most the least of them."""
+    if host in view.settings.baselines:
+        return 0.0
+    values = [view.absolute(measure, arm.id) for arm in view.candidates if arm.host == host]
+    return min((value for value in values if value is not None), default=0.0)
 
 
 def costs(view: View) -> list[str]:
-    """What each arm costs over the baseline of its host."""
-    wanted = view.settings.costs
+    """What each transport costs, by plugin, under each host that was measured."""
+    hosts = list(dict.fromkeys(arm.host for arm in view.candidates))
+    columns = [(host, one) for host in hosts for one in view.settings.costs]
     rows = []
-    for arm in view.all_arms:
-        if not _is_candidate(view, arm):
-            continue
-        found = [_cost(view, one, arm) for one in wanted]
-        if set(found) != {NONE}:
-            rows.append([_name(view, arm), *found])
-    head = ["arm", *(_titled(view, one.measure) for one in wanted)]
-    bare = sorted({pair.host for pair in view.pairs} - view.settings.baselines.keys())
-    note = (
-        [f"Host {', '.join(bare)} has no `direct`: its figures are over nothing."] if bare else []
-    )
+    for name, arms in _grouped(view, hosts):
+        cells = [_cost(view, one, arms.get(host)) for host, one in columns]
+        if set(cells) != {NONE}:
+            rows.append([*name, *cells])
+    heads = [f"{_titled(view, one.measure)}, {host}" for host, one in columns]
     return [
-        "Over `direct` of the same host, with the 95 % interval of the paired differences. *no*:",
-        "beyond the budget. *?*: the interval straddles it. Memory is what both ends have alone.",
-        *note,
+        "Over `direct`, with the 95 % interval of differences within blocks. **Bold**: beyond the",
+        "budget; *?*: not decided. Memory is that of both ends, unshared, against the limit of a",
+        f"{_strictest(view)}. Below 0: faster than the backend in `direct`.",
+        *_bases(view, hosts),
         "",
-        *(table(head, rows) if rows else ["Not measured.", ""]),
+        *(table(("plugin", "over", *heads), rows, texts=2) if rows else ["Not measured.", ""]),
         *_behind(view),
         *view.figure("ratios", "Ratios to gRPC of the same host and plugin", "report/"),
     ]
+
+
+def _strictest(view: View) -> str:
+    """The use of a plugin whose limit the last column is held against."""
+    return view.budget[view.settings.costs[-1].allowance].title
+
+
+def _grouped(view: View, hosts: Sequence[str]) -> Iterator[tuple[list[str], dict[str, Arm]]]:
+    """The plugin and the transport of each row, and its arms by host."""
+    found: dict[tuple[str, str], dict[str, Arm]] = {}
+    for plugin in view.plugins:
+        for arm in view.candidates:
+            if arm.plugin == plugin and arm.host in hosts:
+                found.setdefault((plugin, arm.transport), {})[arm.host] = arm
+    for (plugin, transport), arms in found.items():
+        yield [view.named("plugins", plugin), transport], arms
+
+
+def _bases(view: View, hosts: Sequence[str]) -> Iterator[str]:
+    """What `direct` itself takes; of hosts without it, what their figures are."""
+    for host, baseline in view.settings.baselines.items():
+        values = [
+            (one.measure, view.absolute(one.measure, baseline)) for one in view.settings.costs
+        ]
+        known = [(m.title, amount(value, view.unit(m))) for m, value in values if value is not None]
+        if known and host in hosts:
+            parts = listed([f"{title} {value}" for title, value in known])
+            yield f"`direct` itself, under {host}: {parts}."
+    for host in hosts:
+        if host not in view.settings.baselines:
+            yield f"{host} has no `direct`, so its figures are whole. *?* also where its own share,"
+            yield "at most the least of them, may decide."
 
 
 def _titled(view: View, measure: Measure) -> str:
@@ -120,63 +166,94 @@ def _titled(view: View, measure: Measure) -> str:
     return f"{measure.title}, {unit_of_differences(unit)}" if unit else measure.title
 
 
-def _name(view: View, arm: Arm) -> str:
-    return f"**{arm.id}**" if arm.id == view.settings.reference else arm.id
-
-
-def _cost(view: View, cost: Cost, arm: Arm) -> str:
-    found = view.cost(cost.measure, arm)
-    if found is None:
+def _cost(view: View, cost: Cost, arm: Arm | None) -> str:
+    found = view.cost(cost.measure, arm) if arm else None
+    if found is None or arm is None:
         return NONE
-    state = _state(view, cost, arm)
     shown = difference(found.difference.interval(), view.unit(cost.measure))
-    return shown if state == WITHIN else f"{shown} {state}"
+    state = _state(view, cost.measure, cost.allowance, arm)
+    return f"**{shown}**" if state == BEYOND else shown if state == WITHIN else f"{shown} ?"
 
 
 def _behind(view: View) -> list[str]:
-    """The counts behind the columns, of the arm with the fewest blocks."""
-    lines = []
+    """The counts behind the figure with the fewest blocks, and the calls of what is repeated."""
+    known: list[Counts] = []
+    calls = []
     for one in view.settings.costs:
-        found = [view.cost(one.measure, arm) for arm in view.all_arms if _is_candidate(view, arm)]
-        known = [each.counts for each in found if each is not None]
-        if known:
-            fewest = min(known, key=lambda each: each.blocks)
-            lines.append(f"{one.measure.title}: {counts(fewest)}")
-    return [f"Behind each, at least: {'; '.join(lines)}.", ""] if lines else []
+        found = (view.cost(one.measure, arm) for arm in view.candidates)
+        these = [each.counts for each in found if each is not None]
+        known += these
+        low, high = (
+            (pick(c for x in these for c in x.calls) for pick in (min, max)) if these else (1, 1)
+        )
+        if high > 1:
+            calls.append(f"; {one.measure.title}: {low:,} to {high:,} calls in each")
+    if not known:
+        return []
+    least = min(known, key=lambda each: each.blocks)
+    blocks = f"{least.blocks} blocks of {least.runs} run{'s' * (least.runs > 1)}"
+    return [
+        f"Behind each figure: {blocks} or more, {least.processes} processes{''.join(calls)}.",
+        "",
+    ]
 
 
 def start(view: View) -> list[str]:
-    """Where the time of a start goes: the reference's pair, and its transport in others."""
-    wanted = view.settings.cold_start
-    placement = view.placement(wanted.suite)
+    """Where the time of a start goes, by plugin and host; what others would write beside it."""
+    parts = view.settings.cold_start.parts
+    transports = list(dict.fromkeys(arm.transport for arm in view.candidates))
     rows = []
-    for arm in _started(view):
-        values = [
-            view.measured.absolute(wanted.suite, placement, Side(arm.id, wanted.case, one.metric))
-            for one in wanted.parts
-        ]
-        if any(values):
-            rows.append([arm.id, *(_milliseconds(value) for value in values)])
+    for host in dict.fromkeys(arm.host for arm in view.candidates):
+        for plugin in view.plugins:
+            arms = {a.transport: a for a in view.candidates if (a.host, a.plugin) == (host, plugin)}
+            cells = [_parts(view, arms.get(transport)) for transport in transports]
+            if set(cells) != {NONE}:
+                rows.append([view.named("plugins", plugin), host, *cells])
     if not rows:
         return ["Not measured.", ""]
     return [
-        f"Geometric means over blocks, ms; of other pairs {_transport(view)} alone."
-        " [performance.md](docs/performance.md) takes the line apart.",
+        f"Geometric means, ms: {' + '.join(part.title for part in parts)}.",
+        "In brackets: to the first Read of a second start, when the host's own imports are done.",
         "",
-        *table(["arm", *(one.title for one in wanted.parts)], rows),
+        *table(("plugin", "host", *transports), rows, texts=2),
+        *_peers(view),
     ]
 
 
-def _started(view: View) -> list[Arm]:
-    return [
-        arm
-        for arm in view.all_arms
-        if _is_candidate(view, arm) and (arm in view.arms or arm.transport == _transport(view))
-    ]
+def _parts(view: View, arm: Arm | None) -> str:
+    """The parts of a start, and the whole of a second one: "8.1 + 3.2 + 1.0 (5.3)"."""
+    wanted = view.settings.cold_start
+    found = [_phase(view, arm, wanted.case, part.metric) for part in wanted.parts]
+    known = [_milliseconds(value) for value in found]
+    if set(known) == {NONE}:
+        return NONE
+    again = _phase(view, arm, wanted.again, wanted.ready)
+    return " + ".join(known) + (f" ({_milliseconds(again)})" if again is not None else "")
+
+
+def _phase(view: View, arm: Arm | None, case: str, metric: str) -> float | None:
+    if arm is None:
+        return None
+    suite = view.settings.cold_start.suite
+    return view.measured.absolute(suite, view.placement(suite), Side(arm.id, case, metric))
+
+
+def _peers(view: View) -> list[str]:
+    """What plugins take that others would write, and the least that answer."""
+    wanted, host = view.settings.cold_start, view.own.host
+    values = {
+        view.named("peers", arm.plugin): _phase(view, arm, wanted.again, wanted.ready)
+        for arm in view.peers
+        if arm.host == host
+    }
+    found = [f"{name} {_milliseconds(value)}" for name, value in values.items() if value]
+    if not found:
+        return []
+    return [f"Plugins by others, as in brackets under {host}: {'; '.join(found)}.", ""]
 
 
 def _milliseconds(value: float | None) -> str:
-    return NONE if value is None else digits(value * 1000)
+    return NONE if value is None else digits(value * 1000, 2)
 
 
 def isolates(transport: str) -> str:
@@ -195,69 +272,77 @@ def isolates(transport: str) -> str:
 
 
 def worse_and_better(view: View) -> list[str]:
-    """In which measures each arm of the reference's pair is better or worse than the reference."""
+    """What each transport is better and worse in than the reference's, over all pairs."""
+    own = next((a.transport for a in view.arms if a.id == view.settings.reference), "")
+    others = list(dict.fromkeys(a.transport for a in view.candidates if a.transport != own))
+    if not others:
+        return ["Not measured.", ""]
     rows = [
-        [arm.id, *_sides(view, arm), isolates(arm.transport)]
-        for arm in view.arms
-        if _is_candidate(view, arm) and arm.id != view.settings.reference
+        [measure.title, *(_against(view, measure, transport) for transport in others)]
+        for measure in view.settings.decider
     ]
+    kept: dict[str, list[str]] = {}
+    for transport in (own, *others):
+        kept.setdefault(isolates(transport), []).append(transport)
+    guards = "; ".join(f"by {listed(names)} {what}" for what, names in kept.items())
     margin = round(100 * (view.settings.margin - 1))
     return [
-        f"Each transport over **{view.settings.reference}** of the same host and plugin. *Equal*:"
-        f" within {margin} %, by two one-sided tests.",
+        f"Ratios to {own} of the same plugin and host: lowest to highest; in how many pairs the",
+        "transport is better or worse. Of rates more is better. *Equal*: within"
+        f" {margin} %, by two",
+        "one-sided tests. *?*: not told apart.",
         "",
-        *table(
-            ["arm", "better in", "worse in", "equal", "not told apart", "what it isolates"], rows
-        ),
-        f"{view.settings.reference} isolates {isolates(_transport(view))}.",
+        *table(("in", *others), [row for row in rows if set(row[1:]) != {NONE}]),
+        f"Kept from the host: {guards}.",
         "",
     ]
 
 
-def _transport(view: View) -> str:
-    return next((a.transport for a in view.arms if a.id == view.settings.reference), "")
-
-
-def _sides(view: View, arm: Arm) -> list[str]:
-    """Four cells: the measures that it is better and worse in, equal, and not told apart."""
-    cells: tuple[list[str], ...] = ([], [], [], [])
-    for measure in view.settings.decider:
-        found = view.against(measure, arm.id)
-        if found is None or found.ratio is None:
+def _against(view: View, measure: Measure, transport: str) -> str:
+    """The range of a transport's ratios to the reference's, and how many of them are what."""
+    ratios, told = [], Counter[str]()
+    for arm in view.candidates:
+        reference = view.reference_of(Pair(arm.host, arm.plugin))
+        if arm.transport != transport or reference is None:
             continue
-        place, text = _place(view, measure, found, found.ratio)
-        cells[place].append(text)
-    return [", ".join(cell) or NONE for cell in cells]
+        found = view.compare(measure, arm.id, reference.id)
+        if found is None or found.logs is None or found.ratio is None:
+            continue
+        ratios.append(found.ratio.value)
+        told[_judged(found.logs.told(view.settings.margin), rate=view.unit(measure) == "1/s")] += 1
+    if not ratios:
+        return NONE
+    ends = list(dict.fromkeys(digits(end, 2) for end in (min(ratios), max(ratios))))
+    counted = ", ".join(
+        f"{told[word]} {word}" for word in (BETTER, WORSE, "equal", "?") if told[word]
+    )
+    return f"{' to '.join(ends)}: {counted}"
 
 
-def _place(view: View, measure: Measure, found: Comparison, shown: Interval) -> tuple[int, str]:
-    better, worse, equal, neither = range(4)
-    margin = math.log(view.settings.margin)
-    if found.logs is not None and found.logs.p_outside(-margin, margin) < ALPHA:
-        return equal, measure.title
-    if not shown.known or shown.low <= 1 <= shown.high:
-        return neither, measure.title
-    more_is_better = view.unit(measure) == "1/s"
-    place = better if (shown.value > 1) == more_is_better else worse
-    return place, f"{measure.title} {digits(shown.value)}"
+def _judged(told: Told, *, rate: bool) -> str:
+    """A word for what a ratio tells. rate: more is better."""
+    if told in {Told.LESS, Told.MORE}:
+        return BETTER if (told is Told.MORE) == rate else WORSE
+    return "equal" if told is Told.EQUAL else "?"
 
 
 def claims(judged: Sequence[Judged]) -> list[str]:
-    """Every claim by its decision, with what was found and the verdict."""
-    rows = [
-        (
-            one.claim.decision,
-            f"{one.claim.id} {one.claim.comparison} {bound(one)}",
-            found(one),
-            NONE if one.verdict is Verdict.NOT_MEASURED else probability(one.p),
-            str(one.verdict),
-        )
-        for one in judged
-    ]
+    """The claims by verdict, each with what was found and its bound."""
+    told: dict[Verdict, list[str]] = {}
+    for one in judged:
+        measured = "" if one.found is None else f" {found(one)}"
+        text = f"{one.claim.id}{measured} {one.claim.comparison} {bound(one)}"
+        told.setdefault(one.verdict, []).append(text)
     return [
-        "At 5 % over all claims together (Holm's p). report/suites.md has their sentences.",
+        "report/suites.md has their sentences. Verdicts are at 5 % over all claims (Holm).",
+        "*Inconclusive*: too little to tell. *Practically equal*: within its margin of the bound.",
         "",
-        *table(("decision", "claim", "found", "p", "verdict"), rows),
+        *(
+            f"- **{verdict}**: {'; '.join(told[verdict])}."
+            for verdict in Verdict
+            if verdict in told
+        ),
+        "",
     ]
 
 
