@@ -4,13 +4,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from transportlab import model
 from transportlab.channel import EndpointKind, SocketEndpoint
 from transportlab.conformance.subject import Program
 from transportlab.conformance.vectors import Start
 from transportlab.context import Context
-from transportlab.errors import RpcError
+from transportlab.errors import PluginError, RpcError
 from transportlab.methods import READ
 from transportlab.registry import load_transport, transport_names
 
@@ -26,6 +27,15 @@ def tell(given, wanted):
 
 secret.check_secret = tell
 sdk.run(PLUGIN)
+"""
+
+SLOW = """#!{python}
+import time
+from transportlab.backends.echo import PLUGIN
+from transportlab.sdk import run
+
+time.sleep(1)
+run(PLUGIN)
 """
 
 
@@ -54,3 +64,19 @@ def test_a_stranger_that_is_told_the_right_secret_does_not_repeat_it(
         with pytest.raises(RpcError) as caught:
             channel.unary(READ, model.ReadRequest(), Context())
         assert session.endpoint.secret not in repr(vars(caught.value))
+
+
+@pytest.mark.parametrize("name", transport_names(EndpointKind.SOCKET, EndpointKind.STDIO))
+def test_patience_holds_each_bound_open(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("transportlab.conformance.subject.HANDSHAKE_SECONDS", 0.001)
+    path = tmp_path / "cronix-backend-slow"
+    path.write_text(SLOW.format(python=sys.executable))
+    path.chmod(0o755)
+    transport = load_transport(name)
+    impatient = Program(str(path), transport, transport.traits.codecs[0], {})
+    with pytest.raises(PluginError, match="no handshake line within"):
+        impatient.session()
+    with replace(impatient, patience=60.0).session(opens=True) as session:
+        assert session.info.plugin_name == "echo"
