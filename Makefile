@@ -53,7 +53,7 @@ test-all: install check
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
 
-# That each vector of bytes, and each for hosts, fails for a plugin or a host that is wrong.
+# That each vector can fail: for a plugin, in Python, Go, JavaScript or C, or a host that is wrong.
 test-mutants: install
 	$(BIN)/python -m pytest -n $(WORKERS) -m mutants
 

@@ -20,15 +20,15 @@ def test_the_command_runs_writes_files_and_exits_with_0(run: Run, tmp_path: Path
     files = ["--json-file", str(lines), "--junit", str(xml)]
     done = run("conformance", "--transport", "direct", "--group", "prune", *files)
     assert done.code == 0
-    assert "direct-none    6 pass, 0 fail, 0 unsupported, 0 not run, 0 harness error" in done.out
-    assert done.out.endswith("OK: 6 vectors\n")
+    assert "direct-none    7 pass, 0 fail, 0 unsupported, 0 not run, 0 harness error" in done.out
+    assert done.out.endswith("OK: 7 vectors\n")
     head, *outcomes, end = map(json.loads, lines.read_text().splitlines())
-    assert head["vectors"] == len(outcomes) == 6
+    assert head["vectors"] == len(outcomes) == 7
     assert {o["status"] for o in outcomes} == {"pass"}
     assert outcomes[0]["vector"] == "prune-removes-what-is-not-kept"
     assert end["ok"] is True
-    assert end["results"][0]["totals"]["pass"] == 6
-    assert ET.parse(xml).getroot()[0].get("tests") == "6"
+    assert end["results"][0]["totals"]["pass"] == 7
+    assert ET.parse(xml).getroot()[0].get("tests") == "7"
 
 
 def test_a_failure_is_told_with_its_replay_and_exits_with_1(run: Run, tmp_path: Path) -> None:

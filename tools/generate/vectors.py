@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from transportlab.conformance.host.vectors import HostVector, HostVectorFile
+from transportlab.conformance.mutants.data import MutantFile
 from transportlab.conformance.standing import KnownFile, Revision
 from transportlab.conformance.vectors import Case, Vector, VectorFile
 
@@ -17,6 +18,7 @@ VECTORS: tuple[tuple[str, type[Case], type[Any]], ...] = (
 )
 
 OTHERS: tuple[tuple[str, type[Any]], ...] = (
+    ("spec/conformance.mutants.schema.json", MutantFile),
     ("spec/known.schema.json", KnownFile),
     ("spec/revision.schema.json", Revision),
 )

@@ -21,6 +21,8 @@
     transcript.py   what the relay saw; frames.py reads HTTP/2
     capsule.py      what is kept of one failure
     pytest_plugin.py  the vectors as tests of pytest
+    host/           the suite of hosts
+    mutants/        which vectors find which fault
 
 docs/conformance.md is for authors of plugins and of vectors.
 """

@@ -15,6 +15,7 @@ from transportlab.cli.config import (
     Configuration,
     configuration,
 )
+from transportlab.cli.lab.conformance_mutants import MutantArguments, show_mutants
 from transportlab.cli.lab.suite import OPTIONS, PLUGINS, Run, Wanted, carry_out
 from transportlab.cli.out import tell
 from transportlab.cli.parser import at_least, command, flag, option, repeated
@@ -61,6 +62,11 @@ TIMEOUT = 10.0
         help="The least that the suite waits for anything, as for a plugin under a debugger.",
     ),
     flag("--trace", help="Show on stderr what passes on the wire, as it happens."),
+    flag(
+        "--mutants",
+        help="Test the vectors: build plugins with a fault each, those of a file or folder that is"
+        " named or the project's, and show what finds it.",
+    ),
     *OPTIONS,
 )
 def conformance(  # noqa: PLR0913  # one parameter an option
@@ -76,6 +82,7 @@ def conformance(  # noqa: PLR0913  # one parameter an option
     timeout: float,
     patience: float,
     trace: bool,
+    mutants: bool,
     **wanted: Any,
 ) -> int:
     """Test a plugin against the protocol on every transport; without --plugin, the lab's own.
@@ -84,6 +91,11 @@ def conformance(  # noqa: PLR0913  # one parameter an option
     vector.
     """
     asked = Wanted(**wanted)
+    if mutants:
+        others = [codec, plugin, attaches, backend_config, backend_config_file, backend_config_env]
+        return show_mutants(
+            MutantArguments(asked, transport, timeout, [*others, offers, patience, trace])
+        )
 
     def prepare(chosen: Sequence[Vector]) -> Run:
         config = configuration(backend_config, backend_config_file, backend_config_env)

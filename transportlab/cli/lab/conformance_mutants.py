@@ -1,0 +1,87 @@
+"""The kill matrix as a part of a command: `transportlab conformance --mutants`."""
+
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from msgspec import Struct
+
+from transportlab.cli.errors import check_writable
+from transportlab.cli.lab.suite import Wanted, print_text
+from transportlab.cli.out import tell_error
+from transportlab.cli.streams import EXIT_ERROR, EXIT_USAGE
+from transportlab.conformance.mutants.data import load_mutants
+from transportlab.conformance.mutants.matrix import (
+    Matrix,
+    MutantLines,
+    markdown,
+    result_text,
+    summary,
+)
+from transportlab.conformance.mutants.run import MutantOptions, MutantResult, run_mutants
+from transportlab.conformance.vectors import load_vectors, select
+from transportlab.errors import UsageError
+
+TAKEN = "--group, --vector, --transport, --timeout, --json, --json-file and --markdown"
+"""The options that go with --mutants."""
+
+
+class MutantArguments(Struct, frozen=True):
+    """What the options of the command say. others: the values of those that do not go with it."""
+
+    wanted: Wanted
+    transports: Sequence[str]
+    timeout: float
+    others: Sequence[object]
+
+
+def show_mutants(arguments: MutantArguments) -> int:
+    """Run the mutants, tell each as it ends, and write the files. Returns the exit status."""
+    wanted = arguments.wanted
+    apart = (wanted.lists, wanted.revision, wanted.known, wanted.verbose, wanted.capsules)
+    try:
+        if any((*arguments.others, *apart, wanted.junit, wanted.badge)):
+            raise UsageError(f"--mutants goes with {TAKEN} alone")
+        matrix = _run(arguments)
+    except BrokenPipeError:  # who reads no further has what it wants
+        raise
+    except (UsageError, OSError) as error:
+        tell_error(str(error))
+        return EXIT_USAGE
+    return 0 if matrix.ok else EXIT_ERROR
+
+
+def _run(arguments: MutantArguments) -> Matrix:
+    wanted = arguments.wanted
+    vectors = load_vectors()
+    chosen = () if wanted.whole else select(vectors, wanted.group, wanted.vector)
+    suite = load_mutants(vectors, None if wanted.what is None else Path(wanted.what))
+    check_writable(wanted.json_file, wanted.markdown)
+    with ExitStack() as undo:
+        files: list[BinaryIO] = []
+        if wanted.as_json:
+            sys.stdout.flush()
+            files.append(cast("BinaryIO", sys.stdout.buffer))
+        if wanted.json_file is not None:
+            files.append(undo.enter_context(wanted.json_file.open("wb")))
+        formats = [MutantLines(file, suite) for file in files]
+
+        def on_result(result: MutantResult) -> None:
+            for lines in formats:
+                lines.result(result)
+            print_text(result_text(result), err=wanted.as_json)
+
+        options = MutantOptions(
+            chosen, tuple(arguments.transports), arguments.timeout, on_result=on_result
+        )
+        plugins = run_mutants(suite, vectors, options)
+        matrix = Matrix(suite, vectors, plugins, chosen, whole=not arguments.transports)
+        for lines in formats:
+            lines.end(matrix)
+    if wanted.markdown is not None:
+        wanted.markdown.write_text(markdown(matrix), encoding="utf-8")
+    for line in summary(matrix):
+        print_text(line, err=wanted.as_json)
+    return matrix
