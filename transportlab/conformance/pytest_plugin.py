@@ -7,6 +7,7 @@ pytest_transportlab.py has the options, and imports this module once a plugin is
 
 import warnings
 from collections.abc import Iterable
+from os.path import normpath
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ class Suite:
         try:
             values = configuration(*(given[name] for name in CONFIG))
             subject = subject_of(plugin, values.plain, values.secrets, given[OFFERS])
-            self.path = path_of(plugin)
+            self.path = Path(normpath(path_of(plugin)))  # it becomes part of ids
             self.arms = arms_of(given.pop(TRANSPORT) or reachable(subject), subject, Options())
             self.vectors = load_vectors()
             known = config.getoption(KNOWN)
