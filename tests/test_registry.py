@@ -104,15 +104,16 @@ def run(*words):
             main()
     return said.getvalue()
 
+plugin = shutil.which("cronix-backend-echo")
+other = shutil.copy2(plugin, sys.argv[1])
 arms, missing = transport_arms()
 table = json.loads(run("transports", "--json"))["transports"]
-plugin = shutil.which("cronix-backend-echo")
 print(json.dumps({
     "table": {row["name"]: row["missing"] for row in table},
     "arms": [arm.id for arm in arms],
     "missing": {name: gap.why for gap in missing for name in gap.what.split(", ")},
     "conformance": run("conformance", "--vector", "read-empty"),
-    "gate": run("gate", "--plugin", plugin, "--against", plugin, "--transport", "grpc"),
+    "gate": run("gate", "--plugin", plugin, "--against", other, "--transport", "grpc"),
     "diagnose": run("plugins", "diagnose", plugin, "--transport", "grpc"),
     "list": json.loads(run("plugins", "list", "--start", "--json")),
 }))
@@ -126,7 +127,11 @@ def test_all_places_agree_on_what_cannot_run_where_a_parent_package_is_missing(
     scripts = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     env = {**os.environ, "PYTHONPATH": str(tmp_path), "PATH": scripts}
     done = subprocess.run(
-        [sys.executable, "-c", ASK], env=env, capture_output=True, text=True, check=False
+        [sys.executable, "-c", ASK, str(tmp_path)],
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)

@@ -76,12 +76,15 @@ COMMANDS: Table = {
         "Compare two evidence files, or two folders of them, figure by figure.",
     ),
     "decide": ("lab.decide:decide", "Rank the transports by the criteria of spec/decision.json."),
-    "gate": ("lab.gate:gate", "Fail if a build of a plugin has become slower to its first answer."),
     "call": (
         "lab.call:call",
         "Call one RPC of a plugin, and print each reply as one line of JSON.",
     ),
     "manifest": (MANIFEST, "Write a first manifest; check one."),
+    "gate": (
+        "lab.gate:gate",
+        "Fail if a build of a plugin or of a host has become slower to its first answer.",
+    ),
     "plugins": (PLUGINS, "List and diagnose plugins; pin and verify their sums."),
     "completion": (
         "lab.completion:completion",

@@ -2,7 +2,7 @@
 
 import math
 from random import Random
-from statistics import fmean, median, stdev
+from statistics import fmean, stdev
 
 import pytest
 
@@ -13,8 +13,8 @@ from transportlab.evidence.analysis.stats import (
     Told,
     estimate,
     holm,
-    median_tail,
     minus,
+    signed_rank,
 )
 
 BLOCKS = [0.1, 0.2, 0.15, 0.3, 0.05, 0.22]
@@ -72,14 +72,39 @@ def test_holms_p_values_are_those_of_his_steps() -> None:
     assert holm([]) == []
 
 
-def test_the_median_has_bounds_around_it_and_a_p_that_falls_with_distance() -> None:
+@pytest.mark.parametrize(
+    ("values", "centre"),
+    [([1.0, 2.0, 9.0], 3.5), ([2.0], 2.0), ([3.0, 1.0], 2.0)],  # 1, 1.5, 2, 5, 5.5, 9
+)
+def test_the_centre_is_the_median_of_the_means_of_any_two(
+    values: list[float], centre: float
+) -> None:
+    assert signed_rank(values, 0.01, 0.01).centre == centre
+
+
+def test_the_centre_has_a_bound_on_either_side_and_few_values_have_none() -> None:
     chance = Random(3)
-    logs = [0.1 + chance.gauss(0, 0.05) for _ in range(60)]
-    centre = median(logs)
-    low, high, near = median_tail(logs, centre, 1)
-    assert low < centre < high
-    *_, far = median_tail(logs, centre - 0.1, 1)
-    assert near > 0.025 > far > 0
+    values = [0.1 + chance.gauss(0, 0.05) for _ in range(60)]
+    wide, narrow = signed_rank(values, 0.001, 0.025), signed_rank(values, 0.025, 0.025)
+    assert wide.low < narrow.low < wide.centre < wide.high == narrow.high
+    reach = 1.96 * 0.05 / math.sqrt(60)
+    assert narrow.high - narrow.low == pytest.approx(2 * reach, rel=0.3)
+    assert signed_rank([7.0] * 60, 0.001, 0.025) == (7, 7, 7)
+    few = signed_rank([1.0, 2.0], 0.001, 0.001)
+    assert (few.low, few.high) == (-math.inf, math.inf)
+
+
+def test_bounds_err_as_rarely_as_they_say() -> None:
+    """With two modes and long tails, which times of starts have."""
+    chance = Random(1)
+    missed = 0
+    for _ in range(500):
+        values = [
+            chance.choice((-0.1, 0.0, 0.0, 0.1)) + chance.gauss(0, 0.03) / chance.uniform(0.3, 1)
+            for _ in range(30)
+        ]
+        missed += signed_rank(values, 0.05, 0.5).low > 0
+    assert missed <= 40  # 25 are expected, with a deviation of 5
 
 
 def test_a_ratio_is_told_by_its_interval_and_a_margin() -> None:

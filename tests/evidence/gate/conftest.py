@@ -1,4 +1,4 @@
-"""Batches whose true ratio is known, and plugins to gate."""
+"""Pairs whose true ratio is known, and plugins to gate."""
 
 import math
 import sys
@@ -6,23 +6,25 @@ import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from shutil import copy2
 from sysconfig import get_path
 
 import pytest
 
 from transportlab.channel import EndpointKind
-from transportlab.evidence.gate.decide import Batch
+from transportlab.evidence.gate.decide import Pairs
 from transportlab.registry import transport_names
 
 
 @pytest.fixture(name="pairs", scope="session")
-def _pairs() -> Callable[..., Batch]:
-    """Makes a batch around a ratio."""
+def _pairs() -> Callable[..., Pairs]:
+    """Makes pairs around a ratio."""
 
-    def pairs(ratio: float, *, number: int = 60, spread: float = 0.06, seed: int = 1) -> Batch:
+    def pairs(ratio: float, *, number: int = 60, spread: float = 0.06, seed: int = 1) -> Pairs:
         chance = Random(seed)
-        logs = tuple(math.log(ratio) + chance.gauss(0, spread) for _ in range(number))
-        return Batch(logs, tuple(chance.gauss(0, 0.05) for _ in range(number)))
+        head = (0.1 * ratio * math.exp(chance.gauss(0, spread)) for _ in range(number))
+        control = (0.01 * math.exp(chance.gauss(0, 0.05)) for _ in range(number))
+        return Pairs(tuple(head), (0.1,) * number, tuple(control), (0.01,) * number)
 
     return pairs
 
@@ -33,12 +35,24 @@ def echo() -> str:
     return str(Path(get_path("scripts"), "cronix-backend-echo").absolute())
 
 
+@pytest.fixture
+def other(tmp_path: Path, echo: str) -> str:
+    """Another build of it, which is equal."""
+    return str(copy2(echo, tmp_path / "cronix-backend-other"))
+
+
 @pytest.fixture(scope="session")
 def library(echo: str) -> str:
     """The library of the echo backend."""
     if not Path(echo + ".so").exists():
         pytest.skip("not run: the libraries were not built (no C compiler)")
     return echo + ".so"
+
+
+@pytest.fixture
+def builds(echo: str, other: str) -> tuple[str, str]:
+    """Both of these."""
+    return echo, other
 
 
 @pytest.fixture
@@ -61,6 +75,12 @@ def bare(tmp_path: Path) -> Path:
     )
     program.chmod(0o755)
     return program
+
+
+@pytest.fixture
+def bare_base(tmp_path: Path, bare: Path) -> Path:
+    """Another build of it, which is equal."""
+    return Path(copy2(bare, tmp_path / "cronix-backend-bare-base"))
 
 
 @pytest.fixture

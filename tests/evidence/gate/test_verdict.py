@@ -1,53 +1,42 @@
-"""From findings to verdicts, and their forms."""
+"""From findings to verdicts."""
 
-import json
 import math
-from xml.etree import ElementTree as ET
+import re
 
 import pytest
 
-from transportlab.evidence.gate.decide import Finding, Reading
-from transportlab.evidence.gate.verdict import (
-    Outcome,
-    Result,
-    Verdict,
-    as_json,
-    as_junit,
-    conclude,
-    lines,
-)
+from transportlab.evidence.gate.counts import Counts, Range
+from transportlab.evidence.gate.decide import Margins, Reading
+from transportlab.evidence.gate.verdict import Outcome, Result, Verdict, conclude, explained
 
-SUSPECT = Reading(1.2, 1.17, 1.23, 0.0001, 60)
-CLEAR = Reading(1.0, 0.98, 1.02, 1.0, 60)
-WIDE = Reading(1.0, 0.85, 1.2, 0.8, 60)
-FEW = Reading(2.0, 0.0, math.inf, 1.0, 3)
-CONTAMINATED = Reading(1, 0.9, 1.01, 0.5, 60, "runner contaminated: x")
+SUSPECT = Reading(1.2, 1.17, 1.23, 60, 0.12, 0.1)
+CLEAR = Reading(1.0, 0.98, 1.02, 60, 0.1, 0.1)
+WIDE = Reading(1.0, 0.85, 1.2, 60, 0.1, 0.1)
+FEW = Reading(2.0, 0.0, math.inf, 3, 0.2, 0.1)
+CONTAMINATED = Reading(1, 0.9, 1.01, 60, 0.1, 0.1, "runner contaminated: x")
 
 
 @pytest.mark.parametrize(
-    ("found", "first", "repeat", "verdict", "words"),
+    ("reading", "verdict", "words"),
     [
-        (Finding.CLEAR, CLEAR, None, Verdict.PASS, "excluded"),
-        (Finding.INCONCLUSIVE, WIDE, None, Verdict.INCONCLUSIVE, "neither"),
-        (Finding.SUSPICIOUS, SUSPECT, SUSPECT, Verdict.REGRESSION, "two batches"),
-        (Finding.SUSPICIOUS, SUSPECT, CLEAR, Verdict.PASS, "fresh one was not"),
-        (Finding.SUSPICIOUS, SUSPECT, WIDE, Verdict.INCONCLUSIVE, "neither"),
-        (Finding.INCONCLUSIVE, FEW, None, Verdict.INCONCLUSIVE, "too few"),
-        (Finding.INCONCLUSIVE, CONTAMINATED, None, Verdict.INCONCLUSIVE, "runner contaminated"),
+        (CLEAR, Verdict.PASS, r"\+10 % is excluded: 1.000 \[0.980, 1.020\], 100.0 -> 100.0 ms"),
+        (WIDE, Verdict.INCONCLUSIVE, r"neither 5 % .*; about 160 more would decide: --seconds \d+"),
+        (SUSPECT, Verdict.REGRESSION, r"slower by more than 5 %: .*, 100.0 -> 120.0 ms, 60 pairs"),
+        (FEW, Verdict.INCONCLUSIVE, "too few pairs .*; about 17 more"),
+        (CONTAMINATED, Verdict.INCONCLUSIVE, "runner contaminated: x; 1.000"),
     ],
 )
-def test_a_suspicion_fails_only_if_a_fresh_batch_repeats_it(
-    found: Finding, first: Reading, repeat: Reading | None, verdict: Verdict, words: str
-) -> None:
-    outcome = conclude("one", found, first, repeat)
+def test_a_verdict_says_why(reading: Reading, verdict: Verdict, words: str) -> None:
+    outcome = conclude("one", reading, Margins(), 90.0, 89.0)
     assert outcome.verdict is verdict
-    assert words in outcome.why
+    assert re.match(words, outcome.why), outcome.why
 
 
 @pytest.mark.parametrize(
     ("verdicts", "code"),
     [
         ([Verdict.PASS, Verdict.PASS], 0),
+        ([Verdict.PASS, Verdict.MEASURED], 0),
         ([Verdict.PASS, Verdict.INCONCLUSIVE], 3),
         ([Verdict.INCONCLUSIVE, Verdict.REGRESSION], 1),
         ([Verdict.PASS, Verdict.FAILED, Verdict.INCONCLUSIVE], 4),
@@ -59,22 +48,13 @@ def test_the_exit_code_is_that_of_the_worst(verdicts: list[Verdict], code: int) 
     assert result.exit_code == code
 
 
-def test_output_for_people_and_for_ci() -> None:
-    result = Result(
-        (
-            Outcome("a", Verdict.PASS, "fine", CLEAR),
-            Outcome("b", Verdict.REGRESSION, "slow \x1b <&>", SUSPECT, SUSPECT),
-            Outcome("c", Verdict.INCONCLUSIVE, "few", FEW),
-            Outcome("d", Verdict.FAILED, "no handshake: E-EXITED\n  why\x1b"),
-        ),
-        ("e: not measured",),
-    )
-    assert lines(result)[-1] == "note: e: not measured"
-    assert lines(result)[3:5] == ["d  FAILED        no handshake: E-EXITED", "     why\\x1b"]
-    suite = ET.fromstring(as_junit(result))
-    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("4", "2", "1")
-    assert [len(case.findall("failure")) for case in suite.findall("testcase")] == [0, 1, 0, 1]
-    found = json.loads(as_json(result))
-    assert found["exit_code"] == 1
-    assert found["outcomes"][2]["first"]["high"] is None
-    assert found["outcomes"][1]["repeat"]["ratio"] > 1.05
+def test_counts_are_told_beside_the_time() -> None:
+    outcome = conclude("one", SUSPECT, Margins(), 90.0)
+    base = Counts({"files": Range(10, 10)}, {"modules": "no Python"})
+    head = Counts({"files": Range(422, 422)}, {"modules": "no Python"})
+    builds = ("/a/p", "/b/p")
+    assert explained(outcome, base, head, builds).reason == "+20.0 ms: 412 files opened more"
+    same = explained(outcome, base, base, builds).reason
+    assert same == "+20.0 ms: as many files opened as before"
+    nothing = Counts({}, {})
+    assert explained(outcome, nothing, nothing, builds).reason.endswith("nothing is counted here")

@@ -51,16 +51,13 @@ Nothing in this module knows what was measured.
 import math
 from collections.abc import Sequence
 from enum import StrEnum
-from statistics import fmean, variance
+from statistics import NormalDist, fmean, variance
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from transportlab.evidence.analysis import students
-
-RESAMPLES = 10_000
-"""Draws of the gate's bootstrap: with another seed a bound moves by some 1 % of its distance."""
 
 MIN_BLOCKS = 5
 """With fewer blocks there is no interval: two of them in one mode of bimodal data look certain."""
@@ -207,20 +204,42 @@ def holm(values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def median_tail(logs: Sequence[float], bound: float, seed: int) -> tuple[float, float, float]:
-    """For the median of log ratios: its one-sided 97.5 % bounds, low and high, and a p value.
+class Bounds(NamedTuple):
+    """The centre of values that are symmetric about it, with a bound on either side."""
 
-    p is small if the median lies above `bound`: it is the share of resampled medians at or below
-    it. One is added to both counts, for the sample itself, so that p is never 0 (Davison and
-    Hinkley 1997, "Bootstrap Methods and their Application", section 4.2).
+    centre: float
+    low: float
+    high: float
+
+
+def signed_rank(values: Sequence[float], below: float, above: float) -> Bounds:
+    """The centre of values, with one-sided bounds that err with at most these chances.
+
+    The centre is the median of the means of any two values, each with itself too (Hodges and
+    Lehmann 1963). The bounds invert Wilcoxon's signed-rank test: `low` is above the true centre
+    with chance `below` at most, `high` below it with chance `above`. The test's normal
+    approximation is used, which is cautious in the tails. A bound is infinite if there are too few
+    values for its chance.
     """
-    medians = np.median(resampled(np.asarray(logs, dtype=float), seed), axis=1)
-    low, high = np.quantile(medians, [0.025, 0.975])
-    under = int(np.count_nonzero(medians <= bound))
-    return float(low), float(high), (under + 1) / (RESAMPLES + 1)
+    array = np.asarray(values, dtype=float)
+    count = len(array)
+    first, second = np.triu_indices(count)
+    means = (array[first] + array[second]) / 2
+    lowest, highest = (_rank(count, chance) for chance in (below, above))
+    last = len(means) - 1
+    places = [last // 2, (last + 1) // 2]
+    places += [lowest] if lowest >= 0 else []
+    places += [last - highest] if highest >= 0 else []
+    means.partition(sorted(set(places)))
+    return Bounds(
+        float(means[last // 2] + means[(last + 1) // 2]) / 2,
+        float(means[lowest]) if lowest >= 0 else -math.inf,
+        float(means[last - highest]) if highest >= 0 else math.inf,
+    )
 
 
-def resampled(values: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
-    """RESAMPLES rows, each with as many values as were given, drawn from them with replacement."""
-    draw = np.random.default_rng(seed)
-    return values[draw.integers(len(values), size=(RESAMPLES, len(values)))]
+def _rank(count: int, chance: float) -> int:
+    """How many of the means lie beyond a bound of that chance; negative if there is no bound."""
+    mean = count * (count + 1) / 4
+    deviation = math.sqrt(count * (count + 1) * (2 * count + 1) / 24)
+    return math.floor(mean - NormalDist().inv_cdf(1 - chance) * deviation - 0.5)

@@ -1,20 +1,30 @@
-"""From findings to verdicts, and the forms in which a result is shown: lines, JSON, JUnit.
+"""From findings to verdicts.
 
-pass           the upper bound excludes +10 %
-regression     suspicious, and suspicious again in a fresh batch
+pass           the second margin, +10 % unless chosen, is excluded
+regression     slower by more than the first margin, +5 % unless chosen
 failed         the head does not answer where its reference does
-inconclusive   anything else, with its interval. It is not a pass.
+measured       added to a history, and compared with nothing
+inconclusive   the time is over and neither is certain, with what would decide. It is not a pass.
 """
 
 import math
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
-from xml.etree import ElementTree as ET
 
 import msgspec
 
-from transportlab.evidence.gate.decide import MIN_PAIRS, Finding, Reading, findings
-from transportlab.quote import clean
+from transportlab.evidence.gate import counts
+from transportlab.evidence.gate.counts import Counts
+from transportlab.evidence.gate.decide import (
+    MIN_PAIRS,
+    Finding,
+    Margins,
+    Pairs,
+    Reading,
+    finding,
+    more_needed,
+)
 
 EXIT_REGRESSION = 1
 EXIT_INCONCLUSIVE = 3
@@ -28,115 +38,132 @@ class Verdict(StrEnum):
     REGRESSION = "regression"
     FAILED = "failed"
     INCONCLUSIVE = "inconclusive"
+    MEASURED = "measured"
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """The verdict on one transport, why, and the batches behind it."""
+    """The verdict on one transport, why, and what is behind it.
+
+    reason: what the head does more than its base, for people. counts: of "base" and "head".
+    """
 
     transport: str
     verdict: Verdict
     why: str
-    first: Reading | None = None
-    repeat: Reading | None = None
+    reason: str = ""
+    reading: Reading | None = None
+    pairs: Pairs | None = None
+    counts: Mapping[str, Counts] = {}
+
+
+class File(msgspec.Struct, frozen=True):
+    """A file that took part, and the SHA-256 of its bytes."""
+
+    path: str
+    sha256: str
+
+
+class About(msgspec.Struct, frozen=True):
+    """Under what circumstances something was measured.
+
+    files: head, base and, where hosts are gated, plugin. machine: as in evidence files. load: what
+    else the machine did, before and after.
+    """
+
+    version: str
+    seed: int
+    margins: Margins
+    first_look: int
+    seconds: float
+    files: Mapping[str, File]
+    machine: Mapping[str, Any] = {}
+    load: tuple[Mapping[str, Any], ...] = ()
+
+    def lines(self) -> list[str]:
+        """For people."""
+        cpu = self.machine.get("cpu", {}).get("model", "unknown processor")
+        count = len(self.machine.get("topology", {}).get("available", ()))
+        python = self.machine.get("python", {}).get("version", "?")
+        kernel = self.machine.get("kernel", "?")
+        told = [
+            f"transportlab {self.version}, seed {self.seed}",
+            f"fails above +{self.margins.fail_above:g} %, passes below"
+            f" +{self.margins.pass_below:g} %, {self.seconds:g} s a transport at most",
+            f"{cpu}, {count} CPUs, {kernel}, Python {python}",
+        ]
+        return told + [f"{n}: {f.path}, sha256 {f.sha256}" for n, f in self.files.items()]
 
 
 class Result(msgspec.Struct, frozen=True):
-    """The outcomes of all transports. notes: what was not measured, and why."""
+    """The outcomes of all transports. notes: what was not measured or counted, and why."""
 
     outcomes: tuple[Outcome, ...]
     notes: tuple[str, ...] = ()
+    about: About | None = None
 
     @property
     def exit_code(self) -> int:
-        """0 if all pass, 1 if any is a regression, 4 if any failed, otherwise 3."""
+        """1 if any is a regression, 4 if any failed, 3 if any is inconclusive, otherwise 0."""
         verdicts = {outcome.verdict for outcome in self.outcomes}
         if Verdict.REGRESSION in verdicts:
             return EXIT_REGRESSION
         if Verdict.FAILED in verdicts:
             return EXIT_FAILED
-        return 0 if verdicts == {Verdict.PASS} else EXIT_INCONCLUSIVE
+        return EXIT_INCONCLUSIVE if Verdict.INCONCLUSIVE in verdicts else 0
 
 
-def conclude(name: str, finding: Finding, first: Reading, repeat: Reading | None) -> Outcome:
-    """The verdict on a transport from its first batch and, if that was suspicious, a fresh one."""
-    if repeat is None:
-        verdict = Verdict.PASS if finding is Finding.CLEAR else Verdict.INCONCLUSIVE
-        return Outcome(name, verdict, _why(verdict, first), first)
-    again = findings({name: repeat})[name]
-    verdict = {
-        Finding.SUSPICIOUS: Verdict.REGRESSION,
-        Finding.CLEAR: Verdict.PASS,
-        Finding.INCONCLUSIVE: Verdict.INCONCLUSIVE,
-    }[again]
-    return Outcome(name, verdict, _why(verdict, repeat, repeated=True), first, repeat)
+_VERDICTS = {
+    Finding.SLOWER: Verdict.REGRESSION,
+    Finding.CLEAR: Verdict.PASS,
+    Finding.OPEN: Verdict.INCONCLUSIVE,
+}
 
 
-def _why(verdict: Verdict, reading: Reading, *, repeated: bool = False) -> str:
-    shown = f"{reading.ratio:.3f} [{reading.low:.3f}, {reading.high:.3f}] of {reading.pairs} pairs"
-    if verdict is Verdict.REGRESSION:
-        return f"slower by more than 5 % in two batches: {shown}"
-    if verdict is Verdict.PASS:
-        suspected = "; a first batch was suspicious, a fresh one was not" if repeated else ""
-        return f"+10 % is excluded: {shown}{suspected}"
+def conclude(
+    name: str, reading: Reading, margins: Margins, seconds: float, took: float = 0.0
+) -> Outcome:
+    """The verdict on a transport from its last reading, after `took` of `seconds`."""
+    verdict = _VERDICTS[finding(reading, margins)]
+    return Outcome(name, verdict, _why(reading, margins, seconds, took), reading=reading)
+
+
+def _why(reading: Reading, margins: Margins, seconds: float, took: float) -> str:
+    found = finding(reading, margins)
+    if found is Finding.SLOWER:
+        return f"slower by more than {margins.fail_above:g} %: {reading.shown}"
+    if found is Finding.CLEAR:
+        return f"+{margins.pass_below:g} % is excluded: {reading.shown}"
     if reading.contaminated:
-        return f"{reading.contaminated}; {shown}"
-    if not reading.usable:
-        return f"too few pairs for a verdict, at least {MIN_PAIRS} are needed: {shown}"
-    return f"neither 5 % slower nor free of +10 %: {shown}"
+        return f"{reading.contaminated}; {reading.shown}"
+    more = more_needed(reading, margins)
+    if reading.pairs < MIN_PAIRS:
+        what = f"too few pairs for a verdict, at least {MIN_PAIRS} are needed"
+    else:
+        what = f"neither {margins.fail_above:g} % slower nor free of +{margins.pass_below:g} %"
+    return f"{what}: {reading.shown}{_advice(reading, more, seconds, took)}"
 
 
-def lines(result: Result) -> list[str]:
-    """For people: a line for each transport, more for an error of several, then the notes."""
-    width = max((len(outcome.transport) for outcome in result.outcomes), default=0)
-    shown = []
-    for o in result.outcomes:
-        first, *more = clean(o.why, keep_lines=True).split("\n")
-        shown.append(f"{o.transport.ljust(width)}  {o.verdict.upper():12}  {first}")
-        shown += [f"{'':{width}}  {line}" for line in more]
-    return [*shown, *(f"note: {note}" for note in result.notes)]
+def _advice(reading: Reading, more: int | None, seconds: float, took: float) -> str:
+    """How many more pairs decide, and in how many seconds."""
+    if more is None:
+        return ""
+    told = f"; about {more} more would decide"
+    if not (took and reading.pairs):
+        return told
+    needed = seconds + more * took / reading.pairs
+    return f"{told}: --seconds {math.ceil(needed / 10) * 10}"
 
 
-def as_json(result: Result) -> bytes:
-    """{"exit_code", "outcomes": [...], "notes": [...]}. A bound that there is not is null."""
-    found = {
-        "exit_code": result.exit_code,
-        "outcomes": [_finite(msgspec.to_builtins(outcome)) for outcome in result.outcomes],
-        "notes": list(result.notes),
-    }
-    return msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n"
+def explained(outcome: Outcome, base: Counts, head: Counts, builds: tuple[str, str]) -> Outcome:
+    """The outcome with what was counted, and the difference in time beside the one in counts.
 
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _finite(member) for name, member in value.items()}
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def as_junit(result: Result) -> bytes:
-    """A test case for each transport: a regression is a failure, an inconclusive one an error."""
-    suite = ET.Element("testsuite", name="handshake-gate", tests=str(len(result.outcomes)))
-    elements = {
-        Verdict.REGRESSION: "failure",
-        Verdict.FAILED: "failure",
-        Verdict.INCONCLUSIVE: "error",
-    }
-    counts = {"failure": 0, "error": 0}
-    for outcome in result.outcomes:
-        case = ET.SubElement(suite, "testcase", classname="handshake", name=outcome.transport)
-        kind = elements.get(outcome.verdict)
-        if kind:
-            counts[kind] += 1
-            ET.SubElement(case, kind, message=_xml(outcome.why))
-        else:
-            ET.SubElement(case, "system-out").text = _xml(outcome.why)
-    suite.set("failures", str(counts["failure"]))
-    suite.set("errors", str(counts["error"]))
-    ET.SubElement(suite, "system-out").text = _xml("\n".join(lines(result)))
-    ET.indent(suite)
-    text: bytes = ET.tostring(suite, encoding="utf-8", xml_declaration=True)
-    return text + b"\n"
-
-
-def _xml(text: str) -> str:
-    """Without control characters, which XML cannot hold and a plugin's words may have."""
-    return "".join(c if c.isprintable() or c == "\n" else "?" for c in text)
+    builds: the files of base and head.
+    """
+    told = counts.reason(base, head, builds)
+    if not told:
+        same = [counts.KINDS[kind][1] for kind in counts.KINDS if kind in head.counted]
+        told = f"as many {' and '.join(same)} as before" if same else "nothing is counted here"
+    if outcome.reading is not None and outcome.reading.pairs:
+        more = (outcome.reading.head - outcome.reading.base) * 1000
+        told = f"{more:+.1f} ms: {told}"
+    return msgspec.structs.replace(outcome, reason=told, counts={"base": base, "head": head})
