@@ -54,6 +54,16 @@ class Cluster:
         place = ("--host", f"127.0.0.{number}", "--local-directory", str(self._folder))
         return self._start(DASK, "worker", self.address, *options, *place)
 
+    def worker_without_the_package(self) -> None:
+        """Start a worker that does not find this package, and wait until it is there."""
+        hidden = "import sys; sys.modules['transportlab'] = None"
+        code = f"{hidden}; from distributed.cli.dask_worker import main; main()"
+        options = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.4")
+        place = ("--local-directory", str(self._folder))
+        self._start(sys.executable, "-c", code, self.address, *options, *place)
+        log = self._folder / "log.txt"
+        until(lambda: "Registered to:" in log.read_text())
+
     def evidence(self, out: Path, *words: str) -> "subprocess.Popen[bytes]":
         """Start a run, its stderr in a file."""
         command = (COMMAND, "evidence", "--dask", self.address, "--out", str(out), *words)
@@ -201,16 +211,16 @@ def test_a_scheduler_that_is_gone_ends_the_run_and_what_its_workers_do(
 
 
 @pytest.mark.slow
-def test_without_a_worker_the_command_ends_after_the_stated_wait(
+def test_without_a_worker_that_can_measure_the_command_ends_after_the_stated_wait(
     cluster: Cluster, tmp_path: Path
 ) -> None:
+    cluster.worker_without_the_package()
     run = cluster.evidence(tmp_path / "machines", *WHAT, "--dask-wait", "1")
     assert run.wait(HANG_GUARD) == 1
-    lines = (tmp_path / "machines.txt").read_text().splitlines()
-    assert lines == [
-        "waiting for workers, at most 1 s",
-        "error: no worker that can measure was there within 1 s",
-    ]
+    first, refused, last = (tmp_path / "machines.txt").read_text().splitlines()
+    assert first == "waiting for workers, at most 1 s"
+    assert re.match(r"tcp://127\.0\.0\.4:\d+: left out: .*'?transportlab'?.*; install", refused)
+    assert last == "error: no worker that can measure was there within 1 s"
 
 
 @pytest.mark.slow

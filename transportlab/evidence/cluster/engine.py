@@ -79,6 +79,8 @@ class Dask:
         self._address = address
         self._token = secrets.token_hex(8)
         self._futures: dict[str, Any] = {}
+        self._met: set[str] = set()
+        self._refused: list[Told] = []
         for name in LOGGERS:
             logging.getLogger(name).setLevel(logging.CRITICAL)
         self._client = _connected(distributed.Client, address)
@@ -108,6 +110,10 @@ class Dask:
 
     def give(self, worker: str, order: bytes) -> None:
         """See Engine."""
+        if worker not in self._met and (problem := self._lacking(worker)):
+            self._refused.append(Told(worker, problem=problem))
+            return
+        self._met.add(worker)
         self._futures[worker] = self._client.submit(
             remote.call,
             self._token,
@@ -128,10 +134,20 @@ class Dask:
         """See Engine."""
         if self._client.status != "running":  # workers() tells it
             return
+        while self._refused:
+            yield self._refused.pop()
         for worker, future in list(self._futures.items()):
             if future.status != "pending":
                 del self._futures[worker]
                 yield _told(worker, future)
+
+    def _lacking(self, worker: str) -> str:
+        """Why a worker cannot take orders; empty if it can.
+
+        A function that it cannot import would be the end of the worker, if it came as a task.
+        """
+        found = self._client.run(remote.present, workers=[worker], on_error="return").get(worker)
+        return f"{found}; {INSTALL}" if isinstance(found, Exception) else ""
 
     def _stop(self) -> None:
         """End the agents that are at work, and wait until they have ended."""
@@ -190,7 +206,5 @@ def _told(worker: str, future: Any) -> Told:
         return Told(worker, future.result(timeout=FETCH_SECONDS))
     except LabError as error:
         return Told(worker, problem=str(error))
-    except ImportError as error:
-        return Told(worker, problem=f"{error}; {INSTALL}")
     except Exception as error:  # Dask hands on what was raised there, of whatever type
         return Told(worker, problem=f"{type(error).__name__}: {error}")

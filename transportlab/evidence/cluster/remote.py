@@ -47,6 +47,10 @@ class AgentFailed(LabError):
     """An agent has ended without an answer. The message is the last line of its stderr."""
 
 
+def present() -> None:
+    """Do nothing: a worker that can do that has this module."""
+
+
 def call(token: str, order: bytes) -> bytes:
     """An agent's answer to an order, both in JSON. token: of the run, for stop().
 
