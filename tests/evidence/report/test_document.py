@@ -76,7 +76,7 @@ def test_all_runs_count_and_those_of_other_code_are_told(
     assert "Left out: 1 run of other code" in text
     assert "left out: 2026-01-01 (quick, code ffffffffffff)" in made.suites
     assert "blocks of 3 runs or more, " in text
-    assert "data; 3 runs: the runs themselves show how they differ." in text
+    assert "data; 3 runs: they show how runs differ." in text
 
 
 def test_the_verdicts_of_another_machine_stand_beside(

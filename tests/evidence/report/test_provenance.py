@@ -61,7 +61,7 @@ def test_cases_that_were_not_warm_are_told(
                 sample |= {"halves": [1.0, 0.7 if slow else 1.01], "n": 7 if slow else 40}
     told = documents_of(found)
     [line] = [one for one in told.report.splitlines() if one.startswith("- Warm calls:")]
-    assert "calls takes as long as the first, within 5% in the mean" in line
+    assert "calls takes as long as the first, within 5%." in line
     assert "2 cases have processes of fewer than 30 calls." in line  # two placements
     section = told.suites.partition("## Steady state\n")[2].partition("\n## ")[0]
     assert "| unary same http-json Plan/256 latency | 0.700 | 6 of 6 |" in section

@@ -5,7 +5,6 @@ import io
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from textwrap import shorten
 
 import msgspec
 
@@ -20,7 +19,7 @@ from transportlab.evidence.report.words import explained
 HEAD = ("suite", "placement", "arm", "case", "metric", "A", "B", "B/A", "told")
 DIFFERING = ("differs", "A", "B")
 
-LONGEST = 60
+LONGEST = 40
 """Characters of a fact that a person is shown; JSON has all."""
 
 SHOWN = 12
@@ -58,7 +57,7 @@ def differing(found: Between) -> list[tuple[str, str, str]]:
 
 
 def _short(text: str) -> str:
-    return shorten(text, LONGEST, placeholder=" ...")
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def notes(found: Between, shown: int) -> list[str]:

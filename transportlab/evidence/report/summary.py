@@ -118,8 +118,9 @@ def costs(view: View) -> list[str]:
     heads = [f"{_titled(view, one.measure)}, {host}" for host, one in columns]
     return [
         "Over `direct`, with the 95 % interval of differences within blocks. **Bold**: beyond the",
-        "budget; *?*: not decided. Memory is that of both ends, unshared, against the limit of a",
-        f"{_strictest(view)}. Below 0: faster than the backend in `direct`.",
+        "budget; *?*: not decided. Memory: both ends, unshared, by the limit of a"
+        f" {_strictest(view)}.",
+        "Below 0: faster than the backend in `direct`.",
         *_bases(view, hosts),
         "",
         *(table(("plugin", "over", *heads), rows, texts=2) if rows else ["Not measured.", ""]),
@@ -287,10 +288,10 @@ def worse_and_better(view: View) -> list[str]:
     guards = "; ".join(f"by {listed(names)} {what}" for what, names in kept.items())
     margin = round(100 * (view.settings.margin - 1))
     return [
-        f"Ratios to {own} of the same plugin and host: lowest to highest; in how many pairs the",
-        "transport is better or worse. Of rates more is better. *Equal*: within"
-        f" {margin} %, by two",
-        "one-sided tests. *?*: not told apart.",
+        f"Ratios to {own} of the same plugin and host: lowest to highest, and in how many pairs it",
+        "is better or worse. Of rates more is better. *Equal*: within"
+        f" {margin} %, by two one-sided tests.",
+        "*?*: not told apart.",
         "",
         *table(("in", *others), [row for row in rows if set(row[1:]) != {NONE}]),
         f"Kept from the host: {guards}.",
