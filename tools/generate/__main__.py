@@ -4,14 +4,14 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from tools.generate import ROOT, decision, int32, protobuf, record, samples, vectors
+from tools.generate import ROOT, decision, int32, plugins, protobuf, record, samples, vectors
 from transportlab.registry import transport_module, transport_names
 
 
 @cache
 def derived() -> dict[Path, bytes]:
     """What each derived file must hold, by its path from the project's root."""
-    modules = [decision, record, protobuf, int32, samples, vectors]
+    modules = [decision, plugins, record, protobuf, int32, samples, vectors]
     found = [transport_module(name, "derive") for name in transport_names()]
     modules += [module for module in found if module is not None]
     return {path: data for module in modules for path, data in module.derive().items()}

@@ -3,6 +3,7 @@
 import contextlib
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
@@ -16,6 +17,7 @@ from transportlab.cli.config import (
     configuration,
 )
 from transportlab.cli.lab.conformance_mutants import MutantArguments, show_mutants
+from transportlab.cli.lab.conformance_random import RANDOM, Chance, run_chance
 from transportlab.cli.lab.suite import OPTIONS, PLUGINS, Run, Wanted, carry_out
 from transportlab.cli.out import tell
 from transportlab.cli.parser import at_least, command, flag, option, repeated
@@ -52,7 +54,7 @@ TIMEOUT = 10.0
         type=at_least(0.1),
         default=TIMEOUT,
         metavar="SECONDS",
-        help="How long a vector may take (%(default)s by default).",
+        help="How long a vector may take, or a call of a sequence (%(default)s by default).",
     ),
     option(
         "--patience",
@@ -68,6 +70,7 @@ TIMEOUT = 10.0
         " named or the project's, and show what finds it.",
     ),
     *OPTIONS,
+    *RANDOM,
 )
 def conformance(  # noqa: PLR0913  # one parameter an option
     *,
@@ -83,6 +86,9 @@ def conformance(  # noqa: PLR0913  # one parameter an option
     patience: float,
     trace: bool,
     mutants: bool,
+    sequences: float | None,
+    seed: float | None,
+    replay: Path | None,
     **wanted: Any,
 ) -> int:
     """Test a plugin against the protocol on every transport; without --plugin, the lab's own.
@@ -92,10 +98,23 @@ def conformance(  # noqa: PLR0913  # one parameter an option
     """
     asked = Wanted(**wanted)
     if mutants:
-        others = [codec, plugin, attaches, backend_config, backend_config_file, backend_config_env]
+        others: list[object] = [codec, plugin, attaches, backend_config, backend_config_file]
+        others += [backend_config_env, sequences, seed, replay]
         return show_mutants(
             MutantArguments(asked, transport, timeout, [*others, offers, patience, trace])
         )
+    chance = Chance(
+        sequences, seed, replay, codec, max(timeout, patience), others=attaches or trace
+    )
+
+    def played() -> tuple[Subject, Configuration, list[str]]:
+        config = configuration(backend_config, backend_config_file, backend_config_env)
+        given = {PLAIN: backend_config, FILE: backend_config_file, ENVIRONMENT: backend_config_env}
+        subject = _subject(plugin, config, offers, attaches=False)
+        return subject, config, _replay(plugin, {**given, "--offers": offers})
+
+    if chance:
+        return run_chance(chance, asked, transport, played)
 
     def prepare(chosen: Sequence[Vector]) -> Run:
         config = configuration(backend_config, backend_config_file, backend_config_env)

@@ -172,7 +172,7 @@ def _list(wanted: Wanted, vectors: Sequence[Case], standing: Standing) -> int:
 def _run(suite: Suite, wanted: Wanted, standing: Standing, count: int, run: Run) -> Report:
     again = ["--revision", wanted.revision] if wanted.revision else []
     run = replace(run, replay=[*run.replay, *again], words=suite.words)
-    with _json_lines(wanted, count, standing) as formats:
+    with json_lines(wanted, count, standing.revision) as formats:
         teller = Teller(run, wanted, standing, formats)
         report = standing.judged(run.matrix(teller.arm, teller.outcome))
         for each in formats:
@@ -229,7 +229,7 @@ class Teller:
 
 
 @contextmanager
-def _json_lines(wanted: Wanted, count: int, standing: Standing) -> Iterator[list[JsonLines]]:
+def json_lines(wanted: Wanted, count: int, revision: str) -> Iterator[list[JsonLines]]:
     """Writers of JSON Lines, for stdout and for a file."""
     with ExitStack() as stack:
         files: list[BinaryIO] = []
@@ -238,7 +238,7 @@ def _json_lines(wanted: Wanted, count: int, standing: Standing) -> Iterator[list
             files.append(cast("BinaryIO", sys.stdout.buffer))
         if wanted.json_file is not None:
             files.append(stack.enter_context(wanted.json_file.open("wb")))
-        yield [JsonLines(f, count, standing.revision, whole=wanted.whole) for f in files]
+        yield [JsonLines(f, count, revision, whole=wanted.whole) for f in files]
 
 
 def print_text(text: str, *, err: bool) -> None:
