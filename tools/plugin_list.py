@@ -11,7 +11,7 @@ import argparse
 import hashlib
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,9 +19,10 @@ import msgspec
 
 from tools.generate import ROOT
 from tools.generate.plugins import FOLDER, LEAST_LEVEL, PAGE, Arm, Listed, load, page
-from transportlab.backend import CAPABILITIES, PROTOCOL_VERSIONS
+from transportlab.backend import CAPABILITIES
 from transportlab.conformance.report import FORMAT
 from transportlab.conformance.result import Status
+from transportlab.conformance.standing import load_standing, revisions
 from transportlab.conformance.vectors import load_vectors
 from transportlab.host.discovery import is_name
 from transportlab.quote import quote
@@ -34,8 +35,8 @@ class Refused(Exception):
     """An entry may not have this report; the text says why."""
 
 
-def read_report(path: Path) -> tuple[str, list[dict[str, Any]]]:
-    """The suite's version, and the outcomes. Raises Refused."""
+def read_report(path: Path) -> tuple[str, int, list[dict[str, Any]]]:
+    """The suite's version, the protocol's revision, and the outcomes. Raises Refused."""
     try:
         head, *outcomes, end = map(msgspec.json.decode, path.read_bytes().splitlines())
     except OSError as error:
@@ -49,16 +50,28 @@ def read_report(path: Path) -> tuple[str, list[dict[str, Any]]]:
         raise Refused(f"{path}: the run has not ended")
     for found in end.get("disagreements", ()):
         raise Refused(f"{path}: {found['vector']}: the transports disagree")
-    return str(head["project_version"]), outcomes
+    numbers = [str(number) for number in revisions()]
+    if head.get("revision") not in numbers:
+        raise Refused(f"{path}: not of a released revision; there are {', '.join(numbers)}")
+    return str(head["project_version"]), int(head["revision"]), outcomes
 
 
-def arms(outcomes: Iterable[dict[str, Any]]) -> Iterator[Arm]:
+def required(revision: int) -> dict[str, str]:
+    """The vectors that a revision requires, each with its transport; empty for all of them."""
+    vectors = load_vectors()
+    standing = load_standing(vectors, lambda found: found.plugin, str(revision))
+    return {vector.id: vector.transport for vector in vectors if standing.requires(vector)}
+
+
+def arms(outcomes: Iterable[dict[str, Any]], vectors: Mapping[str, str]) -> Iterator[Arm]:
     """What each transport and codec passes, without those that the plugin does not have.
 
-    Raises Refused.
+    vectors: those that are required; others do not count. Raises Refused.
     """
     by_arm: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for outcome in outcomes:
+        if outcome["vector"] not in vectors:
+            continue
         by_arm.setdefault((outcome["transport"], outcome["codec"]), []).append(outcome)
     for (transport, codec), found in by_arm.items():
         name = f"{transport}-{codec}"
@@ -69,20 +82,19 @@ def arms(outcomes: Iterable[dict[str, Any]]) -> Iterator[Arm]:
         passed = [o for o in found if o["status"] == Status.PASS]
         if not passed:
             continue  # the plugin does not serve it
-        left_out = _vectors(transport) - {o["vector"] for o in found}
+        its = {name for name, of in vectors.items() if of in ("", transport)}
+        left_out = its - {o["vector"] for o in found}
         if left_out:
             some = ", ".join(sorted(left_out)[:MOST_TOLD])
-            problem = f"{len(left_out)} vectors of this suite are not in the report: {some}"
-            raise Refused(f"{name}: {problem}; run all of them, by this version")
+            problem = (
+                f"{len(left_out)} vectors that the revision requires are not in the report: {some}"
+            )
+            raise Refused(f"{name}: {problem}; run all of them")
         level = max(o["level"] for o in passed)
         if level < LEAST_LEVEL:
             raise Refused(f"{name}: expected level {LEAST_LEVEL} or higher, got {level}")
         lacking = Counter(_lacks(o["reason"])[0] for o in found if o not in passed)
         yield Arm(transport, codec, level, len(passed), dict(lacking.most_common()))
-
-
-def _vectors(transport: str) -> set[str]:
-    return {vector.id for vector in load_vectors() if vector.transport in ("", transport)}
 
 
 def _lacks(reason: str) -> list[str]:
@@ -95,14 +107,14 @@ def entry(paths: Sequence[Path], told: argparse.Namespace) -> Listed:
     if not is_name(told.name):
         raise Refused(f"--name: {quote(told.name)} is not a backend's name")
     found: list[dict[str, Any]] = []
-    suites = set()
+    kinds = set()
     for path in paths:
-        suite, outcomes = read_report(path)
-        suites.add(suite)
+        suite, revision, outcomes = read_report(path)
+        kinds.add((suite, revision))
         found += outcomes
-    if len(suites) > 1:
-        raise Refused(f"the reports are of several versions of the suite: {', '.join(suites)}")
-    passed = tuple(arms(found))
+    if len(kinds) > 1:
+        raise Refused(f"the reports are of several versions: {sorted(kinds)}")
+    passed = tuple(arms(found, required(revision)))
     if not passed:
         raise Refused("no vector passes on any transport")
     served = {(arm.transport, arm.codec) for arm in passed}
@@ -116,8 +128,8 @@ def entry(paths: Sequence[Path], told: argparse.Namespace) -> Listed:
         language=told.language,
         source=told.source,
         sha256=_sum(told.file),
-        revision=max(PROTOCOL_VERSIONS),
-        suite=suites.pop(),
+        revision=revision,
+        suite=suite,
         capabilities=tuple(c for c in CAPABILITIES if f"capability {c}" not in lacking),
         arms=passed,
     )

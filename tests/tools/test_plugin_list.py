@@ -14,6 +14,7 @@ from tools.generate.plugins import load, page
 from tools.plugin_list import main
 from transportlab import __version__
 from transportlab.conformance.report import FORMAT
+from transportlab.conformance.standing import load_standing
 from transportlab.conformance.vectors import load_vectors
 
 Lines = list[dict[str, Any]]
@@ -24,8 +25,10 @@ LACKS_FILE = "needs feature crontab-file, feature fresh-store"
 def report(transport: str = "jsonrpc") -> Lines:
     """A report of a plugin that has no crontab and no Adopt, and passes all else."""
     outcomes = []
-    for vector in load_vectors():
-        if vector.transport in ("", transport):
+    vectors = load_vectors()
+    standing = load_standing(vectors, lambda revision: revision.plugin)
+    for vector in vectors:
+        if vector.transport in ("", transport) and standing.requires(vector):
             line: dict[str, Any] = {"transport": transport, "codec": "json", "vector": vector.id}
             line |= {"level": vector.level, "status": "pass"}
             if "crontab-file" in vector.needs.features:
@@ -34,6 +37,7 @@ def report(transport: str = "jsonrpc") -> Lines:
                 line |= {"status": "unsupported", "reason": "needs capability adopt"}
             outcomes.append(line)
     head = {"format": FORMAT, "project_version": __version__, "vectors": len(outcomes)}
+    head["revision"] = standing.revision
     return [head, *outcomes, {"ok": True, "disagreements": []}]
 
 
@@ -89,6 +93,13 @@ def test_a_transport_that_is_not_served_is_left_out(
     assert [arm.transport for arm in load(tmp_path)[0].arms] == ["jsonrpc"]
 
 
+def test_an_advisory_vector_does_not_count(add: Callable[..., int], tmp_path: Path) -> None:
+    lines = report()
+    lines.insert(2, {**lines[1], "vector": "a-new-one", "status": "fail", "advisory": True})
+    assert add(lines) == 0
+    assert add(report()) == 0
+
+
 def failed(lines: Lines) -> None:
     lines[3]["status"] = "fail"
 
@@ -119,6 +130,10 @@ def empty(lines: Lines) -> None:
     del lines[1:-1]
 
 
+def unreleased(lines: Lines) -> None:
+    lines[0]["revision"] = "next"
+
+
 def other_form(lines: Lines) -> None:
     lines[0]["format"] = 99
 
@@ -129,11 +144,12 @@ def other_form(lines: Lines) -> None:
         (failed, r"jsonrpc-json: an entry has no such vectors: [a-z-]+ \(fail\); 1 in all"),
         (harness, r"\(harness error\); 1 in all"),
         (cut, "the run has not ended"),
-        (partial, "jsonrpc-json: 7 vectors of this suite are not in the report"),
+        (partial, "jsonrpc-json: 7 vectors that the revision requires are not in the report"),
         (disagreeing, "read-empty: the transports disagree"),
         (reading, "jsonrpc-json: expected level 3 or higher, got 1"),
         (empty, "no vector passes on any transport"),
         (other_form, "not a report of format"),
+        (unreleased, "not of a released revision; there are 1"),
     ],
 )
 def test_a_report_that_an_entry_may_not_have_is_refused(
@@ -178,6 +194,6 @@ def test_what_is_no_report_is_told(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "not a report of `transportlab conformance --json-file`" in said
 
 
-def test_what_is_listed_of_this_project_is_there() -> None:
-    own = [entry.source for entry in load() if "://" not in entry.source]
-    assert [source for source in own if not (ROOT / source).is_dir()] == []
+def test_the_plugins_of_this_project_are_listed() -> None:
+    own = {entry.source for entry in load() if "://" not in entry.source}
+    assert own == {f"plugins/{path.parent.name}" for path in ROOT.glob("plugins/*/README.md")}

@@ -70,9 +70,10 @@ Derived by `make derived` from {FOLDER.as_posix()}.
 TERMS = f"""
 ## What an entry must pass
 
-- Every vector of the suite was tried on each transport that the row names, by the version of the
-  suite in the row.
-- No vector failed, was not run or ended in a harness error, and the transports did not disagree.
+- Every vector that the row's revision of the protocol requires was tried on each transport that the
+  row names. Newer vectors are advisory, and do not count.
+- None of them failed, was not run or ended in a harness error, and the transports did not disagree.
+  A known failure is a failure.
 - On each transport it reaches level {level_name(LEAST_LEVEL, LEVELS)} at least.
 - What is unsupported is shown, each vector under the first thing that it needs and the plugin, or
   the transport, lacks. A feature is no part of the contract; a capability may be missing
@@ -87,7 +88,7 @@ python -m tools.plugin_list report.jsonl --name mine --version 1.0 --language Go
     --source https://example.org/mine --file ./cronix-backend-mine
 ```
 
-Use the version of the suite in this checkout. The second command refuses a report that an entry
+The second command refuses a report that an entry
 may not have, and says why. Else it writes the entry into {FOLDER.as_posix()}, and this page:
 propose both, with the report. The SHA-256 of `--file` is for hosts that
 [pin](operating-plugins.md#pin-plugins) it.
