@@ -35,7 +35,7 @@ class Arm(Struct, frozen=True, forbid_unknown_fields=True):
 class Listed(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """An entry of the page.
 
-    source: an address, or a path in this project. sha256: of the release's file, empty if authors
+    source: an address, or a folder of this project. sha256: of the release's file, empty if authors
     build it themselves. suite: the version of the suite that it passed.
     """
 
@@ -127,8 +127,8 @@ def _summary(entries: Sequence[Listed]) -> str:
 
 
 def _link(source: str) -> str:
-    """Where a source is, seen from the page."""
-    return source if "://" in source else f"../{source}"
+    """Where a source is, seen from the page; of a folder in this project its README."""
+    return source if "://" in source else f"../{source}/README.md"
 
 
 def _capabilities(entry: Listed) -> str:
