@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from transportlab.evidence.analysis.runs import joined, machine_name, read, sort
+from transportlab.evidence.analysis.runs import joined, libraries, machine_name, read, sort
 from transportlab.evidence.record import Evidence, EvidenceError
 
 Synthesize = Callable[..., dict[str, Any]]
@@ -38,6 +38,13 @@ def test_another_machine_or_library_is_another_group_and_the_one_with_most_block
 ) -> None:
     found = sort([run(1), run(2, blocks=3, cpu={"model": "B"}), run(3, versions={"grpcio": "2"})])
     assert [[one.seed for one in group] for group in found.groups] == [[2], [1], [3]]
+
+
+def test_a_library_that_no_measured_process_imports_makes_no_group(run: Run) -> None:
+    found = sort([run(1), run(2, versions={"grpcio": "1.0", "ruff": "2", "hypothesis": "3"})])
+    assert [[one.seed for one in group] for group in found.groups] == [[1, 2]]
+    assert {"grpcio", "protobuf", "httpx", "h11", "msgspec"} <= libraries()
+    assert not libraries() & {"ruff", "pytest", "numpy", "hypothesis"}
 
 
 def test_runs_of_other_code_are_left_out(run: Run) -> None:

@@ -65,6 +65,17 @@ def test_the_source_digest_changes_with_code_and_with_nothing_else(tmp_path: Pat
     assert machine.source_digest(tmp_path) != before
 
 
+def test_the_folder_that_a_checkout_is_in_is_no_part_of_the_digest(tmp_path: Path) -> None:
+    found = []
+    for folder in ("project", "report", "lab"):
+        code = tmp_path / folder / "transportlab" / "a.py"
+        code.parent.mkdir(parents=True)
+        code.write_text("x = 1\n")
+        found.append(machine.source_digest(tmp_path / folder))
+    assert len(set(found)) == 1
+    assert found[0] != machine.source_digest(tmp_path)
+
+
 def test_the_source_digest_of_a_wheel_leaves_out_the_data_that_comes_with_it(
     tmp_path: Path,
 ) -> None:

@@ -10,23 +10,27 @@ sorts them here:
 """
 
 import json
+import re
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import cache
+from importlib import metadata
 from pathlib import Path
 
 import msgspec
 
 from transportlab.evidence.record import Block, Evidence, EvidenceError, load
+from transportlab.registry import transport_names
 
 GROUPED_BY = (
     "topology",
     "hypervisor",
     "python",
     "protobuf_backend",
-    "versions",
     "programs",
     "effort",
 )
-"""Facts that are equal within a group, beside the CPU's model."""
+"""Facts that are equal within a group, beside the CPU's model and the libraries' versions."""
 
 
 class Runs(msgspec.Struct, frozen=True):
@@ -78,7 +82,37 @@ def digest_of(run: Evidence) -> str:
 def kind_of(run: Evidence) -> str:
     """The kind of machine of a run: runs of one code and one kind are a group."""
     facts = [run.facts.get(name) for name in GROUPED_BY]
-    return json.dumps([_model(run), *facts], sort_keys=True)
+    return json.dumps([_model(run), _versions(run), *facts], sort_keys=True)
+
+
+def _versions(run: Evidence) -> dict[str, object]:
+    """The versions of the libraries that measured processes import, and no others."""
+    found = run.facts.get("versions")
+    return {n: v for n, v in found.items() if n in libraries()} if isinstance(found, dict) else {}
+
+
+@cache
+def libraries() -> frozenset[str]:
+    """The distributions that the transports need, and what these need in their turn."""
+    wanted = [f"extra == {quote}{name}{quote}" for name in transport_names() for quote in "\"'"]
+    found: set[str] = set()
+    todo = [_named(text) for text in metadata.requires("transportlab") or () if _is(text, wanted)]
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found.add(name)
+            with suppress(metadata.PackageNotFoundError):
+                todo += [_named(text) for text in metadata.requires(name) or () if _is(text, ())]
+    return frozenset(found)
+
+
+def _is(requirement: str, extras: Sequence[str]) -> bool:
+    """Whether a requirement is one without any extra, or with one of these."""
+    return "extra ==" not in requirement or any(extra in requirement for extra in extras)
+
+
+def _named(requirement: str) -> str:
+    return re.split(r"[^\w.-]", requirement, maxsplit=1)[0].lower()
 
 
 def _model(run: Evidence) -> str:

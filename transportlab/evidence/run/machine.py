@@ -164,8 +164,9 @@ def source_digest(root: Path = ROOT) -> str:
     digest = hashlib.sha256()
     folders = ("transportlab", "transports")
     for path in sorted(p for folder in folders for p in (root / folder).rglob("*.*")):
-        if path.is_file() and not BESIDE & set(path.parts):
-            digest.update(f"{path.relative_to(root)}\0{path.stat().st_size}\0".encode())
+        own = path.relative_to(root)
+        if path.is_file() and not BESIDE & set(own.parts):
+            digest.update(f"{own}\0{path.stat().st_size}\0".encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()
 
