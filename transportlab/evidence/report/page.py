@@ -19,7 +19,7 @@ from transportlab.evidence.report.plots import SCHEMES
 
 HEAD = "@HEAD@"
 
-LONG = 40
+LONG = 60
 """A cell with more characters may be broken into lines."""
 
 ANCHORS = {"report/suites.md": "#suites", "../REPORT.md": "#report"}
