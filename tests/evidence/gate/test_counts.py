@@ -89,6 +89,11 @@ def test_new_files_are_named_where_modules_are_not_counted() -> None:
     assert told == "opens `/etc/b`, 1 file opened more"
 
 
+def test_the_builds_own_file_is_no_new_one() -> None:
+    base, head = found({}, ("/w/old",), files=1), found({}, ("/w/new",), files=1)
+    assert reason(base, head, ("/w/old", "/w/new")) == ""
+
+
 def test_a_tool_that_cannot_run_here_is_a_reason_and_no_failure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bare: Path, stdio: str
 ) -> None:

@@ -263,10 +263,10 @@ def newest(base: Mapping[str, int], head: Mapping[str, int]) -> list[tuple[str, 
 
 
 def _new_files(base: Counts, head: Counts, builds: tuple[str, str]) -> list[str]:
-    """Files that only the head opens."""
+    """Files that only the head opens, besides its own."""
     before, after = builds
     old = {_inside(path, _own_folder(before, after)) for path in base.paths}
-    new = {_inside(path, _own_folder(after, before)) for path in head.paths}
+    new = {_inside(path, _own_folder(after, before)) for path in head.paths if path != after}
     return sorted(new - old)[:NAMED]
 
 
