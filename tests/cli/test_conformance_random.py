@@ -17,24 +17,24 @@ PATIENT = ("--timeout", "60")
 
 @pytest.mark.slow
 def test_a_failure_is_kept_and_played_again(run: Run, tmp_path: Path) -> None:
-    plugin, lines = faulty(tmp_path, "prunes-every-app"), tmp_path / "out.jsonl"
+    plugin, lines = faulty(tmp_path, "nothing-is-abandoned"), tmp_path / "out.jsonl"
     where = ["--plugin", str(plugin), "--offers", "fresh-store"]
     arm = ["--transport", "jsonrpc", *PATIENT]
     files = ["--capsules", str(tmp_path), "--json-file", str(lines)]
-    done = run("conformance", "--random", "40", "--seed", "3", *arm, *where, *files)
+    done = run("conformance", "--random", "50", "--seed", "0", *arm, *where, *files)
     capsule = tmp_path / "random-jsonrpc-json.json"
     assert done.code == 1
-    assert "FAIL jsonrpc-json random-sequences [P-PRUNE-1]" in done.out
+    assert "FAIL jsonrpc-json random-sequences [P-VERIFY-1, P-VERIFY-2]" in done.out
     replay = f"transportlab conformance --transport jsonrpc --codec json {' '.join(where)}"
     assert f"replay: {replay} --replay {capsule}\n" in done.out
-    assert done.out.endswith("FAILED: 40 sequences of seed 3\n")
+    assert done.out.endswith("FAILED: 50 sequences of seed 0\n")
     _, outcome, end = map(json.loads, lines.read_text().splitlines())
     assert (outcome["vector"], outcome["status"]) == ("random-sequences", "fail")
     assert end["ok"] is False
     kept = json.loads(capsule.read_bytes())
-    assert kept["seed"] == 3
-    assert kept["steps"][-1]["do"] == "prune"
-    assert kept["calls"][-2]["method"] == "Prune"
+    assert kept["seed"] == 0
+    assert kept["steps"][-1]["do"] == "verify-ownership"
+    assert kept["calls"][-1]["method"] == "VerifyOwnership"
     again = run("conformance", *arm, *where, "--replay", str(capsule))
     assert again.code == 1
     assert again.out.endswith(f"FAILED: the sequence of {capsule}\n")
