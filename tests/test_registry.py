@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -157,7 +158,7 @@ def test_all_places_agree_on_what_cannot_run_where_a_parent_package_is_missing(
     lines = said["conformance"].splitlines()
     missing = {
         arm.split()[0]
-        for arm, why in zip(lines, lines[1:], strict=False)
+        for arm, why in pairwise(lines)
         if why.startswith("  not run, not installed: google.protobuf;")
     }
     assert missing == every - set(usable)
