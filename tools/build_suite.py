@@ -168,7 +168,9 @@ def _contents(library: metadata.Distribution) -> Iterator[tuple[str, bytes]]:
         kept = "METADATA" in file.parts or "licen" in str(file).lower()
         if ".." in file.parts or "__pycache__" in file.parts or (metadata_of and not kept):
             continue
-        yield file.as_posix(), Path(str(library.locate_file(file))).read_bytes()
+        path = Path(str(library.locate_file(file)))
+        if path.is_file():  # a library that was built without a wheel names all of its sources
+            yield file.as_posix(), path.read_bytes()
 
 
 def main_text(digest: str, tag: str, platform: str) -> str:

@@ -102,7 +102,7 @@ def test_the_conformance_report_shows_no_secret(
     lines, junit = tmp_path / "lines", tmp_path / "junit.xml"
     options = ["--transport", name, "--plugin", str(path), "--vector", "read-empty"]
     options += ["--backend-config-file", f"token={secret_file}"]
-    done = run("conformance", *options, "--json", str(lines), "--junit", str(junit))
+    done = run("conformance", *options, "--json-file", str(lines), "--junit", str(junit))
     assert done.code == 1
     assert f"--backend-config-file token={secret_file}" in done.out.replace("'", "")
     everything = done.out + done.err + lines.read_text() + junit.read_text()

@@ -100,7 +100,7 @@ def test_too_few_blocks_are_inconclusive(synthesize: Synthesize) -> None:
 
 
 def test_more_claims_make_each_verdict_weaker(synthesize: Synthesize) -> None:
-    made = synthesize(4, blocks=6, spread=0.1, true={"grpc-protobuf": 1.0, "jsonrpc-json": 0.75})
+    made = synthesize(1, blocks=6, spread=0.1, true={"grpc-protobuf": 1.0, "jsonrpc-json": 0.75})
     measured = Measured([msgspec.convert(made, Evidence)])
     one = replace(CLAIM, bound=1.0)
     (alone,) = judge([one], measured, BUDGET)
