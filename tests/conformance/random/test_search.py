@@ -42,6 +42,7 @@ def problems(findings: Sequence[Finding]) -> list[tuple[object, ...]]:
     return [(f.arm.name, f.failure(), f.steps) for f in findings]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "subject",
     [
