@@ -75,7 +75,7 @@ def test_the_record_is_read_back_and_makes_the_table(
     assert "The load was 0.1 before and 1.5 after.\n" in text
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_pairs_are_recorded_in_turn(tmp_path: Path) -> None:
     arms = {arm.id for arm in load_arms().arms()}
     assert set(gate_power.ARMS) <= arms

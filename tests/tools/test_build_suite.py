@@ -65,7 +65,7 @@ def test_another_python_or_machine_is_told(nowhere: Nowhere, made_for: tuple[str
     assert "pip install 'transportlab-" in said
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_it_tests_a_strangers_plugin_without_any_library(suite: Nowhere) -> None:
     shutil.copy(PLUGINS / "stdlib" / "cronix-backend-stdlib", suite.folder)
     plugin = ["--plugin", "./cronix-backend-stdlib", "--offers", "fresh-store"]
@@ -78,7 +78,7 @@ def test_it_tests_a_strangers_plugin_without_any_library(suite: Nowhere) -> None
     assert cache.name.startswith("suite-")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_it_has_the_compiled_libraries(suite: Nowhere) -> None:
     plugin = Path(sys.executable).with_name("cronix-backend-echo")
     words = [
@@ -94,7 +94,7 @@ def test_it_has_the_compiled_libraries(suite: Nowhere) -> None:
     assert said.count("2 pass, 0 fail") == 2
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_it_tests_a_strangers_host(suite: Nowhere) -> None:
     host = Path(sys.executable).with_name("transportlab")
     places = "--manifest {manifest} --backend {backend} --transport {transport} {options}"
@@ -103,7 +103,7 @@ def test_it_tests_a_strangers_host(suite: Nowhere) -> None:
     assert said.endswith("OK: 1 vector\n")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_replay_names_the_file(suite: Nowhere) -> None:
     (plugin := suite.folder / "cronix-backend-wrong").write_text("#!/bin/false\n")
     plugin.chmod(0o755)
@@ -112,12 +112,12 @@ def test_a_replay_names_the_file(suite: Nowhere) -> None:
     assert f"replay: python3 {suite.folder}/suite.pyz conformance --transport {STDIO}" in said
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_without_a_plugin_it_asks_for_one(suite: Nowhere) -> None:
     assert "name what to test" in suite.run("suite.pyz", status=2).stderr
     assert suite.run("suite.pyz", "--version").stdout.startswith("transportlab ")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_builds_give_the_same_bytes() -> None:
     assert archive() == archive()

@@ -42,12 +42,12 @@ def problems(findings: Sequence[Finding]) -> list[tuple[object, ...]]:
     return [(f.arm.name, f.failure(), f.steps) for f in findings]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     "subject",
     [
         pytest.param(Subject(), id="crontab"),
-        pytest.param(ECHO, id="echo", marks=pytest.mark.slow),
+        pytest.param(ECHO, id="echo", marks=pytest.mark.long),
     ],
 )
 def test_all_transports_answer_as_the_model_says(subject: Subject) -> None:
@@ -59,7 +59,7 @@ def test_all_transports_answer_as_the_model_says(subject: Subject) -> None:
 
 
 @pytest.mark.parametrize(
-    "fault", [pytest.param(f, marks=[] if f in QUICK else [pytest.mark.slow]) for f in FAULTS]
+    "fault", [pytest.param(f, marks=[] if f in QUICK else [pytest.mark.long]) for f in FAULTS]
 )
 def test_a_fault_is_found_and_shrunk(fault: str, tmp_path: Path) -> None:
     report, [finding] = look(own(faulty(tmp_path, fault)), "jsonrpc")
@@ -82,7 +82,7 @@ def test_a_plugin_is_not_asked_for_what_it_lacks(tmp_path: Path) -> None:
     assert report.ok
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_sequence_finds_its_fault_again(tmp_path: Path) -> None:
     plugin = own(faulty(tmp_path, "dry-run-prunes"))
     _, [found, _] = look(plugin, "http")
@@ -91,7 +91,7 @@ def test_a_sequence_finds_its_fault_again(tmp_path: Path) -> None:
     assert {finding.number for finding in again} == {len(found.steps)}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_call_that_does_not_come_back_ends_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(arms, "SPARE_SECONDS", 0.1)
     subject = Subject("echo", {"faults": "Drift=block:30"}, frozenset({"fresh-store"}))

@@ -137,7 +137,7 @@ def numbers(found: list[Evidence]) -> Counter[int]:
     return Counter(block.number for one in found for block in one.blocks)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_worker_that_is_killed_in_a_block_leaves_no_process_and_the_others_repeat_it(
     cluster: Cluster, tmp_path: Path
 ) -> None:
@@ -167,7 +167,7 @@ def test_a_worker_that_is_killed_in_a_block_leaves_no_process_and_the_others_rep
         assert not below(worker.pid)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("heeded_signals")
 def test_an_interrupted_run_leaves_no_process_on_a_worker_and_is_resumed(
     cluster: Cluster, tmp_path: Path
@@ -194,7 +194,7 @@ def test_an_interrupted_run_leaves_no_process_on_a_worker_and_is_resumed(
     assert {block.suite for block in after.blocks} == {"session", "unary"}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_scheduler_that_is_gone_ends_the_run_and_what_its_workers_do(
     cluster: Cluster, tmp_path: Path
 ) -> None:
@@ -210,7 +210,7 @@ def test_a_scheduler_that_is_gone_ends_the_run_and_what_its_workers_do(
     until(lambda: gone(processes))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_without_a_worker_that_can_measure_the_command_ends_after_the_stated_wait(
     cluster: Cluster, tmp_path: Path
 ) -> None:
@@ -223,7 +223,7 @@ def test_without_a_worker_that_can_measure_the_command_ends_after_the_stated_wai
     assert last == "error: no worker that can measure was there within 1 s"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_where_no_scheduler_answers_the_command_ends_with_an_error(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:  # takes connections, and says nothing
         address = f"127.0.0.1:{server.getsockname()[1]}"

@@ -113,7 +113,7 @@ def test_a_build_that_does_not_start_is_counted_as_nothing(dead: str, stdio: str
     assert count(Target(dead, stdio)).counted == {}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_seeded_slow_import_is_named_by_the_gate(tmp_path: Path, bare: Path, stdio: str) -> None:
     """The head has a module that takes 40 ms, beside the plugin; what is counted tells which."""
     text = bare.read_text().replace(" -SE\n", "\n")

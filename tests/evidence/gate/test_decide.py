@@ -57,7 +57,7 @@ def test_an_unchanged_build_is_clear_and_one_a_fifth_slower_is_slower(
     assert {found(pairs(ratio, seed=seed)) for seed in range(3)} == {expected}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("ratio", "clear", "slower"),
     [
@@ -75,7 +75,7 @@ def test_looking_often_fools_the_gate_no_more_often_than_it_says(
     assert seen[Finding.SLOWER] in slower
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_drift_and_modes_do_not_make_equal_builds_differ() -> None:
     """The sign of each log is a lot, however times depend on those before."""
     alarms = 0

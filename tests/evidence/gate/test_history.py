@@ -81,7 +81,7 @@ def test_a_step_is_found_soon() -> None:
     assert [step.build for step in found.steps] == ["c21"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_few_histories_without_a_step_have_one() -> None:
     chance = Random(1)
     false = sum(
@@ -172,7 +172,7 @@ def stored(path: Path) -> list[Any]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_builds_are_added_with_and_without_a_reference(
     tmp_path: Path, bare: Path, bare_base: Path, stdio: str
 ) -> None:

@@ -64,7 +64,7 @@ def test_secrets_are_refused_for_hosts(
     assert "only --backend-config" in result.output
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_slower_host_is_seen(hosts: tuple[str, str], echo: str, stdio: str) -> None:
     old, new = hosts
     words = ["--host", new, "--against", old, "--plugin", echo, "--transport", stdio]

@@ -116,7 +116,7 @@ def words(plugin: Path | str, against: Path | str, stdio: str) -> list[str]:
     return ["--plugin", str(plugin), "--against", str(against), "--transport", stdio]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_result_leaves_files_for_ci_with_samples_and_circumstances(
     tmp_path: Path, bare: Path, bare_base: Path, stdio: str
 ) -> None:
@@ -231,7 +231,7 @@ def test_what_keeps_the_gate_from_measuring_is_not_a_slower_build(
     assert "could not do its work" in result.output
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_an_interrupted_gate_says_how_far_it_came(
     bare: Path, bare_base: Path, stdio: str, process: Callable[..., "subprocess.Popen[bytes]"]
 ) -> None:
@@ -247,7 +247,7 @@ def test_an_interrupted_gate_says_how_far_it_came(
     assert re.search(rb"error: interrupted\n.* pairs were taken, nothing is concluded", err), err
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_delay_that_doubles_the_handshake_never_passes(bare: Path, stdio: str) -> None:
     with wrapped(str(bare), 0.0) as base, wrapped(str(bare), 0.1) as slow:
         options = ["--pairs", "20", "--fail-above", "20", "--pass-below", "90", "--seconds", "600"]
@@ -259,7 +259,7 @@ def test_a_delay_that_doubles_the_handshake_never_passes(bare: Path, stdio: str)
 STDLIB = Path(__file__).resolve().parents[3] / "plugins" / "stdlib" / "cronix-backend-stdlib"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_every_transport_that_reaches_the_file_is_gated_unless_one_is_chosen(
     tmp_path: Path,
 ) -> None:

@@ -22,7 +22,7 @@ def rounds(*verdicts: tuple[bool, Verdict]) -> SelfTest:
     return SelfTest(20.0, (DELAY,), tuple(done))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_self_test_prints_its_rates_and_its_delay(
     tmp_path: Path, bare: Path, stdio: str
 ) -> None:
