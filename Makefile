@@ -14,7 +14,7 @@ WORKERS ?= 3
 # Else each of some thousand processes that tests start would compile the project anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: evidence record report cronix-proposal bench test test-all test-mutants test-languages check install derived libraries archives \
+.PHONY: evidence record report cronix-proposal bench test test-all test-long test-mutants test-languages check install derived libraries archives \
     programs suite clean
 
 # quick is for a look and made for less than five minutes; PROFILE=full takes 25.
@@ -44,14 +44,19 @@ bench: install
 
 # Before a commit: the checks, and every test that is not marked slow.
 test: install check
-	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow and not mutants and not languages"
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow and not long and not mutants and not languages"
 
 # All tests, with their coverage.
 test-all: install check
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n $(WORKERS) -m "not mutants and not languages"
+	$(BIN)/coverage run -m pytest -n $(WORKERS) -m "not long and not mutants and not languages"
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
+
+# What measures, searches or builds for minutes: the gate on real plugins, random sequences, a cluster,
+# the suite in one file.
+test-long: install
+	$(BIN)/python -m pytest -n $(WORKERS) -m long
 
 # That each vector can fail: for a plugin, in Python, Go, JavaScript or C, or a host that is wrong.
 test-mutants: install
