@@ -21,10 +21,11 @@ def test_three_full_runs_cover_what_they_say_however_runs_differ(
 @pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize(("runs", "blocks"), [(1, 8), (2, 8)])
-def test_one_or_two_full_runs_cover_what_they_say_if_runs_differ_as_assumed(
+def test_one_or_two_full_runs_cover_nearly_what_they_say_if_runs_differ_as_assumed(
     shape: str, runs: int, blocks: int
 ) -> None:
-    assert 0.93 <= coverage(shape, blocks, runs, 4000) <= 0.975
+    # Eight blocks of one run are few where data has two modes. A record has three runs.
+    assert 0.92 <= coverage(shape, blocks, runs, 4000) <= 0.985
 
 
 @pytest.mark.parametrize("shape", SHAPES)
