@@ -14,6 +14,8 @@ from transportlab.cli.lab import evidence as commands
 from transportlab.evidence.analysis.claims import load_claims
 from transportlab.evidence.report.words import MEANINGS
 from transportlab.evidence.run import runner
+from transportlab.evidence.run.plan import PROFILES
+from transportlab.evidence.suites import SUITES
 
 Synthesize = Callable[..., dict[str, Any]]
 Write = Callable[..., Path]
@@ -25,6 +27,18 @@ def command(*words: object) -> Done:
 
 def reproduce(own: Path, *others: Path) -> Done:
     return command("reproduce", own, *(word for path in others for word in ("--against", path)))
+
+
+def test_what_can_be_measured_and_claimed_is_listed() -> None:
+    done = command("evidence", "--list")
+    assert done.code == 0
+    listed = {line.split()[0] for line in done.out.splitlines()}
+    assert {*PROFILES, *SUITES, "go/go/grpc-protobuf"} <= listed
+    told = command("reproduce", "--list")
+    assert told.code == 0
+    for claim in load_claims():
+        assert f"{claim.id} " in told.out
+        assert claim.sentence in told.out
 
 
 @pytest.mark.slow

@@ -67,6 +67,7 @@ OWN_MACHINES = Path("out/machines")
         metavar="SECONDS",
         help="How long to wait for a worker that can measure (60 by default).",
     ),
+    flag("--list", dest="lists", help="Show the profiles, suites and arms; measure nothing."),
 )
 def evidence(  # noqa: PLR0913  # one parameter an option
     *,
@@ -79,6 +80,7 @@ def evidence(  # noqa: PLR0913  # one parameter an option
     force: bool,
     dask: str | None,
     dask_wait: float | None,
+    lists: bool,
 ) -> int:
     """Measure every transport and write a file of evidence.
 
@@ -93,6 +95,9 @@ def evidence(  # noqa: PLR0913  # one parameter an option
         from transportlab.cli.lab.measuring import here, on_machines
         from transportlab.evidence.run.runner import Options
 
+        if lists:
+            _list()
+            return 0
         if dask is None and dask_wait is not None:
             raise UsageError("--dask-wait: goes with --dask")
         if dask is not None and force:
@@ -103,6 +108,20 @@ def evidence(  # noqa: PLR0913  # one parameter an option
             out = OWN_MACHINES
         options = Options(profile, out, seed, tuple(suite), resume, tuple(arm), force)
     return here(options) if dask is None else on_machines(options, dask, dask_wait)
+
+
+def _list() -> None:
+    """Print what can be measured: profiles, suites, and arms with what each lacks here."""
+    from transportlab.evidence.arms import load_arms
+    from transportlab.evidence.run.plan import PROFILES
+    from transportlab.evidence.suites import SUITES, load_suite
+
+    out = open_out()
+    out.table(("PROFILE",), [(name,) for name in PROFILES])
+    out.table(("SUITE", "QUESTION"), [(name, load_suite(name).QUESTION) for name in SUITES])
+    catalogue = load_arms()
+    found = {arm.id: catalogue.missing(arm) for arm in catalogue.arms()}
+    out.table(("ARM", "NOT RUN HERE"), [(name, why or "-") for name, why in found.items()])
 
 
 @command(
@@ -162,8 +181,9 @@ def report(*, files: list[Path], out: Path | None, html: Path | None) -> None:
         metavar="FILE",
         help="Compare with this evidence; the committed unless given.",
     ),
+    flag("--list", dest="lists", help="Show the claims; judge nothing."),
 )
-def reproduce(*, file: Path, against: list[Path]) -> int:
+def reproduce(*, file: Path, against: list[Path], lists: bool) -> int:
     """Judge every claim by your own run, beside the committed evidence.
 
     Exits with 0 if every claim on which both runs say something is reproduced, and one is; with 1
@@ -171,11 +191,16 @@ def reproduce(*, file: Path, against: list[Path]) -> int:
     a wrong command line; with 3 if it is undecided, also because your machine was too busy to tell.
     """
     with guarded():
-        from transportlab.evidence.analysis.claims import Outcome
+        from transportlab.evidence.analysis.claims import Outcome, load_claims
         from transportlab.evidence.analysis.runs import read
         from transportlab.evidence.report.reproduction import HEAD, reproduction
         from transportlab.evidence.run.machine import source_digest
 
+        if lists:
+            open_out().table(
+                ("CLAIM", "SENTENCE"), [(claim.id, claim.sentence) for claim in load_claims()]
+            )
+            return 0
         theirs = against or sorted(RUNS.glob(ANY_RUN))
         if not theirs:
             raise UsageError(f"no committed evidence in {RUNS}; give --against")
