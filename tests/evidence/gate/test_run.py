@@ -120,11 +120,11 @@ def words(plugin: Path | str, against: Path | str, stdio: str) -> list[str]:
 def test_a_result_leaves_files_for_ci_with_samples_and_circumstances(
     tmp_path: Path, bare: Path, bare_base: Path, stdio: str
 ) -> None:
-    files = {name: tmp_path / f"g.{name}" for name in ("json", "junit", "markdown")}
+    files = {name: tmp_path / f"g.{name}" for name in ("json-file", "junit", "markdown")}
     options = [word for name, path in files.items() for word in (f"--{name}", str(path))]
     result = gate(*words(bare, bare_base, stdio), "--pairs", "20", *WIDE, *options)
     assert result.code in {0, 1, 3}, result.output  # the machine is busy with other tests
-    found = json.loads(files["json"].read_text())
+    found = json.loads(files["json-file"].read_text())
     assert found["exit_code"] == result.code
     [outcome] = found["outcomes"]
     assert len(outcome["pairs"]["head"]) == len(outcome["pairs"]["base"]) >= 20
@@ -165,7 +165,7 @@ def nothing_measured(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("nothing_measured")
-@pytest.mark.parametrize("option", ["--json", "--junit", "--markdown", "--history"])
+@pytest.mark.parametrize("option", ["--json-file", "--junit", "--markdown", "--history"])
 @pytest.mark.parametrize("path", ["", "none/g", "file/g"])
 def test_a_result_that_cannot_be_written_is_refused_first(
     tmp_path: Path, builds: tuple[str, str], stdio: str, option: str, path: str

@@ -26,7 +26,11 @@ def rounds(*verdicts: tuple[bool, Verdict]) -> SelfTest:
 def test_the_self_test_prints_its_rates_and_its_delay(
     tmp_path: Path, bare: Path, stdio: str
 ) -> None:
-    files = [f"--json={tmp_path}/s.json", f"--junit={tmp_path}/s.xml", f"--markdown={tmp_path}/s"]
+    files = [
+        f"--json-file={tmp_path}/s.json",
+        f"--junit={tmp_path}/s.xml",
+        f"--markdown={tmp_path}/s",
+    ]
     options = ["--self-test", "1", "--transport", stdio, "--pairs", "20", "--seconds", "600"]
     options += ["--fail-above", "50", "--pass-below", "150"]
     result = in_process(["gate", "--plugin", str(bare), *options, "--delay", "300", *files], {})

@@ -98,7 +98,7 @@ Forms = dict[Path | None, Callable[[], bytes]]
         help="Seed of the order of starts (%(default)s by default).",
     ),
     flag("--no-counts", help="Do not count modules, files and calls."),
-    option("--json", type=Path, metavar="FILE", help="Write the result with samples as JSON."),
+    option("--json-file", type=Path, metavar="FILE", help="Write the result with samples as JSON."),
     option("--junit", type=Path, metavar="FILE", help="Write it for JUnit."),
     option("--markdown", type=Path, metavar="FILE", help="Write a summary for a comment."),
 )
@@ -122,7 +122,7 @@ def gate(  # noqa: PLR0913  # one parameter an option
     seconds: float,
     seed: int,
     no_counts: bool,
-    json: Path | None,
+    json_file: Path | None,
     junit: Path | None,
     markdown: Path | None,
 ) -> int:
@@ -130,7 +130,7 @@ def gate(  # noqa: PLR0913  # one parameter an option
 
     Exits with 0 if it has not, 1 if it has, 3 if the machine cannot tell, 4 if it does not answer.
     """
-    files = (json, junit, markdown)
+    files = (json_file, junit, markdown)
     try:
         with guarded(error_exit=EXIT_USAGE):
             if accept is not None:
