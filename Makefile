@@ -1,5 +1,5 @@
 # Two commands do everything from a clean checkout: `make evidence` and `make test`. What they need
-# they install first. `make test-all` is what a CI runs besides.
+# they install first. `make test-all` is what a CI runs: it begins with `make test`.
 # They need Python 3.11 or newer, make and a C compiler; without the compiler FFI is reported as not
 # run. PYTHON chooses the interpreter.
 
@@ -11,10 +11,12 @@ READY := $(VENV)/ready
 # Tests wait for processes much of their time, so two processors have room for one worker more.
 WORKERS ?= 3
 
+PYTEST = $(BIN)/$(if $(COVERAGE),coverage run -m,python -m) pytest -n $(WORKERS)
+
 # Else each of some thousand processes that tests start would compile the project anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: evidence record report cronix-proposal bench test test-all test-long test-mutants test-languages check install derived libraries archives \
+.PHONY: evidence record report cronix-proposal bench test test-all test-slow test-long test-mutants test-languages check install derived libraries archives \
     programs suite clean
 
 # quick is for a look and made for less than five minutes; PROFILE=full takes 25.
@@ -42,30 +44,34 @@ bench: install
 	$(BIN)/python -m pytest bench --benchmark-only --benchmark-json=out/benchmarks.json \
 	    --benchmark-columns=min,median,iqr,rounds --benchmark-sort=name
 
-# Before a commit: the checks, and every test that is not marked slow.
+# Before a commit: the checks, and every test that is not marked slow. COVERAGE=1 notes what they run.
 test: install check
-	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow and not long and not mutants and not languages"
+	$(PYTEST) -m "not slow and not long and not mutants and not languages"
 
-# All tests, with their coverage.
-test-all: install check
+# All tests, each once, with their coverage.
+test-all: install
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n $(WORKERS) -m "not long and not mutants and not languages"
+	$(MAKE) test COVERAGE=1
+	$(MAKE) test-slow COVERAGE=1
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
+
+test-slow: install
+	$(PYTEST) -m "slow and not long and not mutants and not languages"
 
 # What measures, searches or builds for minutes: the gate on real plugins, random sequences, a cluster,
 # the suite in one file.
 test-long: install
-	$(BIN)/python -m pytest -n $(WORKERS) -m long
+	$(PYTEST) -m long
 
 # That each vector can fail: for a plugin, in Python, Go, JavaScript or C, or a host that is wrong.
 test-mutants: install
-	$(BIN)/python -m pytest -n $(WORKERS) -m mutants
+	$(PYTEST) -m mutants
 
 # The plugins of plugins/<language>, built and held to the conformance suite. What lacks its toolchain
 # here is shown as not run.
 test-languages: install
-	$(BIN)/python -m pytest -n $(WORKERS) -m languages tests/languages
+	$(PYTEST) -m languages tests/languages
 
 check: install
 	$(BIN)/ruff format --check .
