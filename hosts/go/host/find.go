@@ -19,8 +19,10 @@ const (
 	librarySuffix = ".so"
 )
 
+var nameLetters = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
+
 // IsName tells whether this may be a plugin's name (P-DISCOVERY-1).
-var IsName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,62}$`).MatchString
+func IsName(text string) bool { return len(text) <= 63 && nameLetters.MatchString(text) }
 
 // Found is a plugin's file.
 type Found struct {

@@ -78,12 +78,17 @@ func (r *reader) add(path, format string, arguments ...any) {
 }
 
 var (
-	isName      = regexp.MustCompile(`^[a-z][a-z0-9-]{0,62}$`).MatchString
-	isSecretRef = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_:./-]{0,127}$`).MatchString
+	nameLetters = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
+	refLetters  = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_:./-]*$`)
 	isSum       = regexp.MustCompile(`^[0-9a-f]{64}$`).MatchString
 	isToken     = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$").MatchString
 	methods     = []string{"GET", "POST", "PUT", "PATCH", "DELETE"}
 )
+
+// Lengths are checked beside the letters, as patterns with long counts compile slowly.
+func isName(text string) bool { return len(text) <= 63 && nameLetters.MatchString(text) }
+
+func isSecretRef(text string) bool { return len(text) <= 128 && refLetters.MatchString(text) }
 
 // Parse reads the manifest in a JSON text. source is its name in an *Error.
 func Parse(data []byte, source string) (*Manifest, error) {

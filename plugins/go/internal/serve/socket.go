@@ -21,7 +21,7 @@ func (s secret) shown(values []string) bool {
 	return len(values) == 1 && subtle.ConstantTimeCompare(s, []byte(values[0])) == 1
 }
 
-var isSecretLine = regexp.MustCompile(`^[0-9a-f]{64}\n$`).Match
+var isSecretLine = regexp.MustCompile(`^[0-9a-f]+\n$`).Match
 
 func readSecret(stdin io.Reader) (secret, error) {
 	line := make([]byte, 65)
