@@ -6,30 +6,29 @@ from transportlab.evidence.analysis.coverage import SHAPES, coverage
 from transportlab.evidence.run.plan import PROFILES
 
 FULL = sorted({n for places in PROFILES["full"].blocks.values() for n in places.values()})
+RECORD = 5
+"""Runs of a record."""
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("blocks", FULL)
 @pytest.mark.parametrize("between", [0.0, 0.03, 0.09])
-def test_three_full_runs_cover_what_they_say_however_runs_differ(
+def test_a_record_covers_what_it_says_however_runs_differ(
     shape: str, blocks: int, between: float
 ) -> None:
-    assert 0.93 <= coverage(shape, blocks, 3, 4000, between) <= 0.97
+    assert 0.93 <= coverage(shape, blocks, RECORD, 4000, between) <= 0.97
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize(("runs", "blocks"), [(1, 8), (2, 8)])
-def test_one_or_two_full_runs_cover_nearly_what_they_say_if_runs_differ_as_assumed(
-    shape: str, runs: int, blocks: int
-) -> None:
-    # Eight blocks of one run are few where data has two modes. A record has three runs.
-    assert 0.92 <= coverage(shape, blocks, runs, 4000) <= 0.985
+@pytest.mark.parametrize("runs", [1, 2, 3])
+def test_fewer_runs_cover_at_least_nearly_what_they_say(shape: str, runs: int) -> None:
+    assert coverage(shape, FULL[0], runs, 4000) >= 0.9
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize(("runs", "blocks"), [(3, 8), (1, 30)])
+@pytest.mark.parametrize(("runs", "blocks"), [(RECORD, FULL[0]), (1, 30)])
 def test_a_small_simulation_agrees(shape: str, runs: int, blocks: int) -> None:
     assert 0.92 <= coverage(shape, blocks, runs, 400) <= 0.98
 

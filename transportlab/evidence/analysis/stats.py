@@ -24,7 +24,7 @@ share is in its mean, however many blocks there are. So the interval has a term 
 
     three runs or more     their means are the data: Student's t with one degree of freedom less
                            than there are runs. Nothing is assumed about how runs or blocks are
-                           distributed, but that the mean of some ten blocks is nearly normal.
+                           distributed, but that the mean of a run is nearly normal.
     one or two             cannot show how runs differ. The variance between runs is taken to be
                            BETWEEN of the variance within, as two full runs have shown.
 

@@ -163,7 +163,7 @@ def documents(
 
 
 _REPRODUCE = [
-    "    make evidence PROFILE=full        # measures this machine, 25 minutes; quick takes 5",
+    "    make evidence PROFILE=full        # measures this machine, 15 minutes; quick takes 5",
     "    .venv/bin/transportlab reproduce  # judges the claims by that run",
     "",
     "Exit status 0: all reproduced; 1: one contradicted; 3: undecided. Everything else is in",

@@ -3,17 +3,15 @@
 The unit of measurement is a process start, so a short profile makes fewer calls in each process,
 not fewer blocks. Where the blocks are placed depends on what the group is for:
 
-    steady      a round trip depends on the placement, so each pinned one has blocks; in full split
-                has more, as a machine with one CPU is rare
+    steady      a round trip depends on the placement, so each pinned one has blocks
     handshake,  an operator waits for these, and pins nothing, so all blocks are unpinned
     session
     codec       one process with little noise, and nothing to split
 
 On two idle cores, with the conformance matrix and every toolchain, `quick` takes less than five
-minutes. `full` takes about 25; it alone has the largest payloads and every arm of
-spec/arms.json. `--arm` chooses among them. A record is three runs of it or more: runs differ by
-more than their blocks show, so the same time in more runs gives narrower intervals than one long
-run.
+minutes. `full` takes about 15; it alone has the largest payloads and every arm of
+spec/arms.json. `--arm` chooses among them. A record is five runs of it: runs differ by more than
+their blocks show, so five short runs give narrower intervals than three of eight blocks.
 """
 
 from collections.abc import Mapping, Sequence
@@ -70,10 +68,10 @@ PROFILES = {
     ),
     "full": Profile(
         {
-            "handshake": {UNPINNED: 8},
-            "session": {UNPINNED: 8},
-            "codec": {SAME: 8},
-            "steady": {SAME: 5, SPLIT: 8},
+            "handshake": {UNPINNED: 5},
+            "session": {UNPINNED: 5},
+            "codec": {SAME: 5},
+            "steady": {SAME: 5, SPLIT: 5},
         },
         Effort(0.015, 30, 1000),
     ),
