@@ -55,6 +55,26 @@ def test_its_table_is_the_contract(module: Any) -> None:
         assert [field.number for field in wanted] == list(range(1, len(wanted) + 1))
 
 
+def test_schedules_are_compared_by_when_they_fire(module: Any) -> None:
+    for one, other, alike in (
+        ("*/15 * * * *", "0,15,30,45 * * * *", True),
+        ("0 0 ? * 1-5", "0  0 * * mon-fri", True),
+        ("@weekly", "0 0 * * SUN", True),
+        ("@every 60m", "@every 1h", True),
+        ("0 0 1-31 * 1", "0 0 * * *", True),
+        ("5/20 * * * *", "5,25,45 * * * *", True),
+        ("0 3 * * 1/2", "0 3 * * 1,3,5", True),
+        ("0 0 1 * 1", "0 0 1 * *", False),
+        ("@every 60s", "* * * * *", False),
+        ("@every m", "@every  m", False),
+        ("61 * * * *", "61  * * * *", False),
+        ("5-1 * * * *", "5-1  * * * *", False),
+        ("*/0 * * * *", "*/0  * * * *", False),
+        ("nonsense", "Nonsense", False),
+    ):
+        assert (module.meaning(one) == module.meaning(other)) is alike, (one, other)
+
+
 def start(transport: str, path: str = "") -> "subprocess.Popen[bytes]":
     env = {"PATH": os.environ["PATH"], "CRONIX_PLUGIN_TRANSPORT": transport}
     env |= {"CRONIX_PLUGIN_SOCKET": path}

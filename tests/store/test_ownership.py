@@ -111,8 +111,14 @@ def test_unmarked_entries_that_are_just_the_schedules_are_adopted_in_any_order()
     desired = job("j", "s", "t", "s")
     found = decide(Snapshot(candidates=candidates), desired)
     assert found.outcome is AdoptOutcome.ADOPTED
-    s, t, again = express("shop", desired, "")
-    assert found.marks == ((candidates[1], s), (candidates[0], t), (candidates[2], again))
+    marks = [(mark, entry.index, entry.hash) for mark, entry in found.marks]
+    assert marks == [(candidates[1], 0, "a0"), (candidates[0], 1, "a1"), (candidates[2], 2, "a2")]
+
+
+def test_a_marked_entry_keeps_its_own_words() -> None:
+    candidates = unmarked("0,15,30,45 * * * *")
+    found = decide(Snapshot(candidates=candidates), job("j", "*/15 * * * *"))
+    assert found.marks == ((candidates[0], replace(candidates[0], hash="a0")),)
 
 
 def test_nothing_there_is_not_found() -> None:

@@ -143,9 +143,9 @@ def test_a_request_that_breaks_the_contract_is_refused_with_its_path(
 
 def test_the_digest_tells_content_and_order_but_not_location() -> None:
     owned = entries(job("a"), job("b", "x", "y"))
-    digest = state_digest(owned, "shop")
-    assert digest == state_digest([replace(e, location="") for e in owned], "shop")
-    assert digest == state_digest([*owned, *entries(job("a"), app="other")], "shop")
+    digest = state_digest(owned, "shop", str)
+    assert digest == state_digest([replace(e, location="") for e in owned], "shop", str)
+    assert digest == state_digest([*owned, *entries(job("a"), app="other")], "shop", str)
     changed = [
         owned[1:],
         (*owned, owned[0]),
@@ -153,12 +153,27 @@ def test_the_digest_tells_content_and_order_but_not_location() -> None:
         (replace(owned[0], hash="ff"), *owned[1:]),
         (replace(owned[0], schedule=owned[0].schedule + "r", command="un"), *owned[1:]),
     ]
-    digests = {digest, *(state_digest(other, "shop") for other in changed)}
+    digests = {digest, *(state_digest(other, "shop", str) for other in changed)}
     assert len(digests) == 1 + len(changed)
 
 
+def test_schedules_are_compared_by_when_they_fire() -> None:
+    wanted = job("j", "*/15 * * * *", "0 3 * * 1")
+    owned = [
+        replace(e, schedule=s)
+        for e, s in zip(entries(wanted), ("0,15,30,45 * * * *", "0 3 ? * mon"), strict=True)
+    ]
+    snapshot = Snapshot(tuple(owned))
+    reply = plan(ask(wanted), snapshot, express)
+    assert shape(reply) == [("skip", "j")]
+    assert reply.state_digest == plan(ask(wanted), Snapshot(entries(wanted)), express).state_digest
+    assert drift(model.DriftRequest("shop", (wanted,)), snapshot, express).items == ()
+    other = Snapshot(tuple(owned), meaning=str)
+    assert shape(plan(ask(wanted), other, express)) == [("update", "j")]
+
+
 def test_the_digest_of_nothing_is_that_of_no_bytes() -> None:
-    assert state_digest([], "shop") == sha256().hexdigest()
+    assert state_digest([], "shop", str) == sha256().hexdigest()
 
 
 def test_drift_is_empty_when_all_is_as_desired() -> None:

@@ -30,7 +30,7 @@ from transportlab import model
 from transportlab.context import Context
 from transportlab.errors import Code, RpcError, invalid_argument
 from transportlab.model import ApplyEvent, ApplyEventKind, ErrorDetails, Op, OpKind
-from transportlab.store.base import Store, by_job
+from transportlab.store.base import Meaning, Store, by_job
 from transportlab.store.reconcile import check_app, checked_express, same, state_digest
 
 _MEMBERS = {
@@ -60,13 +60,13 @@ class ApplyRun:
         """
         self._check_plan()
         try:
-            self._check_state()
+            meaning = self._check_state()
         except RpcError as error:
             raise self._failure(error, attempted=False) from None
         for position, op in self._work:
             self._between_ops()
             yield ApplyEvent(ApplyEventKind.STARTED, position, op.kind, op.job)
-            self._do(op)
+            self._do(op, meaning)
             self._done += 1
             yield ApplyEvent(ApplyEventKind.DONE, position, op.kind, op.job)
         yield ApplyEvent(ApplyEventKind.FINISHED, counts=self._counts())
@@ -101,7 +101,7 @@ class ApplyRun:
                 got=desired.job.name,
             )
         after = checked_express(self._store.express, self._plan.app, desired, f"{path}/desired")
-        if not same(op.after, after):
+        if not same(op.after, after, str):  # it is written as it came
             raise invalid_argument(
                 f"{path}/after",
                 "the entries are not those of the desired job",
@@ -110,21 +110,23 @@ class ApplyRun:
                 got=str([(entry.schedule, entry.hash) for entry in op.after]),
             )
 
-    def _check_state(self) -> None:
-        """Raise ABORTED unless the state is what the plan was made from."""
+    def _check_state(self) -> Meaning:
+        """Raise ABORTED unless the state is what the plan was made from. Returns the Meaning."""
         with self._store.transaction(self._context) as transaction:
-            owned = transaction.snapshot().owned
-        digest = state_digest(owned, self._plan.app)
+            snapshot = transaction.snapshot()
+        owned, meaning = snapshot.owned, snapshot.meaning
+        digest = state_digest(owned, self._plan.app, meaning)
         if digest != self._plan.state_digest:
             raise _changed("plan/state_digest", self._plan.state_digest, digest)
         present = by_job(owned, self._plan.app)
         for position, op in self._work:
-            if not same(op.before, present.get(op.job, ())):
+            if not same(op.before, present.get(op.job, ()), meaning):
                 raise invalid_argument(
                     f"plan/ops/{position}/before",
                     "the entries are not those of the state that the plan names",
                     reason="PLAN_MISMATCH",
                 )
+        return meaning
 
     def _between_ops(self) -> None:
         try:
@@ -132,11 +134,11 @@ class ApplyRun:
         except RpcError as error:
             raise self._failure(error, attempted=False) from None
 
-    def _do(self, op: Op) -> None:
+    def _do(self, op: Op, meaning: Meaning) -> None:
         try:
             with self._store.transaction(self._context) as transaction:
                 present = transaction.owned(self._plan.app, op.job)
-                if not same(op.before, present):
+                if not same(op.before, present, meaning):
                     raise _changed(f"{self._plan.app}.{op.job}", "as planned", "changed since")
                 transaction.replace(present, op.after, op.desired)
         except RpcError as error:

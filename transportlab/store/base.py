@@ -4,7 +4,7 @@ StoreOperations (operations.py) makes the seven operations of a Store. All decis
 a store says how a job reads in its scheduler's terms, what is there, and carries out one change.
 """
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -32,6 +32,21 @@ def no_warnings(*_: object) -> tuple[StoreWarning, ...]:
     return ()
 
 
+def any_removal(_: tuple[Entry, ...]) -> None:
+    """The check_removal of a store that can remove whatever it owns."""
+
+
+Meaning = Callable[[str], str]
+"""The type of Snapshot.meaning."""
+
+
+def same_times(schedule: str) -> str:
+    """The Meaning of a store whose schedules read as in a manifest."""
+    from transportlab.store.cron import schedule_meaning  # a session may never compare
+
+    return schedule_meaning(schedule)
+
+
 class Snapshot(msgspec.Struct, frozen=True):
     """What a store holds at one moment, in the scheduler's own terms.
 
@@ -44,8 +59,10 @@ class Snapshot(msgspec.Struct, frozen=True):
     dead: those of owned that can never run, because somebody commented them out or broke them.
     warnings: what keeps the store's entries from running as they stand, whatever job they are of.
     judge: gives the same for one desired job. A job in another timezone is an example.
-    meaning: gives equal values for two spellings of one schedule. Entries whose schedules mean the
-    same count as equal. Without it they are compared as texts.
+    check_removal: raises the RpcError with which the store would refuse to remove these entries;
+    they are all that their jobs have.
+    meaning: gives one text for all spellings of one schedule, in every process. Entries whose
+    schedules mean the same count as equal. Without it they are read as a manifest's schedules.
     """
 
     owned: tuple[Entry, ...] = ()
@@ -55,7 +72,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     dead: frozenset[Entry] = frozenset()
     warnings: tuple[StoreWarning, ...] = ()
     judge: Judge = no_warnings
-    meaning: Callable[[str], Hashable] = str
+    check_removal: Callable[[tuple[Entry, ...]], None] = any_removal
+    meaning: Meaning = same_times
 
     def unmarked(self, app: str) -> tuple[Entry, ...]:
         """The entries of one app that run its jobs without a mark: candidates and strays."""

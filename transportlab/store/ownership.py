@@ -7,12 +7,12 @@ to mark, and operations.py gives that to the store.
 from collections.abc import Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from transportlab import model
 from transportlab.model import AdoptOutcome, Difference, Entry, Verdict
-from transportlab.store.base import Express, Snapshot, by_job
+from transportlab.store.base import Express, Meaning, Snapshot, by_job
 from transportlab.store.reconcile import (
-    Meaning,
     check_app,
     checked_express,
     concerns,
@@ -132,7 +132,7 @@ def _match(
             unmet.append(entry)
         else:
             left.remove(found)
-            marks.append((found, entry))
+            marks.append((found, replace(found, index=entry.index, hash=entry.hash)))
     return marks, unmet, left
 
 

@@ -25,43 +25,39 @@ app, in their order. Apply compares it with the digest of the state that it find
 apps, entries without a mark and locations are left out, so their changes do not outdate a plan.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from transportlab import model
 from transportlab.errors import RpcError, invalid_argument
 from transportlab.model import MAX_SCHEDULES, Entry, Op, OpKind, StoreWarning
-from transportlab.store.base import Express, Snapshot, by_job, is_hash, is_name
+from transportlab.store.base import Express, Meaning, Snapshot, by_job, is_hash, is_name
 
 _OP_ORDER = {kind: position for position, kind in enumerate(OpKind)}
 """OpKind declares its members in the order of P-PLAN-3."""
 
 
-Meaning = Callable[[str], Hashable]
-"""The type of Snapshot.meaning; `str` compares schedules as texts."""
-
-
-def content(entry: Entry, meaning: Meaning = str) -> tuple[str, str, int, str, Hashable, str]:
-    """What entries are compared by: all members but the location."""
+def content(entry: Entry, meaning: Meaning) -> tuple[str, str, int, str, str, str]:
+    """What entries are compared by: all members but the location; `str` compares to the letter."""
     schedule = meaning(entry.schedule)
     return entry.app, entry.job, entry.index, entry.hash, schedule, entry.command
 
 
-def same(left: Sequence[Entry], right: Sequence[Entry], meaning: Meaning = str) -> bool:
+def same(left: Sequence[Entry], right: Sequence[Entry], meaning: Meaning) -> bool:
     """Whether both hold entries of equal content, in the same order."""
     return len(left) == len(right) and all(
-        content(one, meaning) == content(other, meaning)
+        content(one, str) == content(other, str) or content(one, meaning) == content(other, meaning)
         for one, other in zip(left, right, strict=True)
     )
 
 
-def state_digest(entries: Iterable[Entry], app: str) -> str:
+def state_digest(entries: Iterable[Entry], app: str, meaning: Meaning) -> str:
     """SHA-256 in hex of the content of the app's entries, in the order given (P-PLAN-5)."""
     from hashlib import sha256  # loads OpenSSL, which only Plan and Apply need
 
     state = sha256()
     for entry in entries:
         if entry.app == app:
-            for part in content(entry):
+            for part in content(entry, meaning):
                 # With its length before it, no part can be taken for the end of another.
                 data = str(part).encode()
                 state.update(b"%d:%b" % (len(data), data))
@@ -159,9 +155,12 @@ def plan(request: model.PlanRequest, snapshot: Snapshot, express: Express) -> mo
         job = desired.job.name
         ops.append(_op(desired, present.get(job, ()), wanted[job], snapshot.meaning))
     ops.sort(key=lambda op: (_OP_ORDER[op.kind], op.job))
-    digest = state_digest(snapshot.owned, request.app)
+    digest = state_digest(snapshot.owned, request.app, snapshot.meaning)
     warnings = (
         *_unmanaged(request.app, wanted, snapshot),
+        *_refused(
+            [entry for op in ops if op.kind is OpKind.DELETE for entry in op.before], snapshot
+        ),
         *concerns(request.app, request.jobs, snapshot),
     )
     return model.PlanReply(request.app, tuple(ops), digest, warnings)
@@ -191,6 +190,18 @@ def _unmanaged(
         yield StoreWarning(reason, entry.job, entry.location, problem, action)
 
 
+def _refused(gone: Sequence[Entry], snapshot: Snapshot) -> Iterator[StoreWarning]:
+    """A warning if Apply would refuse to remove these entries."""
+    try:
+        if gone:
+            snapshot.check_removal(tuple(gone))
+    except RpcError as error:
+        details = error.details
+        yield StoreWarning(
+            details.reason, "", details.path, f"Apply will refuse: {error.message}", details.action
+        )
+
+
 def _op(
     desired: model.DesiredJob,
     before: tuple[Entry, ...],
@@ -213,16 +224,20 @@ def _empty(path: str, reason: str, problem: str) -> RpcError:
 def select_prune(request: model.PruneRequest, snapshot: Snapshot) -> tuple[Entry, ...]:
     """The app's entries whose job is not to be kept (P-PRUNE).
 
-    Raises INVALID_ARGUMENT where nothing is to be kept and the request does not allow it.
+    Raises INVALID_ARGUMENT where nothing is to be kept and the request does not allow it, and what
+    the store says of entries that it would not remove.
     """
     if not request.keep and not request.allow_empty:
         raise _empty("keep", "EMPTY_KEEP", "no job is to be kept")
     keep = frozenset(request.keep)
-    return tuple(e for e in snapshot.owned if e.app == request.app and e.job not in keep)
+    gone = tuple(e for e in snapshot.owned if e.app == request.app and e.job not in keep)
+    if gone:
+        snapshot.check_removal(gone)
+    return gone
 
 
 def primaries(
-    wanted: Iterable[Entry], actual: Iterable[Entry], meaning: Meaning = str
+    wanted: Iterable[Entry], actual: Iterable[Entry], meaning: Meaning
 ) -> dict[int, Entry]:
     """The entry of one job that counts for each index: the one as wanted, else the first.
 

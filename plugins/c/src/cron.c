@@ -18,7 +18,7 @@ static const struct {
     {0, 23, ""},
     {1, 31, ""},
     {1, 12, "janfebmaraprmayjunjulaugsepoctnovdec"},
-    {0, 7, "sunmontuewedthufrisat"},
+    {0, 6, "sunmontuewedthufrisat"}, /* 7 is read as well */
 };
 
 static const struct {
@@ -29,10 +29,12 @@ static const struct {
     {"@annually", "0 0 1 1 *"},
 };
 
-/* The values of each field as bits; `both` if cron asks for both kinds of day. */
+/* The values of each field as bits; `both` if cron asks for both kinds of day. Of an @every the
+ * seconds stand in their place. */
 struct times {
     uint64_t sets[FIELDS];
     uint64_t both;
+    uint64_t seconds;
 };
 
 static bool is_space(uint8_t byte) {
@@ -67,7 +69,8 @@ static bool read_value(Text word, int field, unsigned *value) {
             *value = fields[field].low + i / 3;
             return true;
         }
-    return read_number(word, value) && *value >= fields[field].low && *value <= fields[field].high;
+    unsigned high = fields[field].high == 6 ? 7 : fields[field].high;
+    return read_number(word, value) && *value >= fields[field].low && *value <= high;
 }
 
 /* Adds the values of one part: a value, a range, or a star, with a step or without. */
@@ -107,14 +110,32 @@ static bool is_star(uint8_t byte) {
     return byte == '*' || byte == '?';
 }
 
-/* Reads five fields of cron, or a macro; false if it is something else. */
+/* Reads what follows `@every `: a whole number of s, m or h. */
+static bool read_period(Text period, uint64_t *seconds) {
+    if (period.len < 2 || period.len > 10)
+        return false;
+    size_t last = period.len - 1;
+    for (size_t i = 0; i < last; i++) {
+        if (period.data[i] < '0' || period.data[i] > '9')
+            return false;
+        *seconds = *seconds * 10 + (period.data[i] - (unsigned)'0');
+    }
+    *seconds *= period.data[last] == 'h' ? 3600 : period.data[last] == 'm' ? 60 : 1;
+    return period.data[last] == 'h' || period.data[last] == 'm' || period.data[last] == 's';
+}
+
+/* Reads five fields of cron, a macro or an @every; false if it is something else. */
 static bool read_schedule(Text schedule, struct times *times) {
+    static const char every[] = "@every ";
+    const size_t prefix = sizeof every - 1;
     Text words[FIELDS];
     int count = 0;
     for (size_t i = 0; i < sizeof macros / sizeof macros[0]; i++)
         if (text_is(schedule, macros[i].name))
             schedule = text_of(macros[i].fields);
     memset(times, 0, sizeof *times);
+    if (schedule.len > prefix && memcmp(schedule.data, every, prefix) == 0)
+        return read_period((Text){schedule.len - prefix, schedule.data + prefix}, &times->seconds);
     for (size_t at = 0; at < schedule.len;) {
         size_t start = at;
         while (at < schedule.len && !is_space(schedule.data[at]))

@@ -76,7 +76,10 @@ static void test_schedules_that_mean_the_same(void) {
         {"0 3 ? * *", "0 3 * * *", true},
         {"0 3 * jan *", "0 3 * 1 *", true},
         {"@daily", "0 0 * * *", true},
-        {"@every 5m", "@every 300s", false},    /* compared as texts */
+        {"@every 5m", "@every 300s", true},
+        {"@every 60s", "* * * * *", false},
+        {"@every m", "@every  m", false},
+        {"0 3 * * 1/2", "0 3 * * 1,3,5", true},
         {"60 * * * *", "60  * * * *", false},   /* no schedule of cron */
         {"1,,2 * * * *", "1,2 * * * *", false}, /* no schedule of cron */
         {"0 3 * * * *", "0 3 * * *", false},    /* six fields */

@@ -4,6 +4,7 @@
 // nothing changes while an operation runs. Apply gives way between its ops, so it looks again.
 
 import { createHash } from "node:crypto";
+import { meaning } from "./cron.js";
 import { Refusal, invalid } from "./errors.js";
 
 const NAME_FORM = "[a-z][a-z0-9-]{0,62}";
@@ -11,13 +12,18 @@ const NAME = /^[a-z][a-z0-9-]{0,62}$/;
 const HASH = /^[0-9a-f]{1,64}$/;
 const MAX_SCHEDULES = 64;
 const OP_ORDER = ["delete", "update", "create", "skip"]; // P-PLAN-3
-const CONTENT = ["app", "job", "index", "hash", "schedule", "command"];
+const CONTENT = ["app", "job", "index", "hash", "command"];
 
-/** What entries are compared by: all but the location. */
-const content = (entry) => JSON.stringify(CONTENT.map((name) => entry[name]));
+/** What entries are compared by: all but the location, and schedules by when they fire. */
+const content = (entry) =>
+  JSON.stringify([...CONTENT.map((name) => entry[name]), meaning(entry.schedule)]);
+
+const sameEntry = (left, right) =>
+  CONTENT.every((name) => left[name] === right[name]) &&
+  (left.schedule === right.schedule || meaning(left.schedule) === meaning(right.schedule));
 
 const same = (left, right) =>
-  left.length === right.length && left.every((entry, i) => content(entry) === content(right[i]));
+  left.length === right.length && left.every((entry, i) => sameEntry(entry, right[i]));
 
 const byText = (left, right) => (left < right ? -1 : Number(left > right));
 
@@ -206,7 +212,7 @@ export class Store {
       const [should, there] = [wanted.get(job) ?? [], present.get(job) ?? []];
       for (let index = 0; index < Math.max(should.length, there.length); index += 1) {
         const [expected, actual] = [should[index] ?? null, there[index] ?? null];
-        if (expected && actual && content(expected) === content(actual)) continue;
+        if (expected && actual && sameEntry(expected, actual)) continue;
         const kind = !actual ? "missing" : expected ? "modified" : "orphan";
         items.push({ kind, app: request.app, job, index, expected, actual });
       }
@@ -232,9 +238,10 @@ export class Store {
     }
     const differences = [];
     for (let index = 0; index < Math.max(owned.length, wanted.length); index += 1) {
-      const [expected, got] = [described(wanted[index]), described(owned[index])];
-      const number = index < wanted.length ? index : -1;
-      if (expected !== got) differences.push({ index: number, expected, got, location: "" });
+      const [should, there] = [wanted[index], owned[index]];
+      if (should && there && sameEntry(should, there)) continue;
+      const [expected, got] = [described(should), described(there)];
+      differences.push({ index: should ? index : -1, expected, got, location: "" });
     }
     return { outcome: "diverged", differences, entries: [] };
   }
@@ -245,7 +252,7 @@ export class Store {
       const desired = wanted.get(entry.job);
       if (!desired) return { verdict: "abandoned", entry, reason: "its job is not desired" };
       const made = desired[entry.index];
-      if (made?.hash === entry.hash && content(made) !== content(entry)) {
+      if (made?.hash === entry.hash && !sameEntry(made, entry)) {
         return { verdict: "tampered", entry, reason: `the hash stands for ${described(made)}` };
       }
       return { verdict: "owned", entry, reason: "" };

@@ -15,10 +15,10 @@ from transportlab import model
 from transportlab.backend import Operations
 from transportlab.backends.crontab import LOCK, PLUGIN
 from transportlab.backends.crontab.conditions import fires_alike
-from transportlab.backends.crontab.translate import meaning
 from transportlab.context import Context
 from transportlab.errors import Code, RpcError
 from transportlab.model import AdoptOutcome, DesiredJob, Job
+from transportlab.store.cron import meaning
 from transportlab.store.file import SharedFile
 
 LINE = "/usr/local/bin/cronix trigger shop.sweep"

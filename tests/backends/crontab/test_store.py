@@ -51,12 +51,21 @@ def test_an_edit_that_would_give_an_orphan_marker_a_line_is_refused(
     line = "0 1 * * * /usr/local/bin/cronix trigger shop.a\n"
     subject.file.write_text(line + line + marker.format(0) + marker.format(1))
     before = subject.file.read_bytes()
+    told = []
+    for dry_run in (True, False):
+        with pytest.raises(RpcError) as caught:
+            subject.prune(dry_run=dry_run)
+        told.append((caught.value.code, caught.value.message, caught.value.details))
+    assert told[0] == told[1]
+    assert (told[0][0], told[0][2].reason) == (Code.FAILED_PRECONDITION, "ORPHAN_MARKER")
+    plan = subject.plan(job("b"))
+    assert [(each.reason, each.location) for each in plan.warnings] == [
+        ("NOT_MANAGED", "line 1"),
+        ("ORPHAN_MARKER", str(subject.file)),
+    ]
     with pytest.raises(RpcError) as caught:
-        subject.prune()
-    assert (caught.value.code, caught.value.details.reason) == (
-        Code.FAILED_PRECONDITION,
-        "ORPHAN_MARKER",
-    )
+        subject.apply(plan)
+    assert caught.value.details.reason == "ORPHAN_MARKER"
     assert subject.file.read_bytes() == before
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from transportlab import __version__, model
 from transportlab.backends.echo import PLUGIN
@@ -143,6 +144,22 @@ def test_unmarked_entries_of_the_state_file_can_be_adopted(
     assert echo_subject.drift(desired) == []
     assert unmarked[2] in parse(echo_subject.file.read_bytes())
     assert echo_subject.adopt(desired).outcome is AdoptOutcome.ALREADY_MANAGED
+
+
+def test_schedules_are_compared_by_when_they_fire(echo_subject: Subject, job: MakeJob) -> None:
+    entry = Entry("shop", "a", 0, "", "0,15,30,45 * * * *", "echo shop.a")
+    echo_subject.file.write_bytes(render((entry,)))
+    desired = job("a", "*/15 * * * *")
+    assert echo_subject.adopt(desired).outcome is AdoptOutcome.ADOPTED
+    assert parse(echo_subject.file.read_bytes()) == (replace(entry, hash="a0"),)
+    stale = echo_subject.plan()
+    echo_subject.prune()
+    assert echo_subject.converge(desired) == model.Counts(created=1)
+    assert echo_subject.converge(job("a", entry.schedule)) == model.Counts(skipped=1)
+    assert echo_subject.drift(job("a", entry.schedule)) == []
+    assert echo_subject.verify(job("a", entry.schedule)) == [("owned", "a", 0)]
+    assert [event.kind.value for event in echo_subject.apply(stale)][-1] == "finished"
+    assert echo_subject.there() == []
 
 
 def test_adopt_that_diverges_touches_nothing(echo_subject: Subject, job: MakeJob) -> None:

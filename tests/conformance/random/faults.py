@@ -17,6 +17,7 @@ FAULTS = {
         "        if same(before, after):\n            op =",
         "        if [e['hash'] for e in before] == [e['hash'] for e in after]:\n            op =",
     ),
+    "compares-schedules-as-texts": ('meaning(entry["schedule"])', 'entry["schedule"]'),
     "ignores-the-digest": ('if digest != plan["state_digest"]:', "if False:"),
     "dry-run-prunes": ('if not request["dry_run"]:', "if True:"),
     "keeps-schedules-that-are-gone": (

@@ -14,13 +14,13 @@ from pathlib import PurePosixPath
 
 import msgspec
 
-from transportlab.backends.crontab.translate import (
+from transportlab.store import StoreWarning
+from transportlab.store.cron import (
     EVERY_DAY,
     EVERY_HOUR,
     EVERY_MONTH,
-    meaning,
+    times,
 )
-from transportlab.store import StoreWarning
 
 _SETTING = re.compile(
     rb"^[ \t]*[\"']?(CRON_TZ|TZ|SHELL|PATH|MAILTO)[\"']?[ \t]*=[ \t]*([^\r\n]*)", re.MULTILINE
@@ -182,10 +182,8 @@ def _apart(one: str, other: str) -> set[timedelta]:
 
 def _indifferent(schedule: str, apart: set[timedelta]) -> bool:
     """Whether a schedule has the same moments though clocks are that far apart."""
-    minutes, *rest = meaning(schedule)
+    minutes, *rest = times(schedule) or ((),)
     if not apart or tuple(rest) != (EVERY_HOUR, EVERY_MONTH, *EVERY_DAY):
         return False
-    if not isinstance(minutes, frozenset):
-        return False
     shifts = {int(difference.total_seconds()) // 60 % 60 for difference in apart}
-    return all({(minute + shift) % 60 for minute in minutes} == minutes for shift in shifts)
+    return all({(minute + shift) % 60 for minute in minutes} == set(minutes) for shift in shifts)

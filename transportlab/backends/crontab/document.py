@@ -15,8 +15,8 @@ from itertools import pairwise
 
 from transportlab.backends.crontab import conditions, lines
 from transportlab.backends.crontab.lines import Item, Malformed, Owned, Wording
-from transportlab.backends.crontab.translate import is_live, meaning
 from transportlab.store import Entry, MalformedMarker, Snapshot, order
+from transportlab.store.cron import is_live, meaning
 
 Suits = Callable[[str], bool]
 """Whether a time zone is right for the entries that are put in; "" is the crontab's own."""

@@ -23,8 +23,8 @@ from itertools import pairwise
 
 import msgspec
 
-from transportlab.backends.crontab.translate import is_live
 from transportlab.store import MAX_SCHEDULES, Entry, is_name
+from transportlab.store.cron import is_live
 
 MARK = b"# cronix:owned"
 FORM = "# cronix:owned app=<app> job=<job> hash=<hex> idx=<n>"

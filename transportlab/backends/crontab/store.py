@@ -13,9 +13,9 @@ from transportlab.backends.crontab import conditions
 from transportlab.backends.crontab.conditions import Setting
 from transportlab.backends.crontab.document import Document
 from transportlab.backends.crontab.lines import Wording, line_of
-from transportlab.backends.crontab.translate import EXPRESSIBLE, translate
 from transportlab.sdk import Code, Context, ErrorDetails, RpcError, invalid_argument
 from transportlab.store import DesiredJob, Entry, Snapshot, StoreWarning
+from transportlab.store.cron import EXPRESSIBLE, translate
 from transportlab.store.file import LockedFile, SharedFile
 
 Known = tuple[bytes, Document]
@@ -127,17 +127,7 @@ class CrontabTransaction:
         try:
             document = self._document.replaced(jobs, after, suits)
         except ValueError as error:
-            raise RpcError(
-                Code.FAILED_PRECONDITION,
-                f"{self._crontab.file.path}: an orphan marker would come to own another line:"
-                f" {error}",
-                ErrorDetails(
-                    "ORPHAN_MARKER",
-                    path=self._crontab.file.path,
-                    got=str(error),
-                    action="remove that marker from the crontab, then plan again",
-                ),
-            ) from None
+            raise _orphaned(self._crontab.file.path, error) from None
         self._write(document)
 
     def mark(self, marks: tuple[tuple[Entry, Entry], ...]) -> None:
@@ -149,6 +139,19 @@ class CrontabTransaction:
         self._file.write(data)
         self._store.know(data, document)
         self._document = document
+
+
+def _orphaned(path: str, error: ValueError) -> RpcError:
+    return RpcError(
+        Code.FAILED_PRECONDITION,
+        f"{path}: an orphan marker would come to own another line: {error}",
+        ErrorDetails(
+            "ORPHAN_MARKER",
+            path=path,
+            got=str(error),
+            action="remove that marker from the crontab, then plan again",
+        ),
+    )
 
 
 def _snapshot(
@@ -167,7 +170,13 @@ def _snapshot(
         yield from conditions.setting_warnings(above, crontab.wording.binary.startswith("/"))
         yield from _zone_warning(crontab, above, desired, standing)
 
-    return replace(found, warnings=warnings, judge=judge)
+    def check_removal(entries: tuple[Entry, ...]) -> None:
+        try:
+            document.replaced({(entry.app, entry.job) for entry in entries}, ())
+        except ValueError as error:
+            raise _orphaned(path, error) from None
+
+    return replace(found, warnings=warnings, judge=judge, check_removal=check_removal)
 
 
 def _zone_warning(

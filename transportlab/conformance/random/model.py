@@ -31,7 +31,7 @@ from transportlab.conformance.random.state import (
     unmarked,
 )
 from transportlab.conformance.random.steps import APPS, Wanted
-from transportlab.conformance.random.terms import Op, Planned, Signature, Terms
+from transportlab.conformance.random.terms import Op, Planned, Terms
 from transportlab.conformance.random.verdicts import (
     differing,
     diverged,
@@ -101,7 +101,7 @@ class Model:
             if op["after"]:
                 self.terms.learn(step.app, jobs[op["job"]], op["after"])
         ops = self._ops(step.app, step.jobs)
-        self.plans[number] = Planned(step.app, ops, self._signature(step.app))
+        self.plans[number] = Planned(step.app, ops, self._state(step.app))
         return number
 
     # ---- the state
@@ -120,19 +120,17 @@ class Model:
     def _wanted(self, app: str, jobs: Sequence[Wanted]) -> Jobs:
         return {job.name: self.terms.entries(app, job) for job in jobs}
 
-    def _signature(self, app: str) -> Signature:
-        entries = [entry for entry in held(self.lines) if entry.app == app]
-        content = tuple(entry.content() for entry in entries)
-        return Signature(content, tuple(entry.meaning() for entry in entries))
+    def _state(self, app: str) -> tuple[object, ...]:
+        return tuple(entry.meaning() for entry in held(self.lines) if entry.app == app)
 
     def _digest_problem(self, app: str, digest: str) -> str:
-        state = self._signature(app)
-        known = self._digests.setdefault((app, state.content), digest)
+        state = self._state(app)
+        known = self._digests.setdefault((app, state), digest)
         if known != digest:
             return f"state_digest: expected {known}, as of the same state before, got {digest}"
-        meaning = self._states.setdefault((app, digest), state.meaning)
-        if meaning != state.meaning:
-            return f"state_digest: {digest} was that of another state: {shown(meaning)}"
+        other = self._states.setdefault((app, digest), state)
+        if other != state:
+            return f"state_digest: {digest} was that of another state: {shown(other)}"
         return ""
 
     # ---- what looks
@@ -240,21 +238,16 @@ class Model:
     def apply(self, step: steps.Apply) -> Want:
         """See P-APPLY."""
         planned = self.plans[step.plan]
-        ops, now = step.chosen(planned.ops), self._signature(planned.app)
+        ops, now = step.chosen(planned.ops), self._state(planned.app)
         changed = Refused("ABORTED", "STATE_CHANGED")
         if steps.spoilable(step.spoil, [op.kind for op in ops]) is not None:
-            current = now.content == planned.state.content
-            wrong = Refused(INVALID)
-            return Want("P-APPLY-1", refusals=(wrong,) if current else (wrong, changed))
+            refusals = (Refused(INVALID), changed)[: 1 + (now != planned.state)]
+            return Want("P-APPLY-1", refusals=refusals)
         jobs = [op.job for op in ops if op.kind != "skip"]
         changed = replace(changed, lists=([], [], jobs))
-        if step.spoil == steps.DIGEST or now.meaning != planned.state.meaning:
+        if step.spoil == steps.DIGEST or now != planned.state:
             return Want("P-APPLY-2, P-APPLY-5", refusals=(changed,))
-        want = self._carried_out(planned.app, ops, jobs)
-        if now.content == planned.state.content:
-            return want
-        # Whether a digest depends on the words of a schedule is the plugin's own business.
-        return replace(want, refusals=(*want.refusals, changed))
+        return self._carried_out(planned.app, ops, jobs)
 
     def _carried_out(self, app: str, ops: Sequence[Op], jobs: list[str]) -> Want:
         lines, events = self.lines, []
@@ -280,20 +273,15 @@ class Model:
             return Want("P-PRUNE-2", refusals=(Refused(INVALID, "EMPTY_KEEP"),))
         jobs = self._jobs(step.app)
         gone = [e for job, entries in jobs.items() if job not in step.keep for e in entries]
-        refusals: tuple[Refused, ...] = ()
-        lines = None
         try:
             lines = replaced(self.lines, {(entry.app, entry.job) for entry in gone})
         except Orphaned:
-            refusals = (Refused(*ORPHAN),)
-        if refusals and not step.dry_run:
-            return Want("P-PRUNE-1", refusals=refusals)
+            return Want("P-PRUNE-1", refusals=(Refused(*ORPHAN),))
         removed = [entry.pattern() for entry in gone]
         return Want(
             "P-PRUNE-1",
             lambda reply: unordered(removed, reply["removed"], "removed"),
             None if step.dry_run else lines,
-            refusals,
         )
 
     def adopt(self, step: steps.Adopt) -> Want:

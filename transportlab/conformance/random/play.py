@@ -13,7 +13,6 @@ from transportlab.conformance.random.steps import (
     JOBS,
     MEANINGS,
     METHODS,
-    SCHEDULES,
     AnyStep,
     Apply,
     Edit,
@@ -64,7 +63,7 @@ class Play:
             return played, trouble
         if "plan" not in self.can:
             return played, None
-        for schedule in MEANINGS if self.model.in_lines else SCHEDULES:
+        for schedule in MEANINGS:
             step = Plan(APPS[0], (_wanted(JOBS[0], schedule),))
             if self._refuses(step):
                 continue

@@ -84,10 +84,6 @@ class Held(Struct, frozen=True):
         told = {} if self.dead else {"schedule": self.schedule, "command": self.command}
         return pattern | {name: text for name, text in told.items() if text}
 
-    def content(self) -> tuple[object, ...]:
-        """What it is compared by, to the letter."""
-        return self.job, self.index, self.hash, self.schedule, self.command, self.dead
-
     def meaning(self) -> tuple[object, ...]:
         """What it is compared by, whatever words its schedule is in."""
         when = ("dead", self.schedule) if self.dead else self.means

@@ -18,25 +18,16 @@ JOBS = ("a", "a-b", "b")
 
 HASHES = ("a1", "b2", "c3f0")
 
-SCHEDULES = {
+MEANINGS = {
     "0 3 * * *": "every night",
     "*/15 * * * *": "every quarter",
     "@hourly": "every hour",
     "30 4 * * mon": "every Monday",
-}
-"""Schedules, with when they fire. No two here fire at the same times."""
-
-RESPELLED = {
     "0,15,30,45 * * * *": "every quarter",
     "0 * * * *": "every hour",
     "30 4 * * 1": "every Monday",
 }
-"""The same times in other words, as people write them into a crontab.
-
-Only stores that people edit get them: a host's hash of a job differs with its words.
-"""
-
-MEANINGS = SCHEDULES | RESPELLED
+"""Schedules, with when they fire; the last three say it in other words."""
 
 
 class Wanted(Struct, frozen=True, forbid_unknown_fields=True):

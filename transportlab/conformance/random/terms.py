@@ -76,16 +76,9 @@ class Op(Struct, frozen=True):
         }
 
 
-class Signature(Struct, frozen=True):
-    """The state of an app: to the letter, and whatever words its schedules are in."""
-
-    content: tuple[object, ...]
-    meaning: tuple[object, ...]
-
-
 class Planned(Struct, frozen=True):
     """A plan that was made, and the state that it was made from."""
 
     app: str
     ops: Sequence[Op]
-    state: Signature
+    state: tuple[object, ...]

@@ -17,15 +17,38 @@ var cronFields = [5]struct {
 	{0, 23, ""},
 	{1, 31, ""},
 	{1, 12, "jan feb mar apr may jun jul aug sep oct nov dec"},
-	{0, 7, "sun mon tue wed thu fri sat"},
+	{0, 6, "sun mon tue wed thu fri sat"}, // 7 is read as well
 }
 
 const everyDay, everyWeekday = 1<<32 - 2, 1<<7 - 1
 
-// meaning returns a text that is equal for schedules that fire at the same times. Of what is not
-// five fields of cron it is the schedule itself.
+var macros = map[string]string{
+	"@hourly":   "0 * * * *",
+	"@daily":    "0 0 * * *",
+	"@midnight": "0 0 * * *",
+	"@weekly":   "0 0 * * 0",
+	"@monthly":  "0 0 1 * *",
+	"@yearly":   "0 0 1 1 *",
+	"@annually": "0 0 1 1 *",
+}
+
+var units = map[string]uint64{"s": 1, "m": 60, "h": 3600}
+
+// meaning returns a text that is equal for schedules that fire at the same times. Of what is no
+// schedule it is the text itself.
 func meaning(schedule string) string {
+	if period, ok := strings.CutPrefix(schedule, "@every "); ok && period != "" {
+		last := len(period) - 1
+		count, err := strconv.ParseUint(period[:last], 10, 32)
+		if unit := units[period[last:]]; err == nil && unit > 0 {
+			return fmt.Sprintf("@every %ds", count*unit)
+		}
+		return schedule
+	}
 	words := strings.Fields(schedule)
+	if fields, ok := macros[schedule]; ok {
+		words = strings.Fields(fields)
+	}
 	if len(words) != len(cronFields) {
 		return schedule
 	}
@@ -42,7 +65,7 @@ func meaning(schedule string) string {
 	}
 	sets[4] &= everyWeekday
 	// cron fires on the days of either field, but of both where one begins with a star.
-	both := strings.HasPrefix(words[2], "*") || strings.HasPrefix(words[4], "*")
+	both := strings.ContainsAny(words[2][:1]+words[4][:1], "*?")
 	if !both && (sets[2] == everyDay || sets[4] == everyWeekday) {
 		sets[2], sets[4], both = everyDay, everyWeekday, true
 	}
@@ -55,7 +78,7 @@ func cronSet(word string, field int) (uint64, bool) {
 	for part := range strings.SplitSeq(word, ",") {
 		span, stepped, hasStep := strings.Cut(part, "/")
 		low, high := cronFields[field].low, cronFields[field].high
-		if span != "*" {
+		if span != "*" && span != "?" {
 			first, last, isRange := strings.Cut(span, "-")
 			var ok bool
 			if low, ok = cronValue(first, field); !ok {
@@ -90,5 +113,9 @@ func cronValue(word string, field int) (int, bool) {
 		}
 	}
 	value, err := strconv.Atoi(word)
-	return value, err == nil && cronFields[field].low <= value && value <= cronFields[field].high
+	high := cronFields[field].high
+	if high == 6 {
+		high = 7
+	}
+	return value, err == nil && cronFields[field].low <= value && value <= high
 }

@@ -27,7 +27,13 @@ func TestSchedulesThatMeanTheSame(t *testing.T) {
 		{"0 3 * * *", "0 4 * * *", false},
 		{"0 3 * jan *", "0 3 * 1 *", true},
 		{"60 * * * *", "60  * * * *", false}, // no schedules of cron: compared as texts
-		{"@daily", "@daily", true},
+		{"@daily", "0 0 * * *", true},
+		{"@weekly", "0 0 * * sun", true},
+		{"@every 60m", "@every 1h", true},
+		{"@every 60s", "* * * * *", false},
+		{"@every m", "@every  m", false},
+		{"0 3 ? * mon", "0 3 * * 1", true},
+		{"0 3 * * 1/2", "0 3 * * 1,3,5", true},
 	} {
 		if (meaning(c.a) == meaning(c.b)) != c.want {
 			t.Errorf("%q and %q", c.a, c.b)

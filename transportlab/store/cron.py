@@ -1,4 +1,4 @@
-"""Translates a manifest's schedule into cron's five fields, or says why that is impossible.
+"""When schedules fire: a manifest's in cron's five fields, and whether two are the same.
 
 Manifests follow robfig/cron, crontabs follow Vixie cron. The two differ a little:
 
@@ -36,6 +36,8 @@ _FIXED = {
 }
 
 _EVERY = {"m": (60, "*/{} * * * *"), "h": (24, "0 */{} * * *")}
+
+_UNITS = {"s": 1, "m": 60, "h": 3600}
 
 _FIELDS = (
     ("minute", 0, 59, ()),
@@ -84,45 +86,72 @@ def is_live(schedule: str) -> bool:
     return True
 
 
-Meaning = tuple[object, ...]
-"""Minutes, hours, months, days of the month and of the week; then perhaps "either" (see _days)."""
+Times = tuple[tuple[int, ...], ...]
+"""Minutes, hours, months, days of the month and of the week; one more if either day will do."""
 
 
-def _all(place: int) -> frozenset[int]:
+def _all(place: int) -> tuple[int, ...]:
     _, low, high, _ = _FIELDS[place]
-    return frozenset(range(low, high + 1))
+    return tuple(range(low, high + 1))
 
 
 EVERY_HOUR, EVERY_MONTH = _all(1), _all(3)
-EVERY_DAY: Meaning = (_all(_DAY_OF_MONTH), _all(_DAY_OF_WEEK))
+EVERY_DAY: Times = (_all(_DAY_OF_MONTH), _all(_DAY_OF_WEEK))
+
+
+def schedule_meaning(schedule: str) -> str:
+    """When a manifest's schedule fires; text that is no schedule means only itself.
+
+    An `@every` counts from when a scheduler starts, so it equals no five fields.
+    """
+    word, _, period = schedule.partition(" ")
+    try:
+        if word == "@every":
+            return f"@every {_seconds(period)}s"
+        return meaning(translate(schedule))
+    except ValueError:
+        return schedule
+
+
+def _seconds(period: str) -> int:
+    number, unit = period[:-1], period[-1:]
+    if unit not in _UNITS or not (number.isascii() and number.isdigit()):
+        raise ValueError(f'"{period}" is no period')
+    return int(number) * _UNITS[unit]
 
 
 @lru_cache(maxsize=4096)
-def meaning(schedule: str) -> Meaning:
+def meaning(schedule: str) -> str:
     """When cron runs a line with these fields; text that is no schedule means only itself.
 
-    Two schedules are equal exactly if cron would run their lines at the same minutes:
+    Two schedules have the same text exactly if cron would run their lines at the same minutes:
     `0,15,30,45` and `*/15`, day of week 7 and 0, `mon` and 1, `@hourly` and `0 * * * *`.
     """
+    return str(times(schedule) or schedule)
+
+
+@lru_cache(maxsize=4096)
+def times(schedule: str) -> Times:
+    """When cron runs a line with these fields; empty for text that is no schedule."""
     words = _FIXED.get(schedule, schedule).split()
     if len(words) != len(_FIELDS) or not is_live(" ".join(words)):
-        return (schedule,)
+        return ()
     minutes, hours, days, months, weekdays = (
         _values(word, place) for place, word in enumerate(words)
     )
     return minutes, hours, months, *_days(words, days, weekdays)
 
 
-def _days(words: list[str], days: frozenset[int], weekdays: frozenset[int]) -> Meaning:
+def _days(words: list[str], days: tuple[int, ...], weekdays: tuple[int, ...]) -> Times:
     """How the two day fields go together: cron takes either if neither begins with a star."""
     if words[_DAY_OF_MONTH].startswith("*") or words[_DAY_OF_WEEK].startswith("*"):
         return days, weekdays
-    if days == _all(_DAY_OF_MONTH) or weekdays == frozenset(range(len(DAYS))):
+    if days == _all(_DAY_OF_MONTH) or weekdays == _all(_DAY_OF_WEEK):
         return EVERY_DAY
-    return days, weekdays, "either"
+    return days, weekdays, ()
 
 
-def _values(word: str, place: int) -> frozenset[int]:
+def _values(word: str, place: int) -> tuple[int, ...]:
     """The numbers that a field of cron's stands for; Sunday is 0."""
     _, low, high, _ = _FIELDS[place]
     found: set[int] = set()
@@ -137,7 +166,7 @@ def _values(word: str, place: int) -> frozenset[int]:
         found.update(range(start, end + 1, _number(step) if step else 1))
     if place == _DAY_OF_WEEK:
         found = {value % len(DAYS) for value in found}
-    return frozenset(found)
+    return tuple(sorted(found))
 
 
 def _special(words: list[str]) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from transportlab.backends.crontab.translate import EXPRESSIBLE, is_live, translate
+from transportlab.store.cron import EXPRESSIBLE, is_live, schedule_meaning, translate
 
 SAME = [
     "* * * * *",
@@ -141,3 +141,35 @@ def test_what_cron_does_not_take_is_not_live(fields: str) -> None:
 
 def test_what_can_be_expressed_is_told_in_one_line() -> None:
     assert "\n" not in EXPRESSIBLE
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("*/15 * * * *", "0,15,30,45 * * * *"),
+        ("0 0 ? * 1-5", "0  0 * * mon-fri"),
+        ("@weekly", "0 0 * * SUN"),
+        ("@every 60m", "@every 1h"),
+        ("0 0 1-31 * 1", "0 0 * * *"),
+        ("5/20 * * * *", "5,25,45 * * * *"),
+        ("0 3 * * 1/2", "0 3 * * 1,3,5"),
+    ],
+)
+def test_schedules_that_fire_at_the_same_times_are_equal(one: str, other: str) -> None:
+    assert schedule_meaning(one) == schedule_meaning(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("0 0 1 * 1", "0 0 1 * *"),
+        ("@every 60s", "* * * * *"),
+        ("@every m", "@every  m"),
+        ("@every \u0661m", "@every 1m"),
+        ("61 * * * *", "61  * * * *"),
+        ("nonsense", "Nonsense"),
+        ("", " "),
+    ],
+)
+def test_others_are_not(one: str, other: str) -> None:
+    assert schedule_meaning(one) != schedule_meaning(other)
