@@ -58,16 +58,18 @@ class Model:
         self.terms = Terms(in_lines=in_lines)
         self.lines: Sequence[Line] = ()
         self.plans: dict[int, Planned] = {}
-        self._made = 0
-        self._digests: dict[tuple[str, object], str] = {}
-        self._states: dict[tuple[str, str], object] = {}
         self.begin()
 
     def begin(self) -> None:
-        """Begin a sequence: no entries, no plans. What is known of the plugin's terms stays."""
+        """Begin a sequence: no entries, no plans. What is known of the plugin's terms stays.
+
+        No digest stays: what one sequence has shown, another cannot repeat by itself.
+        """
         text = FOREIGN.decode() if self.in_lines else ""
         self.lines = [Other(line) for line in text.splitlines()]
         self.plans, self._made = {}, 0
+        self._digests: dict[tuple[str, object], str] = {}
+        self._states: dict[tuple[str, str], object] = {}
 
     def data(self) -> bytes:
         """The bytes of the crontab."""
