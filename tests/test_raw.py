@@ -5,13 +5,15 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 
 import pytest
 
+from transportlab import raw
 from transportlab.channel import SocketEndpoint, StdioEndpoint
-from transportlab.raw import Carriage, Closed, Silent
+from transportlab.raw import Carriage, Closed, Garbled, Silent
 
 SHORT = 0.05
 HANG_GUARD = 30.0
@@ -69,6 +71,47 @@ def test_a_plugin_that_has_closed_takes_everything(peer: Peer) -> None:
     carriage, other = peer
     other.close()
     carriage.write(bytes(1_000_000), soon())
+
+
+@pytest.fixture
+def flooded(peer: Peer) -> Iterator[Carriage]:
+    """A carriage whose other end sends for as long as it can."""
+    carriage, other = peer
+
+    def flood() -> None:
+        with suppress(OSError):
+            while True:
+                other.sendall(bytes(65536))
+
+    thread = threading.Thread(target=flood)
+    thread.start()
+    yield carriage
+    carriage.close()
+    thread.join(HANG_GUARD)
+
+
+def test_what_nobody_takes_has_a_bound(flooded: Carriage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(raw, "MOST_BYTES", 1_000_000)
+    with pytest.raises(Garbled, match="more than 1000000 bytes"):
+        flooded.line(soon(), b"\n")
+    with pytest.raises(Garbled):
+        flooded.write(bytes(10_000_000), soon())
+    assert len(flooded.unread) < 2_000_000
+
+
+def test_what_never_stops_coming_does_not_move_the_end(
+    flooded: Carriage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(raw, "LATE_SECONDS", 0.0)
+    end = soon(SHORT)
+
+    def take_all() -> None:
+        while True:
+            flooded.fill(end)
+            flooded.take(len(flooded.unread))
+
+    with pytest.raises(Silent):
+        take_all()
 
 
 def test_two_full_pipes_block_nobody() -> None:

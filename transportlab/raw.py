@@ -23,6 +23,12 @@ from transportlab.channel import SocketEndpoint, StdioEndpoint
 
 READ_BYTES = 256 * 1024
 
+MOST_BYTES = 80 * 1024 * 1024
+"""How much may come before it is a whole message: more than the longest one (P-LIMIT-1)."""
+
+LATE_SECONDS = 5.0
+"""How long after its end a wait still takes what is there: this process may have been held up."""
+
 PACE_SECONDS = 0.0002
 """Pause after each byte of what is sent byte by byte, so that the plugin reads some of it alone."""
 
@@ -41,10 +47,18 @@ class Garbled(Exception):
     """What has come is no message of the transport. The text says what is wrong with it."""
 
 
+def check_size(size: int) -> None:
+    """Raise Garbled if so many bytes can be no message."""
+    if size > MOST_BYTES:
+        raise Garbled(f"more than {MOST_BYTES} bytes came without the end of a message (P-LIMIT-1)")
+
+
 class Carriage:
     """A stream of bytes in both directions. `unread` holds what has come and is not yet taken.
 
-    What comes is also read while something is sent, so that two full pipes block nobody.
+    What comes is also read while something is sent, so that two full pipes block nobody. A plugin
+    that never stops sending is given up: after `LATE_SECONDS` by Silent, after `MOST_BYTES` that
+    nobody takes by Garbled.
     """
 
     def __init__(self, endpoint: WireEndpoint, *, new: bool = True) -> None:
@@ -62,7 +76,10 @@ class Carriage:
             os.set_blocking(self._out, False)
 
     def write(self, data: bytes, end: float) -> None:
-        """Send the bytes before `end`. Raises Silent. A plugin that has closed takes them all."""
+        """Send the bytes before `end`. A plugin that has closed takes them all.
+
+        Raises Silent and Garbled.
+        """
         rest = memoryview(data)
         while rest:
             readable, writable = self._wait(end, write=True)
@@ -77,7 +94,7 @@ class Carriage:
                     return
 
     def fill(self, end: float) -> None:
-        """Wait until more has come. Raises Closed and Silent."""
+        """Wait until more has come. Raises Closed, Silent and Garbled."""
         if self.ended:
             raise Closed
         self._wait(end)
@@ -95,7 +112,7 @@ class Carriage:
         """Take what is there up to `stop`, and `stop` itself, which is left out of the result."""
         searched = 0
         while (found := self.unread.find(stop, searched)) < 0:
-            searched = max(0, len(self.unread) - len(stop))
+            searched = max(0, len(self.unread) - len(stop) + 1)
             self.fill(end)
         data = self.take(found)
         self.take(len(stop))
@@ -127,7 +144,7 @@ class Carriage:
                 asked |= select.POLLIN
             poll.register(self._out, asked)
         found = poll.poll(max(0.0, end - time.monotonic()) * 1000)
-        if not found:
+        if not found or time.monotonic() > end + LATE_SECONDS:
             raise Silent
         readable = any(fd == self._in and event != select.POLLOUT for fd, event in found)
         writable = any(fd == self._out and event != select.POLLIN for fd, event in found)
@@ -142,6 +159,7 @@ class Carriage:
             data = b""
         self.unread += data
         self.ended = not data
+        check_size(len(self.unread))
 
 
 class RawWire(ABC):
@@ -169,7 +187,7 @@ class RawWire(ABC):
         raise ValueError("messages of this transport have no head")
 
     def write(self, name: str, data: bytes, end: float, *, bytewise: bool = False) -> None:
-        """Send bytes. Raises Silent."""
+        """Send bytes. Raises Silent and Garbled."""
         carriage = self.carriage(name)
         if not bytewise:
             carriage.write(data, end)
@@ -189,6 +207,7 @@ class RawWire(ABC):
     def quiet(self, name: str, end: float) -> bytes:
         """Wait until `end`. Returns what has come, or was left: nothing, if all is well."""
         carriage = self.carriage(name)
+        end = max(end, time.monotonic())
         try:
             while not carriage.unread:
                 carriage.fill(end)

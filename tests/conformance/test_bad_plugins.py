@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from transportlab import raw
 from transportlab.conformance import subject
 
 Run = Callable[..., Any]
@@ -111,6 +112,96 @@ def test_a_plugin_that_floods_its_wire_is_told(
     assert done.code == 1
     assert done.out.count("no session opens: ") == 1
     assert "no answer" in done.out
+
+
+OPENED = {
+    "protocol_version": 1, "plugin_name": "odd", "plugin_version": "1", "capabilities": ["read"],
+}  # fmt: skip
+
+FLOODS_STDIO = f"""
+import json, os
+print({LINE.format("stdio", "jsonrpc")!r}, flush=True)
+while b'"Read"' not in (data := os.read(0, 65536)) and data:
+    reply = {OPENED} if b"OpenSession" in data else {{}}
+    answer = {{"jsonrpc": "2.0", "id": json.loads(data)["id"], "result": reply}}
+    print(json.dumps(answer), flush=True)
+while data:
+    os.write(1, MORE)
+"""
+
+FLOODS_SOCKET = f"""
+import json, os, socketserver, sys, threading
+from http.server import BaseHTTPRequestHandler
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        if self.path.endswith("/Read"):
+            self.wfile.write(FIRST)
+            while True:
+                self.wfile.write(MORE)
+        body = json.dumps({OPENED} if self.path.endswith("/OpenSession") else {{}}).encode()
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args):
+        pass
+
+class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    daemon_threads = True
+
+    def handle_error(self, *args):
+        pass
+
+path = os.environ["CRONIX_PLUGIN_SOCKET"]
+sys.stdin.readline()
+os.umask(0o177)
+with Server(path, Handler) as server:
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    print({LINE.format("{}", "http")!r}.format(path), flush=True)
+    sys.stdin.read()
+"""
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+TOO_MUCH = "more than 83886080 bytes came without the end of a message"
+
+TOLD = {
+    "line": (FLOODS_STDIO, b"", bytes(65536), "jsonrpc-calls-before-a-session", 2, TOO_MUCH),
+    "unasked": (FLOODS_STDIO, b"", bytes(65536), "jsonrpc-the-longest-line", 1, TOO_MUCH),
+    "head": (FLOODS_SOCKET, b"", bytes(65536), "http-calls-before-a-session", 2, TOO_MUCH),
+    "chunks": (
+        FLOODS_SOCKET, HEAD, b"10000\r\n" + bytes(65536) + b"\r\n",
+        "http-calls-before-a-session", 2, TOO_MUCH,
+    ),
+    "trailers": (
+        FLOODS_SOCKET, HEAD + b"0\r\n", b"a: b\r\n" * 10_000,
+        "http-calls-before-a-session", 2, "expected a message, got",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TOLD)
+def test_a_plugin_whose_message_never_ends_is_told(
+    run: Run, script: Script, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, first, more, vector, step, said = TOLD[name]
+    if said is TOO_MUCH:  # however long that takes here
+        monkeypatch.setattr(raw, "LATE_SECONDS", 60.0)
+    plugin = script(code.replace("FIRST", repr(first)).replace("MORE", repr(more)))
+    words = ("--transport", vector.partition("-")[0], "--vector", vector, "--timeout", "60")
+    done = run("conformance", *words, "--plugin", plugin)
+    assert done.code == 1
+    assert len(done.output) < LONGEST
+    assert "Traceback" not in done.output
+    assert f"step {step}" in done.out
+    assert said in done.out
 
 
 LIES = """

@@ -74,6 +74,8 @@ class WirePlayer:
             return "the plugin takes no more bytes"
         except Closed:
             return "the plugin has ended the connection"
+        except Garbled as error:
+            return str(error)
         if step.then == "end":
             self._wire.half_close(step.on)
         elif step.then == "close":

@@ -30,7 +30,7 @@ from transportlab.data import SPEC
 from transportlab.errors import Code
 from transportlab.methods import SERVICE
 from transportlab.model import Status
-from transportlab.raw import Carriage, Closed, Garbled, RawWire
+from transportlab.raw import Carriage, Closed, Garbled, RawWire, check_size
 from transports.grpc.wire import CODEC_KEY, SECRET_KEY, STATUS_KEY
 
 VECTORS = SPEC / "conformance" / "grpc"
@@ -50,7 +50,7 @@ class _Answer:
         self.codec = codec
         self.headers: dict[str, str] = {}
         self.trailers: dict[str, str] = {}
-        self.data = b""
+        self.data = bytearray()
         self.reset: int | None = None
         self.ended = False
 
@@ -62,7 +62,7 @@ class _Answer:
         """
         trailers = self.trailers or self.headers
         found: dict[str, Any] = {"headers": self.headers, "trailers": trailers}
-        found["messages"] = _messages(self.data)
+        found["messages"] = _messages(memoryview(self.data))
         if self.codec == "json":
             found["texts"] = [json.loads(bytes.fromhex(each)) for each in found["messages"]]
         if self.reset is not None:
@@ -213,6 +213,7 @@ class Wire(RawWire):
             answer.trailers = _texts(event.headers)
         elif isinstance(event, events.DataReceived):
             answer.data += event.data
+            check_size(len(answer.data))
             self._connections[key].acknowledge_received_data(
                 event.flow_controlled_length, event.stream_id
             )
@@ -242,12 +243,12 @@ def _payload(form: Mapping[str, Any]) -> bytes | None:
     return b"\0" + length.to_bytes(MESSAGE_HEAD - 1, "big") + body
 
 
-def _messages(data: bytes) -> list[str]:
+def _messages(data: memoryview) -> list[str]:
     found = []
     while data:
         size = MESSAGE_HEAD + int.from_bytes(data[1:MESSAGE_HEAD], "big")
         if data[0] != 0 or len(data) < size:
-            raise Garbled(f"a message is compressed or cut: {data[:16]!r}")
+            raise Garbled(f"a message is compressed or cut: {bytes(data[:16])!r}")
         found.append(data[MESSAGE_HEAD:size].hex())
         data = data[size:]
     return found

@@ -10,7 +10,7 @@ from typing import Any
 from transportlab.channel import SocketEndpoint
 from transportlab.data import SPEC
 from transportlab.methods import SERVICE
-from transportlab.raw import Carriage, Closed, Garbled, RawWire
+from transportlab.raw import Carriage, Closed, Garbled, RawWire, check_size
 from transports.http.wire import FRAME_HEAD, FRAMINGS, PROBLEM_TYPE, SECRET_HEADER, media_type
 
 VECTORS = SPEC / "conformance" / "http"
@@ -100,14 +100,15 @@ def _rest(carriage: Carriage, end: float) -> bytes:
 
 
 def _chunks(carriage: Carriage, end: float) -> bytes:
-    parts = []
+    data = bytearray()
     while size := _size(carriage.line(end, b"\r\n")):
-        parts.append(carriage.exactly(size, end))
+        data += carriage.exactly(size, end)
+        check_size(len(data))
         if carriage.exactly(2, end) != b"\r\n":
             raise Garbled("a chunk is longer than it says")
     while carriage.line(end, b"\r\n"):
         pass  # trailers
-    return b"".join(parts)
+    return bytes(data)
 
 
 def _size(line: bytes) -> int:
@@ -128,16 +129,16 @@ def _content(kind: str, data: bytes) -> dict[str, Any]:
     except ValueError as error:
         raise Garbled(f"a body is no JSON: {error}: {data[:SHOWN]!r}") from error
     if kind == FRAMINGS["protobuf"].content_type:
-        return {"frames": _frames(data)}
+        return {"frames": _frames(memoryview(data))}
     return {"hex": data.hex(), "body": data[:SHOWN].decode("latin-1")}
 
 
-def _frames(data: bytes) -> list[list[Any]]:
+def _frames(data: memoryview) -> list[list[Any]]:
     frames = []
     while data:
         size = FRAME_HEAD + int.from_bytes(data[1:FRAME_HEAD], "big")
         if len(data) < size:
-            raise Garbled(f"a frame is shorter than it says: {data[:SHOWN]!r}")
+            raise Garbled(f"a frame is shorter than it says: {bytes(data[:SHOWN])!r}")
         frames.append([data[0], data[FRAME_HEAD:size].hex()])
         data = data[size:]
     return frames
