@@ -1,6 +1,7 @@
 """Facts of the machine: what is there, what is not visible, and what must not be told."""
 
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -60,9 +61,22 @@ def test_the_source_digest_changes_with_code_and_with_nothing_else(tmp_path: Pat
     for folder in ("analysis", "report", "gate", "decision", "conformance", "cluster", "lab"):
         (code.parent / "evidence" / folder).mkdir(parents=True)
         (code.parent / "evidence" / folder / "a.py").write_text("reads evidence")
+    (code.parent / "raw.py").write_text("tests plugins")
     assert machine.source_digest(tmp_path) == before
     code.write_text("x = 2\n")
     assert machine.source_digest(tmp_path) != before
+
+
+def test_only_the_conformance_suite_imports_raw_wires() -> None:
+    measured = [
+        path
+        for folder in ("transportlab", "transports")
+        for path in (ROOT / folder).rglob("*.py")
+        if not machine.BESIDE & set(path.relative_to(ROOT).parts)
+    ]
+    assert len(measured) > 100
+    imports = re.compile(r"transportlab\.raw\b|import raw\b|, \"raw\"\)")
+    assert [path for path in measured if imports.search(path.read_text())] == []
 
 
 def test_the_folder_that_a_checkout_is_in_is_no_part_of_the_digest(tmp_path: Path) -> None:

@@ -51,15 +51,15 @@ def facts() -> dict[str, Any]:
 
 BESIDE = {
     *("__pycache__", INSTALLED.name, "derive.py"),
-    *("analysis", "report", "gate", "decision", "conformance", "lab"),
+    *("analysis", "report", "gate", "decision", "conformance", "raw.py", "lab"),
     *("cluster", "runner.py", "plan.py", "progress.py", "machine.py", "commands.py"),
 }
 """Names of files and folders that are not measured code, as no measured process runs them.
 
 A wheel has the data and lacks derive.py, a checkout the reverse. What reads evidence, and what
-tests plugins and hosts, may change without making it evidence of other code. What a run's plan
-decides stands in its file, as the machine does: arms, order, placements, effort. commands.py is a
-table of names.
+tests plugins and hosts, may change without making it evidence of other code. raw.py is of the
+conformance suite. What a run's plan decides stands in its file, as the machine does: arms, order,
+placements, effort. commands.py is a table of names.
 """
 
 
