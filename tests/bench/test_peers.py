@@ -152,3 +152,17 @@ def test_a_short_run_measures_real_peers(tmp_path: Path) -> None:
         for block in one["blocks"]:
             assert {"lab", "before"} < block.keys() or name == "imports-grpc"
             assert all(value > 0 for value in block.values())
+
+
+@pytest.mark.parametrize("name", ["web", "flood"])
+def test_a_peer_on_http_server_waits_for_nothing_at_its_end(name: str, tmp_path: Path) -> None:
+    path = ROOT / "bench" / "peers" / "programs" / f"cronix-backend-{name}"
+    code = """
+import runpy, socketserver, sys
+socketserver.BaseServer.serve_forever.__defaults__ = (3600,)  # how often it looks for an end
+runpy.run_path(sys.argv[1], run_name="__main__")
+"""
+    variables = {"CRONIX_PLUGIN_SOCKET": str(tmp_path / "s"), "CRONIX_PLUGIN_CODEC": "json"}
+    command = [sys.executable, "-c", code, str(path)]
+    done = subprocess.run(command, check=True, input=b"secret\n", env=variables, timeout=60)
+    assert done.returncode == 0
