@@ -1,18 +1,23 @@
 """What a user is told when something goes wrong: one clear message, and an exit code."""
 
 import json
+import re
 import sys
+import tomllib
 from collections.abc import Callable
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from transportlab.channel import EndpointKind
+from transportlab.cli import errors
 from transportlab.registry import transport_names
 
 COMMAND = str(Path(sys.executable).with_name("transportlab"))
-MANIFESTS = Path(__file__).resolve().parents[2] / "spec" / "manifests"
+ROOT = Path(__file__).resolve().parents[2]
+MANIFESTS = ROOT / "spec" / "manifests"
 ONE_JOB = str(MANIFESTS / "one-job.json")
 DOZEN = str(MANIFESTS / "dozen.json")
 PROCESS = transport_names(EndpointKind.SOCKET, EndpointKind.STDIO)
@@ -20,6 +25,24 @@ TRANSPORT = PROCESS[0]
 
 Call = Callable[..., Any]
 Run = Callable[..., Any]
+
+
+def test_each_library_that_an_extra_brings_is_known() -> None:
+    """So that a missing one is told with the command that installs it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    names = packages_distributions()
+    found = {
+        (module, extra)
+        for extra in extras.keys() - {*transport_names(), "protobuf", "conformance", "all"}
+        for needed in extras[extra]
+        for module, of in names.items()
+        if re.split("[>=]", needed)[0] in of and module.isidentifier() and module[0] != "_"
+    }
+    assert {extra for _, extra in found} == {"dask", "evidence", "history", "random", "wire"}
+    imported = {module for module, _ in found} - {"pylab", "mpl_toolkits"}
+    assert imported <= errors._EXTRA.keys()
+    assert found & errors._EXTRA.items() == {(m, e) for m, e in found if m in imported}
 
 
 def test_a_failed_apply_names_what_was_done_and_what_was_not(run: Run) -> None:

@@ -55,11 +55,14 @@ def test_report_names_a_file_that_is_not_there(tmp_path: Path) -> None:
     assert "cannot be read" in result.output
 
 
-@pytest.mark.parametrize("library", ["numpy", "matplotlib"])
-def test_a_missing_library_is_one_clear_error(library: str, write_evidence: Write) -> None:
+@pytest.mark.parametrize("library", ["numpy", "matplotlib", "markdown_it"])
+def test_a_missing_library_is_one_clear_error(
+    library: str, write_evidence: Write, tmp_path: Path
+) -> None:
     # In a process of its own: what others have imported stays as it is.
     code = f"import sys; sys.modules[{library!r}] = None; from transportlab.cli import main; main()"
-    words = [sys.executable, "-c", code, "report", str(write_evidence())]
+    words = [sys.executable, "-c", code, "report", str(write_evidence()), "--html"]
+    words.append(str(tmp_path / "report.html"))
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert f"{library} is not installed" in done.stderr

@@ -16,8 +16,17 @@ from transportlab.host.apply import ApplyInterrupted, Reached
 from transportlab.host.logs import LogRecord
 from transportlab.quote import clean_json
 
-_EXTRA = ("numpy", "matplotlib")
-"""Libraries that only the extra `evidence` brings."""
+_EXTRA = {
+    **dict.fromkeys(("markdown_it", "matplotlib", "numpy"), "evidence"),
+    **dict.fromkeys(("dask", "distributed"), "dask"),
+    "h2": "wire",
+    "hypothesis": "random",
+    "ruptures": "history",
+}
+"""Libraries by their import names, and the extra that brings each.
+
+What a transport lacks, the registry tells.
+"""
 
 
 def error_text(error: LabError) -> str:
@@ -100,7 +109,7 @@ def check_writable(*paths: Path | None) -> None:
 def guarded(*, error_exit: int = EXIT_ERROR) -> Iterator[None]:
     """Make one line on stderr and an exit status of what the lab raises on purpose.
 
-    A library that only the extra `evidence` brings may be missing: that is an error of usage.
+    A library that only an extra brings may be missing: that is an error of usage.
     """
     try:
         yield
@@ -111,7 +120,8 @@ def guarded(*, error_exit: int = EXIT_ERROR) -> Iterator[None]:
         name = (error.name or "").partition(".")[0]
         if name not in _EXTRA:
             raise
-        tell_error(f"{name} is not installed; it comes with: pip install 'transportlab[evidence]'")
+        how = f"pip install 'transportlab[{_EXTRA[name]}]'"
+        tell_error(f"{name} is not installed; it comes with: {how}")
         raise SystemExit(EXIT_USAGE) from None
     except KeyboardInterrupt:
         tell_error("interrupted")

@@ -268,5 +268,8 @@ main()
 """
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert done.returncode == 2
-    assert "pip install 'transportlab[dask]'" in done.stderr
+    assert (
+        "distributed is not installed; it comes with: pip install 'transportlab[dask]'"
+        in done.stderr
+    )
     assert "Traceback" not in done.stderr

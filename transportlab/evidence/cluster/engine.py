@@ -62,20 +62,13 @@ class Dask:
     """The cluster of a Dask scheduler.
 
     As a context manager it ends, at its end, whatever of its orders is still being carried out.
-    Raises UsageError if dask.distributed is not installed or the address is none, and LabError if
-    no scheduler answers.
+    Raises UsageError if the address is none, and LabError if no scheduler answers.
     """
 
     def __init__(self, address: str) -> None:
         _check(address)
-        try:
-            import distributed
-        except ModuleNotFoundError as error:
-            if error.name not in ("dask", "distributed"):
-                raise
-            raise UsageError(
-                "--dask: Dask is not installed; it comes with: pip install 'transportlab[dask]'"
-            ) from None
+        import distributed
+
         self._address = address
         self._token = secrets.token_hex(8)
         self._futures: dict[str, Any] = {}

@@ -1,7 +1,8 @@
 """From the start of a plugin to its end, phase by phase, and what its imports alone take.
 
 `cold-start` is the first session of a host process. It includes the host's own imports for the
-transport, in the phase `connected`. `next-start` is the second session, where these are done.
+transport: most in the phase `line`, as the host imports while the plugin starts, and the rest in
+`connected`. `next-start` is the second session, where these are done.
 `imports` is a bare interpreter that imports what the plugin imports, and exits.
 """
 
