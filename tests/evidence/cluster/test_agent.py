@@ -19,7 +19,10 @@ from transportlab.evidence.run.worker import Result
 
 ARM = transport_arms()[0][0].id
 ORDER = Order("smoke", 7, ("session", "unary"), (ARM,))
-HANG_GUARD = 60.0
+pytestmark = pytest.mark.timeout(1800)
+
+HANG_GUARD = 1500.0
+"""It may have to wait for agents of other tests: only one of a machine is at work at a time."""
 
 
 @pytest.fixture(autouse=True)

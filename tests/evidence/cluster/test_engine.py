@@ -4,6 +4,7 @@ Each worker has an address of its own, 127.0.0.1 and so on, and so is a machine 
 """
 
 import json
+import os
 import re
 import signal
 import socket
@@ -13,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from sysconfig import get_path
 from typing import TypeVar
@@ -29,11 +31,18 @@ DASK = str(Path(get_path("scripts"), "dask"))
 COMMAND = str(Path(get_path("scripts"), "transportlab"))
 T = TypeVar("T")
 
-HANG_GUARD = 120.0
+pytestmark = pytest.mark.timeout(1800)
+
+HANG_GUARD = 1500.0
+"""A run takes minutes where much else runs, as only one agent of a machine is at work at a time."""
+
 LOOK = 0.02
 
 ARM = next(a.id for a in transport_arms()[0] if load_transport(a.transport).traits.isolated)
 """An arm that has a plugin process."""
+
+WORKER = "transportlab.evidence.run.worker"
+"""The module of a process that measures."""
 
 WHAT = ("--suite", "session", "--arm", ARM)
 
@@ -113,10 +122,34 @@ def below(pid: int) -> dict[int, str]:
     return found
 
 
+def held(pid: int) -> dict[int, str]:
+    """As measuring(), and its block goes on until go_on(): the process that measures is stopped."""
+    found = measuring(pid)
+    try:
+        for one in [one for one, words in found.items() if WORKER in words]:
+            os.kill(one, signal.SIGSTOP)
+            until(partial(halted, one))
+            if state(one) != "T":
+                return {}
+    except ProcessLookupError:
+        return {}
+    return found
+
+
+def halted(pid: int) -> bool:
+    return state(pid) in ("T", "Z", "")
+
+
+def go_on(pids: dict[int, str]) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+
+
 def measuring(pid: int) -> dict[int, str]:
     """The processes below a worker, if one of them measures."""
     found = below(pid)
-    return found if any("evidence.run.worker" in words for words in found.values()) else {}
+    return found if any(WORKER in words for words in found.values()) else {}
 
 
 def gone(pids: dict[int, str]) -> bool:
@@ -124,9 +157,14 @@ def gone(pids: dict[int, str]) -> bool:
 
 
 def alive(pid: int) -> bool:
+    return state(pid) not in ("Z", "")
+
+
+def state(pid: int) -> str:
+    """What a process does, in a letter of proc(5); empty if there is none."""
     with suppress(OSError):
-        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
-    return False
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    return ""
 
 
 def files(out: Path) -> list[Evidence]:
@@ -146,10 +184,11 @@ def test_a_worker_that_is_killed_in_a_block_leaves_no_process_and_the_others_rep
     run = cluster.evidence(out, *WHAT, "--profile", "quick")
 
     def busy() -> "list[tuple[subprocess.Popen[bytes], dict[int, str]]]":
-        return [(one, found) for one in workers.values() if (found := measuring(one.pid))]
+        return [(one, found) for one in workers.values() if (found := held(one.pid))]
 
     killed, processes = until(busy)[0]
     killed.kill()
+    go_on(processes)
     assert run.wait(HANG_GUARD) == 0, (tmp_path / "machines.txt").read_text()
     until(lambda: gone(processes))
     told = (tmp_path / "machines.txt").read_text()
@@ -176,8 +215,9 @@ def test_an_interrupted_run_leaves_no_process_on_a_worker_and_is_resumed(
     out, told = tmp_path / "machines", tmp_path / "machines.txt"
     what = ("--suite", "session", "--suite", "unary", "--arm", ARM, "--profile", "smoke")
     run = cluster.evidence(out, *what)
-    until(lambda: "1/2 " in told.read_text() and measuring(worker.pid))
+    processes = until(lambda: held(worker.pid) if "1/2 " in told.read_text() else {})
     run.send_signal(signal.SIGINT)
+    go_on(processes)
     assert run.wait(HANG_GUARD) == 128 + signal.SIGINT
     assert not below(worker.pid)
     (line,) = (line for line in told.read_text().splitlines() if line.startswith("to resume: "))
@@ -200,8 +240,9 @@ def test_a_scheduler_that_is_gone_ends_the_run_and_what_its_workers_do(
 ) -> None:
     worker = cluster.worker(1)
     run = cluster.evidence(tmp_path / "machines", *WHAT, "--profile", "smoke")
-    processes = until(lambda: measuring(worker.pid))
+    processes = until(lambda: held(worker.pid))
     cluster.scheduler.kill()
+    go_on(processes)
     assert run.wait(HANG_GUARD) == 1
     told = (tmp_path / "machines.txt").read_text()
     assert f"error: --dask {cluster.address}: the scheduler is gone" in told
