@@ -29,6 +29,8 @@ MOST_BYTES = 80 * 1024 * 1024
 LATE_SECONDS = 5.0
 """How long after its end a wait still takes what is there: this process may have been held up."""
 
+CONNECT_SECONDS = 5.0
+
 PACE_SECONDS = 0.0002
 """Pause after each byte of what is sent byte by byte, so that the plugin reads some of it alone."""
 
@@ -67,13 +69,24 @@ class Carriage:
         self._socket: socket.socket | None = None
         if isinstance(endpoint, SocketEndpoint):
             self._socket = socket.socket(socket.AF_UNIX)
-            self._socket.settimeout(1.0)
-            self._socket.connect(endpoint.path)
             self._socket.setblocking(False)
+            self._connect(endpoint.path, time.monotonic() + CONNECT_SECONDS)
             self._in = self._out = self._socket.fileno()
         else:
             self._in, self._out = endpoint.reader.fileno(), endpoint.writer.fileno()
             os.set_blocking(self._out, False)
+
+    def _connect(self, path: str, end: float) -> None:
+        assert self._socket is not None
+        while True:
+            try:
+                self._socket.connect(path)
+                return
+            except BlockingIOError:  # so many wait to be accepted as the plugin lets wait
+                if time.monotonic() > end:
+                    self._socket.close()
+                    raise Silent from None
+                time.sleep(PACE_SECONDS)
 
     def write(self, data: bytes, end: float) -> None:
         """Send the bytes before `end`. A plugin that has closed takes them all.

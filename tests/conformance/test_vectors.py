@@ -180,3 +180,9 @@ def test_vectors_are_selected_by_group_and_by_id() -> None:
 def test_a_selection_of_nothing_is_an_error(groups: list[str], ids: list[str], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         select(load_vectors(), groups, ids)
+
+
+def test_only_the_largest_messages_are_waited_for_longer() -> None:
+    found = {vector.group: vector.patience for vector in load_vectors()}
+    assert found.pop("raw limits") == 20
+    assert set(found.values()) == {0}

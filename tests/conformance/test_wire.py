@@ -74,6 +74,14 @@ def test_what_is_sent_apart_has_connections_of_its_own() -> None:
     assert wire.sent == [("c1", b"x"), ("c2", b"x")]
 
 
+def test_what_is_expected_apart_comes_on_connections_of_its_own() -> None:
+    wire = Fake()
+    asked = []
+    wire.message = lambda name, end: asked.append(name)  # type: ignore[method-assign]
+    assert play(wire, do="expect", message=None, on="c", times=2, apart=True) == ""
+    assert asked == ["c1", "c2"]
+
+
 def test_a_frame_has_its_words_filled_in() -> None:
     wire = Fake()
     play(wire, do="send", frame={"message": "0a{x.hex}", "end": False, "pairs": [["k", "{app}"]]})

@@ -197,6 +197,8 @@ class Attempt:
         self, session: Session, fixture: Fixture, program: Program, wire: RawWire | None
     ) -> bool:
         """Carry the steps out. Returns whether all went well."""
+        patience = max(program.patience, self._vector.patience)
+        program = msgspec.structs.replace(program, patience=patience)
         player = Player(session, fixture, program, wire_app(self._vector), wire)
         for number, step in enumerate(self._own.steps, 1):
             self.number = number

@@ -298,7 +298,7 @@ class Arm:
         shares = vector.shares if attached is None else not attached.own
         shared = self._sharing(vector) if shares else None
         attempt = Attempt(vector, program, template, prunes=prunes, shared=shared)
-        timeout = max(self._options.timeout, self._subject.patience)
+        timeout = max(self._options.timeout, self._subject.patience, 2 * vector.patience)
         thread = threading.Thread(target=attempt.run, name=vector.id, daemon=True)
         attempt.clean()
         self._begin(vector.id)

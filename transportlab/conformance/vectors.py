@@ -24,6 +24,11 @@ from transportlab.errors import UsageError
 from transportlab.quote import nearest
 from transportlab.registry import load_transport, transport_module, transport_names
 
+LIMITS = "raw limits"
+"""The group of the largest messages."""
+
+LARGE_SECONDS = 20.0
+
 GROUPS = (
     "session and config",
     "read",
@@ -39,7 +44,7 @@ GROUPS = (
     "concurrency",
     "data fidelity",
     "raw wire",
-    "raw limits",
+    LIMITS,
 )
 
 LEVELS = ("opens a session", "reads", "writes", "is strict", "bears faults")
@@ -217,13 +222,13 @@ class Send(Struct, frozen=True, forbid_unknown_fields=True, tag="send", tag_fiel
 
 
 class Receive(Struct, frozen=True, forbid_unknown_fields=True, tag="expect", tag_field="do"):
-    """What comes from the plugin next, within five seconds.
+    """What comes from the plugin next, within five seconds; 20 in the group "raw limits".
 
     message: a pattern of the next message, as the transport's module `raw` makes plain values of
         it. The end of the connection is {"closed": true}.
     messages: patterns of so many next messages, which come in any order.
     silent: nothing comes for so many milliseconds.
-    times: how many such messages come.
+    times: how many such messages come. apart: each on a connection of its own, on1, on2, ...
     on: the name of the connection, or stream.
     save: keep the message under this name.
     """
@@ -232,6 +237,7 @@ class Receive(Struct, frozen=True, forbid_unknown_fields=True, tag="expect", tag
     messages: tuple[Any, ...] = ()
     silent: Annotated[int, Meta(ge=0, le=2000)] = 0
     times: Annotated[int, Meta(ge=1, le=1000)] = 1
+    apart: bool = False
     on: str = ""
     save: str = ""
 
@@ -312,6 +318,11 @@ class Vector(Case, frozen=True, forbid_unknown_fields=True, kw_only=True):
     opens: bool = True
     alone: bool = False
     transport: str = ""
+
+    @property
+    def patience(self) -> float:
+        """How long each of its steps may wait at least: the largest messages take their time."""
+        return LARGE_SECONDS if self.group == LIMITS else 0.0
 
     @property
     def shares(self) -> bool:

@@ -128,8 +128,8 @@ class WirePlayer:
             return _unordered(wanted, got)
         pattern = evaluate(step.message, self._scope)
         problem = ""
-        for _ in range(step.times):
-            got = self._message(step.on)
+        for number in range(1, step.times + 1):
+            got = self._message(f"{step.on}{number}" if step.apart else step.on)
             problem = problem or mismatch(pattern, got)
             if step.save:
                 self._scope[step.save] = got
