@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from io import FileIO
 from pathlib import Path
 
@@ -60,6 +60,23 @@ def test_silence_and_an_end_are_told_apart(peer: Peer) -> None:
     assert carriage.exactly(1, soon()) == b"x"
     with pytest.raises(Closed):
         carriage.fill(soon())
+
+
+def test_a_connection_that_is_never_accepted_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(raw, "CONNECT_SECONDS", SHORT)
+    path = str(tmp_path / "s")
+    with socket.socket(socket.AF_UNIX) as listener, ExitStack() as stack:
+        listener.bind(path)
+        listener.listen(1)
+
+        def connect() -> None:
+            for _ in range(10):
+                stack.callback(Carriage(SocketEndpoint(path)).close)
+
+        with pytest.raises(Silent):
+            connect()
 
 
 def test_what_nobody_takes_is_given_up(peer: Peer) -> None:

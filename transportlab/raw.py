@@ -68,25 +68,11 @@ class Carriage:
         self.ended = False
         self._socket: socket.socket | None = None
         if isinstance(endpoint, SocketEndpoint):
-            self._socket = socket.socket(socket.AF_UNIX)
-            self._socket.setblocking(False)
-            self._connect(endpoint.path, time.monotonic() + CONNECT_SECONDS)
+            self._socket = _connected(endpoint.path)
             self._in = self._out = self._socket.fileno()
         else:
             self._in, self._out = endpoint.reader.fileno(), endpoint.writer.fileno()
             os.set_blocking(self._out, False)
-
-    def _connect(self, path: str, end: float) -> None:
-        assert self._socket is not None
-        while True:
-            try:
-                self._socket.connect(path)
-                return
-            except BlockingIOError:  # so many wait to be accepted as the plugin lets wait
-                if time.monotonic() > end:
-                    self._socket.close()
-                    raise Silent from None
-                time.sleep(PACE_SECONDS)
 
     def write(self, data: bytes, end: float) -> None:
         """Send the bytes before `end`. A plugin that has closed takes them all.
@@ -173,6 +159,26 @@ class Carriage:
         self.unread += data
         self.ended = not data
         check_size(len(self.unread))
+
+
+def _connected(path: str) -> socket.socket:
+    """A socket that does not block. Raises Silent if the plugin accepts no more connections."""
+    made = socket.socket(socket.AF_UNIX)
+    made.setblocking(False)
+    end = time.monotonic() + CONNECT_SECONDS
+    while True:
+        try:
+            made.connect(path)
+        except BlockingIOError:  # so many wait to be accepted as the plugin lets wait
+            if time.monotonic() > end:
+                made.close()
+                raise Silent from None
+            time.sleep(PACE_SECONDS)
+        except OSError:
+            made.close()
+            raise
+        else:
+            return made
 
 
 class RawWire(ABC):
