@@ -3,7 +3,7 @@
 It runs the servers that are installed (standard library, uvicorn, hypercorn, granian) with the same
 blocking backend, mixed in seeded random order; measures start-up to the first answered POST, warm
 latency, memory and threads, and checks that each server reports a client that left, streams a
-chunked reply and takes a 64 MiB request. Example: python -m bench.http_servers --json raw.json
+chunked reply and takes a 64 MiB request. Example: python -m bench.http_servers --json-file raw.json
 """
 
 from __future__ import annotations
@@ -187,10 +187,12 @@ def show(raw: dict[str, Samples]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Measure HTTP servers on a Unix socket.")
+    parser = argparse.ArgumentParser(
+        description="Measure HTTP servers on a Unix socket.", allow_abbrev=False
+    )
     for option, default in (("starts", 20), ("processes", 5), ("calls", 500), ("seed", 1)):
         parser.add_argument(f"--{option}", type=int, default=default)
-    parser.add_argument("--json", type=Path, help="write raw samples to this file")
+    parser.add_argument("--json-file", type=Path, metavar="FILE", help="write raw samples to it")
     args, there = parser.parse_args(), importlib.util.find_spec
     names = [name for name, (need, _) in SERVERS.items() if all(map(there, need))]
     print("not installed, left out:", ", ".join(SERVERS.keys() - set(names)) or "none")
@@ -207,9 +209,9 @@ def main() -> None:
         show(raw)
         able = {name: list(checks(name, Path(folder))) for name in names}
     print(*(f"{name}: {'; '.join(texts)}" for name, texts in able.items()), sep="\n")
-    if args.json:
+    if args.json_file:
         report = {"options": vars(args), "samples": raw, "checks": able}
-        args.json.write_text(json.dumps(report, default=str))
+        args.json_file.write_text(json.dumps(report, default=str))
 
 
 if __name__ == "__main__":

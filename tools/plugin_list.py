@@ -124,7 +124,7 @@ def entry(paths: Sequence[Path], told: argparse.Namespace) -> Listed:
     lacking = {each for reason in reasons for each in _lacks(reason)}
     return Listed(
         name=told.name,
-        version=told.version,
+        version=told.plugin_version,
         language=told.language,
         source=told.source,
         sha256=_sum(told.file),
@@ -151,10 +151,14 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str], root: Path = ROOT) -> int:
     """Add or replace an entry; returns the exit status."""
-    parser = _Parser("python -m tools.plugin_list", description="Add a plugin to docs/plugins.md.")
+    parser = _Parser(
+        "python -m tools.plugin_list",
+        description="Add a plugin to docs/plugins.md.",
+        allow_abbrev=False,
+    )
     parser.add_argument("reports", metavar="REPORT", nargs="+", type=Path, help="of --json-file")
     parser.add_argument("--name", required=True, help="the backend's name")
-    parser.add_argument("--version", required=True, help="the plugin's own")
+    parser.add_argument("--plugin-version", required=True, help="the plugin's own")
     parser.add_argument("--language", required=True, help="what it is written in")
     parser.add_argument("--source", required=True, help="where its source is")
     parser.add_argument("--file", type=Path, help="the release, whose SHA-256 is listed")

@@ -140,6 +140,8 @@ class Transport(ABC):
     """A way for the host's calls to reach a backend."""
 
     name: str
+    title = ""
+    """How texts for readers write it, where that is not its name."""
     traits: Traits
 
     def put_off(self) -> None:  # noqa: B027  # most have nothing to put off

@@ -1,6 +1,6 @@
 """Measures the rows of bench.peers, prints a table, and judges it.
 
-    python -m bench.peers [--rows grpc-start,session] [--blocks 20] [--check] [--json FILE]
+    python -m bench.peers [--rows grpc-start,session] [--blocks 20] [--check] [--json-file FILE]
 
 The first block does not count: it fills caches. `--plugin-python` takes the interpreter of another
 environment that has the lab installed, say from an older checkout, and measures its plugin and its
@@ -160,13 +160,15 @@ def verdict(results: Sequence[Result]) -> list[str]:
 
 def options(arguments: Sequence[str]) -> argparse.Namespace:
     """The command line's options."""
-    parser = argparse.ArgumentParser("bench.peers", description="The lab's own beside its peers.")
+    parser = argparse.ArgumentParser(
+        "bench.peers", description="The lab's own beside its peers.", allow_abbrev=False
+    )
     parser.add_argument("--rows", default="", help="ids, or how they begin, separated by commas")
     parser.add_argument("--blocks", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--all", action="store_true", help="show each overhead, not the worst")
     parser.add_argument("--check", action="store_true", help="fail if a row is beyond its bound")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all values to it")
+    parser.add_argument("--json-file", type=Path, metavar="FILE", help="write all values to it")
     parser.add_argument("--plugin-python", metavar="PATH", help="interpreter of the arm `before`")
     return parser.parse_args(arguments)
 
@@ -184,8 +186,8 @@ def main(arguments: Sequence[str]) -> int:
             return 2
         results = measure(wanted, given.blocks, given.seed)
     print("\n".join(table(results if given.all else worst(results))))
-    if given.json is not None:
-        given.json.write_bytes(msgspec.json.format(msgspec.json.encode(results)))
+    if given.json_file is not None:
+        given.json_file.write_bytes(msgspec.json.format(msgspec.json.encode(results)))
     failures = verdict(results)
     if given.check:
         print("\n".join(failures), file=sys.stderr)

@@ -140,7 +140,7 @@ def test_a_short_run_measures_real_peers(tmp_path: Path) -> None:
     file = tmp_path / "peers.json"
     rows = "grpc,stdio-start,http-start,version,plan-go,session-jsonrpc,memory,floor,imports-grpc"
     command = [sys.executable, "-m", "bench.peers", "--blocks", "1", "--rows", rows]
-    command += ["--json", str(file), "--plugin-python", sys.executable]
+    command += ["--json-file", str(file), "--plugin-python", sys.executable]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     found = {one["row"]["id"]: one for one in json.loads(file.read_text())}

@@ -30,6 +30,14 @@ def run(module: str, *arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.parametrize("module", ["peers", "http_servers"])
+def test_json_takes_no_file(module: str) -> None:
+    command = [sys.executable, "-m", f"bench.{module}", "--json", "raw.json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "unrecognized arguments: --json raw.json" in done.stderr
+
+
 @pytest.mark.slow
 def test_sessions_and_killed_hosts_leave_nothing() -> None:
     title = PROGRAMS[0]

@@ -183,4 +183,4 @@ def test_a_badge_is_of_a_whole_run(
     assert done.code == 0
     assert "LEVEL direct-none: 1 (reads)\n  groups: all 2 that were tried\n" in done.out
     root = ET.parse(badge).getroot()
-    assert root.get("aria-label") == "cronix backend: direct | level 1 | revision 1"
+    assert root.get("aria-label") == "cronix backend: in process | level 1 of 4 | revision 1"

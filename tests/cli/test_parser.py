@@ -155,6 +155,18 @@ def test_the_table_says_what_the_commands_do(words: list[str], place: str, line:
     assert " ".join((found.function.__doc__ or "").partition("\n\n")[0].split()) == line
 
 
+def test_an_option_takes_a_value_in_every_command_or_in_none() -> None:
+    kinds: dict[str, set[bool]] = {}
+    for _, place, _ in commands(COMMANDS):
+        module, _, name = place.partition(":")
+        for option, how in getattr(import_module(f"transportlab.cli.{module}"), name).options:
+            bare = how.get("action") not in (None, "append")
+            kinds.setdefault(option, set()).add(bare)
+    assert kinds["--json"] == {True}
+    assert kinds["--json-file"] == {False}
+    assert [option for option, found in kinds.items() if len(found) > 1] == []
+
+
 @pytest.mark.parametrize("columns", [80, 120])
 @pytest.mark.parametrize(("words", "place", "line"), [*commands(COMMANDS), ([], "", "")])
 def test_help_fits_the_terminal(

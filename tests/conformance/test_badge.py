@@ -32,7 +32,7 @@ def test_it_says_the_transports_the_lowest_level_and_the_revision(make: Make, en
         arm("jsonrpc", ended, (low, Status.PASS), (high, Status.UNSUPPORTED)),
     )
     text = badge(Report((), arms, ()), "cronix backend", "1")
-    assert parts(text) == ["cronix backend: grpc, jsonrpc", "level 2", "revision 1"]
+    assert parts(text) == ["cronix backend: gRPC, JSON-RPC", "level 2 of 4", "revision 1"]
     assert COLOURS[2] in text
 
 
@@ -40,10 +40,10 @@ def test_it_hides_no_failure(make: Make, ended: Ended) -> None:
     low, high = make(READ, level=1), make(READ, id="b", level=3)
     bad = arm("grpc", ended, (low, Status.PASS), (high, Status.FAIL))
     text = badge(Report((), (bad,), ()), "cronix backend", "1")
-    assert parts(text)[1] == "level 2, fails"
+    assert parts(text)[1] == "level 2 of 4, fails"
     assert FAILS in text
     bad.outcomes[1].known = "issue 7"
-    assert parts(badge(Report((), (bad,), ()), "x", "1"))[1] == "level 2, 1 known failure"
+    assert parts(badge(Report((), (bad,), ()), "x", "1"))[1] == "level 2 of 4, 1 known failure"
     nothing = badge(Report((), (), ()), "cronix host", "next")
     assert parts(nothing) == ["cronix host: nothing passed", "no level, fails", "revision next"]
 

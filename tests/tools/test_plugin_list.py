@@ -51,7 +51,7 @@ def add(tmp_path: Path) -> Callable[..., int]:
         (tmp_path / "docs").mkdir(exist_ok=True)
         told = [
             "--name=mine",
-            "--version=1.2",
+            "--plugin-version=1.2",
             "--language=Go",
             "--source=https://example.org/mine",
         ]
@@ -184,7 +184,7 @@ def test_a_wrong_option_is_told(
 
 
 def test_what_is_no_report_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    told = ["--name=mine", "--version=1", "--language=C", "--source=x"]
+    told = ["--name=mine", "--plugin-version=1", "--language=C", "--source=x"]
     path = tmp_path / "x"
     assert main([str(path), *told], tmp_path) == 1
     path.write_text("<xml/>\n")

@@ -84,7 +84,7 @@ TERMS = f"""
 ```text
 transportlab conformance --plugin ./cronix-backend-mine --transport jsonrpc \\
     --offers fresh-store --json-file report.jsonl
-python -m tools.plugin_list report.jsonl --name mine --version 1.0 --language Go \\
+python -m tools.plugin_list report.jsonl --name mine --plugin-version 1.0 --language Go \\
     --source https://example.org/mine --file ./cronix-backend-mine
 ```
 

@@ -7,7 +7,8 @@ font that has to be there: textLength makes each text as wide as its box, whatev
 from xml.sax.saxutils import escape, quoteattr  # it writes here, and parses nothing
 
 from transportlab.conformance.report import counted
-from transportlab.conformance.result import Report, Status, ladder
+from transportlab.conformance.result import ArmResult, Report, Status, ladder
+from transportlab.registry import load_transport
 
 HEIGHT, PADDING, SIZE = 20, 7, 11
 """In pixels: of the badge, beside each text, and of the letters."""
@@ -24,16 +25,22 @@ COLOURS = ("#b3261e", "#9a4a00", "#8a5a00", "#4d6b1f", "#22702c")
 def badge(report: Report, what: str, revision: str) -> str:
     """The whole file. what: "cronix backend" or "cronix host". The run must have been whole."""
     arms = [arm for arm in report.arms if arm.totals()[Status.PASS]]
-    names = ", ".join(dict.fromkeys(arm.transport for arm in arms)) or "nothing passed"
+    names = ", ".join(dict.fromkeys(map(_title, arms))) or "nothing passed"
     level = min((ladder(arm)[0] for arm in arms), default=-1)
     known = len({outcome.vector.id for arm in arms for outcome in arm.known()})
-    words = f"level {level}" if level >= 0 else "no level"
+    highest = len(COLOURS) - 1
+    words = f"level {level} of {highest}" if level >= 0 else "no level"
     if not report.ok:
         words += ", fails"
     elif known:
         words += f", {counted(known, 'known failure')}"
     colour = COLOURS[level] if level >= 0 and report.ok else FAILS
     return draw([(f"{what}: {names}", LABEL), (words, colour), (f"revision {revision}", NOTE)])
+
+
+def _title(arm: ArmResult) -> str:
+    transport = load_transport(arm.transport)
+    return transport.title or transport.name
 
 
 def draw(parts: list[tuple[str, str]]) -> str:

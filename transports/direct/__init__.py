@@ -66,6 +66,7 @@ class DirectTransport(Transport):
     """Calls to a backend in this process."""
 
     name = "direct"
+    title = "in process"
     traits = Traits(
         endpoint=EndpointKind.OBJECT,
         codecs=("none",),

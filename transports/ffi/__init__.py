@@ -27,6 +27,7 @@ class FfiTransport(Transport):
     """C calls into a plugin's library."""
 
     name = "ffi"
+    title = "FFI"
     traits = Traits(
         endpoint=EndpointKind.LIBRARY,
         codecs=("protobuf", "json"),

@@ -22,6 +22,7 @@ class GrpcTransport(Transport):
     """grpcio on both sides of a Unix socket."""
 
     name = "grpc"
+    title = "gRPC"
     traits = Traits(
         endpoint=EndpointKind.SOCKET,
         codecs=("protobuf", "json"),

@@ -25,6 +25,7 @@ class HttpTransport(Transport):
     """httpx and the standard library's server on two sides of a Unix socket."""
 
     name = "http"
+    title = "HTTP"
     traits = Traits(
         endpoint=EndpointKind.SOCKET,
         codecs=("json", "protobuf"),

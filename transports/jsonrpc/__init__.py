@@ -28,6 +28,7 @@ class JsonRpcTransport(Transport):
     """JSON-RPC over the pipes of a child process."""
 
     name = "jsonrpc"
+    title = "JSON-RPC"
     traits = Traits(
         endpoint=EndpointKind.STDIO,
         codecs=("json",),

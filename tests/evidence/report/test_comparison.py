@@ -1,7 +1,6 @@
 """Two sets of runs, as a command prints them."""
 
 import csv
-import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -81,15 +80,19 @@ def test_json_has_everything(files: tuple[Path, Path]) -> None:
     assert sum(found["counts"].values()) == len(found["figures"])
 
 
-def test_csv_has_numbers_as_they_are(files: tuple[Path, Path]) -> None:
-    rows = list(csv.DictReader(io.StringIO(compare(*files, "--csv").out)))
-    shown = compare(*files, "--json").json["figures"]
+def test_csv_has_numbers_as_they_are(tmp_path: Path, files: tuple[Path, Path]) -> None:
+    file = tmp_path / "figures.csv"
+    shown = compare(*files, "--csv", file, "--json").json["figures"]
+    with file.open(newline="", encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines))
     assert [float(row["ratio"]) for row in rows] == [one["ratio"]["value"] for one in shown]
     assert rows[0].keys() >= {"suite", "arm", "case", "unit", "a", "b", "low", "high", "blocks_b"}
 
 
-def test_markdown_is_a_comment_for_a_change(files: tuple[Path, Path]) -> None:
-    text = compare(*files, "--markdown", "--suite", "session").out
+def test_markdown_is_a_comment_for_a_change(tmp_path: Path, files: tuple[Path, Path]) -> None:
+    file = tmp_path / "comment.md"
+    assert compare(*files, "--markdown", file, "--suite", "session").code == 0
+    text = file.read_text(encoding="utf-8")
     assert "| suite | placement | arm | case | metric | A | B | B/A | told |" in text
     assert "- A: 1 run with 60 blocks" in text
     assert "</details>" in text
@@ -114,7 +117,8 @@ def test_bad_input_is_one_clear_error(tmp_path: Path, files: tuple[Path, Path]) 
         ((tmp_path / "empty", b), 2, "a folder without evidence files"),
         ((a, tmp_path / "bad.json"), 1, "not an evidence file"),
         ((a, a), 2, "A and B both have the run of"),
-        ((a, b, "--csv", "--json"), 2, "choose one"),
+        ((a, b, "--csv", tmp_path / "no" / "x.csv"), 2, "x.csv: cannot be written"),
+        ((a, b, "--markdown", tmp_path), 2, "cannot be written"),
         ((a, b, "--arm", "grpc"), 2, 'neither A nor B has the arm "grpc"'),
         ((a,), 2, "required: B"),
     ):

@@ -240,8 +240,8 @@ def reproduce(*, file: Path, against: list[Path], lists: bool) -> int:
     repeated("--suite", metavar="NAME", help="Compare this suite only; may be repeated."),
     repeated("--arm", metavar="ARM", help="Compare this arm only; may be repeated."),
     flag("--changed", help="Show only what is less or more."),
-    flag("--markdown", help="Print Markdown."),
-    flag("--csv", help="Print the figures as CSV."),
+    option("--markdown", type=Path, metavar="FILE", help="Write a summary in Markdown."),
+    option("--csv", type=Path, metavar="FILE", help="Write the figures as CSV."),
     JSON,
 )
 def compare(  # noqa: PLR0913  # one parameter an option
@@ -252,8 +252,8 @@ def compare(  # noqa: PLR0913  # one parameter an option
     suite: list[str],
     arm: list[str],
     changed: bool,
-    markdown: bool,
-    csv: bool,
+    markdown: Path | None,
+    csv: Path | None,
     as_json: bool,
 ) -> None:
     """Compare two evidence files, or two folders of them, figure by figure.
@@ -262,8 +262,7 @@ def compare(  # noqa: PLR0913  # one parameter an option
     and commit. Of a folder all runs of the newest code on one machine count.
     """
     with guarded():
-        if markdown + csv + as_json > 1:
-            raise UsageError("--markdown, --csv and --json: choose one")
+        check_writable(markdown, csv)
         from transportlab.evidence.analysis.between import Wanted, between
         from transportlab.evidence.report import comparison as shown
         from transportlab.evidence.report.config import load_settings
@@ -272,12 +271,12 @@ def compare(  # noqa: PLR0913  # one parameter an option
         wanted = Wanted(suite, arm, over or "")
         found = between(one, other, load_settings().margin, wanted)
         rows = shown.chosen(found, changed=changed)
+        if markdown is not None:
+            markdown.write_text(shown.as_markdown(found, rows), "utf-8")
+        if csv is not None:
+            csv.write_text(shown.as_csv(rows), "utf-8")
         if as_json:
             print(shown.as_json(found, rows).decode())
-        elif csv:
-            print(shown.as_csv(rows), end="")
-        elif markdown:
-            print(shown.as_markdown(found, rows))
         else:
             _show(found, rows)
 

@@ -109,6 +109,7 @@ def as_markdown(found: Between, rows: list[Row]) -> str:
         *(f"- {line}." for line in words(found)),
         "",
         "</details>",
+        "",
     ]
     return "\n".join(lines)
 
