@@ -136,7 +136,7 @@ def test_a_reply_that_is_read_after_the_deadline_is_no_success() -> None:
 
 @pytest.mark.parametrize("secret", ["hunter2-secret", ""])
 def test_who_is_blamed_sees_no_secret_and_keeps_the_cause(secret: str) -> None:
-    def blame(error: Exception) -> PluginError:
+    def blame(error: Exception, writes: bool) -> PluginError:
         return PluginError("E-CALL", str(error), name="odd")
 
     channel = HostChannel(Breaking(), Redactor({"password": secret}), blame)

@@ -14,6 +14,8 @@ from transportlab.channel import EndpointKind
 from transportlab.context import Context
 from transportlab.errors import LabError, PluginError, RpcError, UsageError
 from transportlab.host import HostOptions, LogRecord, open_backend
+from transportlab.host.blame import UNKNOWN
+from transportlab.methods import METHODS
 from transportlab.registry import load_transport, transport_names
 
 KINDS = {name: load_transport(name).traits.endpoint for name in transport_names()}
@@ -241,12 +243,15 @@ else:
 
 @pytest.mark.parametrize("transport", PROCESS)
 def test_a_plugin_that_dies_in_a_call_is_told(transport: str) -> None:
-    options = HostOptions(config={"faults": "Read=exit:3"})
-    with open_backend("echo", transport, options) as session:
-        with pytest.raises(PluginError) as caught:
-            session.backend.read(model.ReadRequest(), Context())
-        assert caught.value.exit == "exit status 3"
-        assert "read, then plan again" in caught.value.action
+    for name, what_to_do in (("Read", ""), ("Prune", UNKNOWN)):
+        options = HostOptions(config={"faults": f"{name}=exit:3"})
+        with open_backend("echo", transport, options) as session:
+            call = METHODS[name]
+            request = model.PruneRequest("web", ("job",)) if call.writes else model.ReadRequest()
+            with pytest.raises(PluginError) as caught:
+                getattr(session.backend, call.attribute)(request, Context())
+            assert caught.value.exit == "exit status 3"
+            assert caught.value.action == what_to_do
 
 
 def test_an_error_from_open_session_leaves_nothing_running() -> None:

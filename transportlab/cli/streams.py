@@ -3,6 +3,7 @@
 It imports next to nothing, as `transportlab --version` runs it too.
 """
 
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -25,8 +26,16 @@ def streams(command: Callable[[], int]) -> None:
         # Else the interpreter writes once more at its end, and exits with 120.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         # Who reads a pipe no further, as `head` does, has what it wants.
-        status = EXIT_ERROR if isinstance(error, BrokenPipeError) else f"error: {error}"
+        status = EXIT_ERROR if isinstance(error, BrokenPipeError) else f"error: {_told(error)}"
     sys.exit(status)
+
+
+def _told(error: OSError) -> str:
+    if error.filename is not None or not error.strerror:
+        return str(error)
+    if error.errno == errno.EBADF:  # see _open
+        return "stdout is closed"
+    return f"stdout cannot be written: {error.strerror.lower()}"
 
 
 def _open() -> None:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from transportlab.host.process import PluginProcess
 
 KILLED = "signal SIGKILL"
+OF_MEMORY = "for the memory of a process it is the kernel that kills, and its log says so"
+UNKNOWN = "whether the call was carried out is unknown: read, then plan again"
 
 
 class Blame(msgspec.Struct):
@@ -45,19 +47,21 @@ class Blame(msgspec.Struct):
         """The backend's version, as far as it has told one."""
         return self.opened_version or ("" if self.process is None else self.process.version)
 
-    def for_call(self, error: TransportError | RpcError) -> LabError:
+    def for_call(self, error: TransportError | RpcError, writes: bool) -> LabError:
         """A PluginError for a channel's failure; a backend's own answer itself, with notes."""
         if isinstance(error, TransportError):
-            return self.redactor.error(self.for_connection("E-CALL", error))
+            return self.redactor.error(self.for_connection("E-CALL", error, writes=writes))
         for note in self._notes(error):
             error.add_note(note)
         return error
 
-    def for_connection(self, code: str, error: TransportError) -> PluginError:
+    def for_connection(
+        self, code: str, error: TransportError, *, writes: bool = False
+    ) -> PluginError:
         """A PluginError for a connection that failed, with what became of the plugin's process.
 
         code is used unless a handshake line is at fault, which has codes of its own. Waits a little
-        for the process to end.
+        for the process to end. writes: whether the call changes something.
         """
         if self.process is None:
             line = error if isinstance(error, HandshakeError) else None  # a library's
@@ -75,12 +79,8 @@ class Blame(msgspec.Struct):
             action = "write the line once: two processes that serve are one too many"
             return self.process.error("E-HANDSHAKE-TWICE", str(second), action=action)
         still = "" if self.process.exit else f"; the plugin {self.process.condition}"
-        action = "whether the call was carried out is unknown: read, then plan again"
-        if self.process.exit == KILLED:
-            action += (
-                "; for the memory of a process it is the kernel that kills, and its log says so"
-            )
-        return self.process.error(code, f"{error}{still}", action=action)
+        told = [UNKNOWN] * writes + [OF_MEMORY] * (self.process.exit == KILLED)
+        return self.process.error(code, f"{error}{still}", action="; ".join(told))
 
     def for_versions(self, theirs: Collection[int], ours: Collection[int]) -> PluginError:
         """A PluginError for a backend that speaks only other versions of the protocol."""

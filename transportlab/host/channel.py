@@ -29,7 +29,7 @@ TURN_SECONDS = 0.02
 """How often a write that waits for another looks at what may end its wait."""
 
 
-def nobody(error: TransportError | RpcError) -> LabError:
+def nobody(error: TransportError | RpcError, writes: bool) -> LabError:
     """Blame nobody: for a channel without a session around it."""
     return error
 
@@ -38,8 +38,8 @@ class HostChannel(Channel):
     """One hop around the wire. Safe to use from several threads.
 
     Writes run one at a time. A call raises LabErrors only, whatever a library under it raises.
-    An error of the wire loses the redactor's values (P-SESSION-4) and is then given to blame, which
-    returns what to raise: usually a PluginError for a TransportError, and an RpcError, the
+    An error of the wire loses the redactor's values (P-SESSION-4) and is then given to blame, with
+    whether the call writes. That returns what to raise: usually a PluginError for a TransportError, and an RpcError, the
     backend's own answer, as it is with notes.
     """
 
@@ -47,7 +47,7 @@ class HostChannel(Channel):
         self,
         wire: Channel,
         redactor: Redactor = NOTHING,
-        blame: Callable[[TransportError | RpcError], LabError] = nobody,
+        blame: Callable[[TransportError | RpcError, bool], LabError] = nobody,
     ) -> None:
         self._wire = wire
         self._redactor = redactor
@@ -68,7 +68,7 @@ class HostChannel(Channel):
                 raise deadline_exceeded()
             return reply
         except Exception as error:
-            told = self._told(error)
+            told = self._told(error, method.writes)
             raise told from told.__cause__
         finally:
             if method.writes:
@@ -81,7 +81,7 @@ class HostChannel(Channel):
         try:
             yield from self._wire.stream(method, request, context)
         except Exception as error:
-            told = self._told(error)
+            told = self._told(error, method.writes)
             raise told from told.__cause__
         finally:
             if method.writes:
@@ -93,9 +93,9 @@ class HostChannel(Channel):
         while not self._writing.acquire(timeout=TURN_SECONDS):
             context.check()
             if self._closed:  # an abandoned stream never gives its turn back
-                raise self._told(ChannelClosed("the channel is closed"))
+                raise self._told(ChannelClosed("the channel is closed"), True)
 
-    def _told(self, error: Exception) -> LabError:
+    def _told(self, error: Exception, writes: bool) -> LabError:
         """What to raise for a failure of the wire, with its __cause__ set."""
         if not isinstance(error, LabError):
             error = _foreign(error)
@@ -110,7 +110,7 @@ class HostChannel(Channel):
             if not self._lost:
                 return error  # this side closed it, on purpose
             error = ConnectionLost("the plugin has ended")
-        blamed = self._blame(error)
+        blamed = self._blame(error, writes)
         if blamed is not error:
             blamed.__cause__ = error
         return blamed

@@ -86,7 +86,7 @@ func (s *Session) apply(ctx context.Context, plan *pb.PlanReply, event func(*pb.
 		err = end()
 	}
 	if err != nil {
-		return s.blame(err)
+		return s.blame(err, true)
 	}
 	return nil
 }

@@ -102,7 +102,7 @@ func Open(ctx context.Context, plugin, transportName string, options Options) (*
 	}
 	s := &Session{options: options, redactor: redact.New(hidden), writing: make(chan struct{}, 1), closing: make(chan struct{})}
 	if err := s.open(ctx, plugin, transportName, t, at); err != nil {
-		err = s.blame(err)
+		err = s.blame(err, false)
 		s.Close()
 		return nil, err
 	}
@@ -305,8 +305,8 @@ func (s *Session) mismatch(theirs []int) error {
 	return &Error{Code: "E-PROTO-MISMATCH", Problem: fmt.Sprintf("speaks protocol %s; this host speaks {1}.", set), Expected: "{1}", Got: set, Action: action}
 }
 
-// blame says whose failure an error is, and hides secrets in it.
-func (s *Session) blame(err error) error {
+// blame says whose failure an error is, and hides secrets in it. writes: whether the call changes something.
+func (s *Session) blame(err error, writes bool) error {
 	var failed *Error
 	var answer *RPCError
 	switch {
@@ -320,7 +320,11 @@ func (s *Session) blame(err error) error {
 			return ErrClosed
 		default:
 		}
-		failed = &Error{Code: "E-CALL", Problem: err.Error(), Action: "whether the call was carried out is unknown: read, then plan again", Err: err}
+		failed = &Error{Code: "E-CALL", Problem: err.Error(), Err: err}
+		var actions []string
+		if writes {
+			actions = append(actions, "whether the call was carried out is unknown: read, then plan again")
+		}
 		if s.lost.Load() {
 			failed.Problem = "the plugin has ended"
 		}
@@ -328,8 +332,9 @@ func (s *Session) blame(err error) error {
 			if !s.process.wait(exitGrace) {
 				failed.Problem += "; the plugin " + s.process.condition()
 			} else if s.process.exit == "signal SIGKILL" {
-				failed.Action += "; for the memory of a process it is the kernel that kills, and its log says so"
+				actions = append(actions, "for the memory of a process it is the kernel that kills, and its log says so")
 			}
+			failed.Action = strings.Join(actions, "; ")
 			var second *Error
 			if errors.As(s.twice(), &second) {
 				failed = second
@@ -422,7 +427,7 @@ func (s *Session) call(ctx context.Context, method string, writes bool, request,
 		err = ended(ctx)
 	}
 	if err != nil {
-		return s.blame(err)
+		return s.blame(err, writes)
 	}
 	return nil
 }
