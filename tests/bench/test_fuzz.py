@@ -22,8 +22,9 @@ def test_nothing_is_found(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_inputs_to_begin_with_keep_the_promises() -> None:
     for target in fuzz_targets.TARGETS.values():
+        assert target.seeds
         for seed in target.seeds:
-            target.check(seed)
+            target.check(seed)  # raises nothing
 
 
 def fails_on(byte: bytes) -> Callable[[bytes], None]:
