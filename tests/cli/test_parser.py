@@ -159,12 +159,12 @@ def test_an_option_takes_a_value_in_every_command_or_in_none() -> None:
     kinds: dict[str, set[bool]] = {}
     for _, place, _ in commands(COMMANDS):
         module, _, name = place.partition(":")
-        for option, how in getattr(import_module(f"transportlab.cli.{module}"), name).options:
+        for word, how in getattr(import_module(f"transportlab.cli.{module}"), name).options:
             bare = how.get("action") not in (None, "append")
-            kinds.setdefault(option, set()).add(bare)
+            kinds.setdefault(word, set()).add(bare)
     assert kinds["--json"] == {True}
     assert kinds["--json-file"] == {False}
-    assert [option for option, found in kinds.items() if len(found) > 1] == []
+    assert [word for word, found in kinds.items() if len(found) > 1] == []
 
 
 @pytest.mark.parametrize("columns", [80, 120])

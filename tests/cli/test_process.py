@@ -73,7 +73,8 @@ def test_a_full_stdout_is_an_error(more: str) -> None:
 @pytest.mark.parametrize("words", ["--version", "--help", "plan --help", "plugins list"])
 def test_what_needs_no_session_is_an_error_on_a_full_stdout_too(words: str) -> None:
     done = shell(f"{COMMAND} {words} > /dev/full")
-    assert (done.returncode, done.stderr) == (1, "error: stdout cannot be written: no space left on device\n")
+    told = "error: stdout cannot be written: no space left on device\n"
+    assert (done.returncode, done.stderr) == (1, told)
 
 
 @pytest.mark.usefixtures("heeded_signals")

@@ -48,7 +48,8 @@ def test_a_file_that_takes_only_a_part_is_an_error(more: list[str], tmp_path: Pa
     script = f'ulimit -f 16; exec "$@" > {tmp_path}/out'
     command = ["/bin/sh", "-c", script, "sh", *plan(PROCESS[0], *more)]
     done = subprocess.run(command, capture_output=True, check=False, text=True)
-    assert (done.returncode, done.stderr) == (1, "error: stdout cannot be written: file too large\n")
+    told = "error: stdout cannot be written: file too large\n"
+    assert (done.returncode, done.stderr) == (1, told)
     assert (tmp_path / "out").stat().st_size
 
 

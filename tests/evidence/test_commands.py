@@ -12,10 +12,10 @@ from tests import pages
 from tests.command import Done, in_process
 from transportlab.cli.lab import evidence as commands
 from transportlab.evidence.analysis.claims import load_claims
-from transportlab.evidence.report.words import MEANINGS
 from transportlab.evidence.run import runner
 from transportlab.evidence.run.plan import PROFILES
 from transportlab.evidence.suites import SUITES
+from transportlab.words import MEANINGS
 
 Synthesize = Callable[..., dict[str, Any]]
 Write = Callable[..., Path]

@@ -154,6 +154,14 @@ def test_its_errors_have_the_labs_codes_and_exit_status() -> None:
         assert problem in done.stderr + done.stdout
 
 
+@pytest.mark.parametrize(("verb", "method"), [("read", "Read"), ("prune", "Prune")])
+def test_only_a_call_that_writes_may_have_been_carried_out_unheard(verb: str, method: str) -> None:
+    target = ["--manifest", str(MANIFEST), "--backend", str(ECHO), "--transport", "jsonrpc"]
+    done = host(verb, *target, "--backend-config", f"faults={method}=exit:3")
+    assert "E-CALL" in done.stderr
+    assert ("read, then plan again" in done.stderr) is (verb == "prune")
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT])
 @pytest.mark.parametrize("option", ["--manifest", "--backend-config-file", "--backend"])
 def test_a_signal_ends_each_wait(option: str, number: signal.Signals, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from transportlab import model
 from transportlab.cli.out import Out
 from transportlab.quote import clean
+from transportlab.words import explained
 
 _MARKS = {
     model.OpKind.CREATE: ("+", "green"),
@@ -44,6 +45,7 @@ def entries(out: Out, reply: model.ReadReply) -> None:
         len(reply.malformed),
         "malformed markers",
     )
+    _explain(out, ["malformed marker"] if reply.malformed else [])
 
 
 def warnings(out: Out, found: Sequence[model.StoreWarning]) -> None:
@@ -62,6 +64,11 @@ def _few(out: Out, lines: Sequence[str], total: int, noun: str) -> None:
         out.print(clean(line), "yellow")
     if total > len(lines):
         out.print(f"and {total - len(lines)} more {noun}", "yellow")
+
+
+def _explain(out: Out, words: Sequence[str]) -> None:
+    for line in explained(words):
+        out.print(line, "dim")
 
 
 def plan(out: Out, reply: model.PlanReply) -> None:
@@ -139,7 +146,8 @@ def drift(out: Out, reply: model.DriftReply) -> None:
             out.print(f"    expected {_line(item.expected)}", "green")
         if item.actual is not None:
             out.print(f"    found    {_line(item.actual)} ({clean(item.actual.location)})", "red")
-    out.print(_count(len(reply.items), "departure") if reply.items else "No drift.")
+    out.print(_count(len(reply.items), "difference") if reply.items else "No drift.")
+    _explain(out, [item.kind for item in reply.items])
 
 
 def pruned(out: Out, reply: model.PruneReply, dry_run: bool) -> None:
@@ -155,7 +163,7 @@ def adopted(out: Out, job: str, reply: model.AdoptReply, dry_run: bool) -> None:
     words = {
         model.AdoptOutcome.ADOPTED: "would be adopted" if dry_run else "adopted",
         model.AdoptOutcome.ALREADY_MANAGED: "already managed",
-        model.AdoptOutcome.DIVERGED: "diverged; nothing was touched",
+        model.AdoptOutcome.DIVERGED: "differs from the manifest; nothing was touched",
         model.AdoptOutcome.NOT_FOUND: "nothing to adopt",
     }
     out.print(f"{clean(job)}: {words[reply.outcome]}")
@@ -180,6 +188,7 @@ def verdicts(out: Out, reply: model.VerifyOwnershipReply) -> None:
     )  # fmt: skip
     warnings(out, reply.warnings)
     out.print(_count(len(reply.items), "entry", "entries"))
+    _explain(out, [item.verdict for item in reply.items])
 
 
 def transports(out: Out, rows: Sequence[Mapping[str, Any]]) -> None:

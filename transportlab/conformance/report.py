@@ -25,6 +25,7 @@ from transportlab.conformance.result import (
     ladder,
     level_name,
 )
+from transportlab.words import explained
 
 FORMAT = 1
 """Of the JSON Lines."""
@@ -126,11 +127,25 @@ def summary(report: Report, *, whole: bool = True, path: str = "") -> Iterator[s
         yield from _reached(arm, whole=whole)
     for id_ in report.fixed:
         yield f"FIXED {id_}: it passes; take it out of {path}"
+    yield from explained(_words(report))
     nothing = "" if report.passed else ", none of which passed"
     known = sum(len(arm.known()) for arm in report.arms)
     told = f", {counted(known, 'failure')} known" if known else ""
     vectors = counted(len(report.vectors), "vector")
     yield f"{'OK' if report.ok else 'FAILED'}: {vectors}{nothing}{told}"
+
+
+def _words(report: Report) -> Iterator[str]:
+    """What has been printed and is not plain English."""
+    yield from ("vector", "level")
+    if report.disagreements:
+        yield "binding"
+    for arm in report.arms:
+        for outcome in arm.outcomes:
+            yield outcome.status
+            yield from ["advisory"] * outcome.advisory + ["known"] * bool(outcome.known)
+            if outcome.failure is not None:
+                yield outcome.failure.blame
 
 
 def _reached(arm: ArmResult, *, whole: bool) -> Iterator[str]:

@@ -29,7 +29,7 @@ TURN_SECONDS = 0.02
 """How often a write that waits for another looks at what may end its wait."""
 
 
-def nobody(error: TransportError | RpcError, writes: bool) -> LabError:
+def nobody(error: TransportError | RpcError, _writes: bool) -> LabError:
     """Blame nobody: for a channel without a session around it."""
     return error
 
@@ -39,8 +39,8 @@ class HostChannel(Channel):
 
     Writes run one at a time. A call raises LabErrors only, whatever a library under it raises.
     An error of the wire loses the redactor's values (P-SESSION-4) and is then given to blame, with
-    whether the call writes. That returns what to raise: usually a PluginError for a TransportError, and an RpcError, the
-    backend's own answer, as it is with notes.
+    whether the call writes. That returns what to raise: usually a PluginError for a TransportError,
+    and an RpcError, the backend's own answer, as it is with notes.
     """
 
     def __init__(

@@ -11,6 +11,7 @@ from transportlab.cli.streams import EXIT_ERROR
 from transportlab.data import ANY_RUN, RUNS
 from transportlab.errors import UsageError
 from transportlab.quote import clean
+from transportlab.words import explained
 
 if TYPE_CHECKING:  # see below
     from transportlab.evidence.analysis.between import Between, Row
@@ -122,6 +123,8 @@ def _list() -> None:
     catalogue = load_arms()
     found = {arm.id: catalogue.missing(arm) for arm in catalogue.arms()}
     out.table(("ARM", "NOT RUN HERE"), [(name, why or "-") for name, why in found.items()])
+    for line in explained(["arm"]):
+        out.print(line, "dim")
 
 
 @command(

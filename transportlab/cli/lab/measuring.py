@@ -10,6 +10,7 @@ from transportlab.cli.process import interrupts
 from transportlab.cli.streams import EXIT_ERROR
 from transportlab.evidence.run.runner import EvidenceRun, Options, failed
 from transportlab.quote import clean
+from transportlab.words import explained
 
 
 def here(options: Options) -> int:
@@ -27,6 +28,8 @@ def here(options: Options) -> int:
     missing = failed(run.evidence)
     for gap in missing:
         tell_error(f"{gap.what} failed in every block: {gap.why}")
+    for line in explained(["block"] if missing else []):
+        tell(line)
     return EXIT_ERROR if missing else 0
 
 

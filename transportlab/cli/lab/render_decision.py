@@ -6,6 +6,7 @@ from transportlab.cli.out import Out
 from transportlab.decision.criteria import Decision
 from transportlab.decision.ranking import Ranking
 from transportlab.decision.scoring import Cells
+from transportlab.words import explained
 
 SHOWN = 6
 """How many criteria are named as deciding."""
@@ -49,7 +50,7 @@ def _scores(out: Out, decision: Decision, found: Cells, ranking: Ranking) -> Non
     shares = decision.scenario(ranking.scenario).languages
     order = sorted(decision.criteria, key=lambda criterion: -ranking.weights[criterion.id])
     out.table(
-        ("CRITERION", "WEIGHT", *(total.option.upper() for total in ranking.totals), "KNOWN"),
+        ("CRITERION", "WEIGHT", *(total.option.upper() for total in ranking.totals), "MEASURED"),
         [
             (
                 criterion.id,
@@ -110,3 +111,6 @@ def _scenarios(out: Out, rankings: Mapping[str, Ranking]) -> None:
         order = " > ".join(total.option for total in ranking.totals)
         rows.append((name, f"{first.middle - second.middle:.2f}", changes, order))
     out.table(("SCENARIO", "LEAD", "CHANGES AT", "ORDER"), rows)
+    out.print("")
+    for line in explained(["BETWEEN", *QUESTIONS.values(), "MEASURED", "LEAD", "CHANGES AT"]):
+        out.print(line, "dim")

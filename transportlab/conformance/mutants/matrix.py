@@ -10,6 +10,7 @@ from transportlab.conformance.mutants.data import KINDS, Suite, required, unprov
 from transportlab.conformance.mutants.run import Finding, MutantResult, PluginResult
 from transportlab.conformance.result import Status
 from transportlab.conformance.vectors import Vector
+from transportlab.words import explained
 
 FORMAT = 1
 """Of the JSON Lines."""
@@ -86,6 +87,8 @@ def summary(matrix: Matrix) -> Iterator[str]:
     for problem in matrix.unproven:
         yield f"VECTOR {problem}"
     killed = sum(1 for result in matrix.results if result.ok and result.found)
+    survivors = ["survives"] * bool(matrix.survivors)
+    yield from explained(["vector", "mutant", "killed", *survivors])
     totals = f"{killed} of {len(matrix.results)} mutants killed"
     if matrix.suite.without is not None and matrix.whole and not matrix.chosen:
         all_required, finders = required(matrix.vectors), matrix.suite.finders()

@@ -14,7 +14,7 @@ from transportlab.evidence.analysis.between import Between, Row
 from transportlab.evidence.analysis.runs import Runs, read
 from transportlab.evidence.analysis.stats import MIN_RUNS, Interval, Told
 from transportlab.evidence.report.formatting import amount, digits, interval, table
-from transportlab.evidence.report.words import explained
+from transportlab.words import explained
 
 HEAD = ("suite", "placement", "arm", "case", "metric", "A", "B", "B/A", "told")
 DIFFERING = ("differs", "A", "B")

@@ -18,7 +18,7 @@ from transportlab.evidence.analysis.compare import Measured, busy
 from transportlab.evidence.analysis.runs import machine_name
 from transportlab.evidence.record import Evidence
 from transportlab.evidence.report.summary import bound, found
-from transportlab.evidence.report.words import explained
+from transportlab.words import explained
 
 HEAD = ("CLAIM", "BOUND", "OWN RUN", "COMMITTED", "TOLERANCE", "OUTCOME")
 

@@ -68,6 +68,30 @@ func renderEntries(out *strings.Builder, reply *pb.ReadReply) {
 		lines = append(lines, fmt.Sprintf("%s: %s: %s", m.Location, m.Reason, m.Text))
 	}
 	few(out, lines, "malformed markers")
+	if len(lines) > 0 {
+		explain(out, "malformed marker")
+	}
+}
+
+// meanings are those of docs/words.md, for the words that are printed here.
+var meanings = [][2]string{
+	{"missing", "desired and not there"},
+	{"modified", "there, but not as desired"},
+	{"orphan", "owned by the app, and not desired"},
+	{"foreign", "it runs the job and has no mark of cronix, so apply leaves it alone"},
+	{"owned", "it has the app's mark, and its job is desired"},
+	{"tampered", "it was edited by hand under its mark, or can never run"},
+	{"abandoned", "its job is not in the manifest"},
+	{"duplicate", "another entry counts for the same schedule of the job"},
+	{"malformed marker", "a comment that looks like a mark of cronix and cannot be read"},
+}
+
+func explain(out *strings.Builder, words ...string) {
+	for _, one := range meanings {
+		if slices.Contains(words, one[0]) {
+			line(out, "%s: %s", one[0], one[1])
+		}
+	}
 }
 
 func renderWarnings(out *strings.Builder, warnings []*pb.StoreWarning) {
@@ -146,7 +170,12 @@ func renderDrift(out *strings.Builder, reply *pb.DriftReply) {
 		line(out, "No drift.")
 		return
 	}
-	line(out, "%s", count(len(reply.Items), "departure", "departures"))
+	line(out, "%s", count(len(reply.Items), "difference", "differences"))
+	var words []string
+	for _, item := range reply.Items {
+		words = append(words, wire.Word(item.Kind))
+	}
+	explain(out, words...)
 }
 
 func renderPruned(out *strings.Builder, reply *pb.PruneReply, dryRun bool) {
@@ -162,7 +191,7 @@ func renderPruned(out *strings.Builder, reply *pb.PruneReply, dryRun bool) {
 
 func renderAdopted(out *strings.Builder, job string, reply *pb.AdoptReply, dryRun bool) {
 	outcome := map[string]string{
-		"adopted": "adopted", "already_managed": "already managed", "diverged": "diverged; nothing was touched", "not_found": "nothing to adopt",
+		"adopted": "adopted", "already_managed": "already managed", "diverged": "differs from the manifest; nothing was touched", "not_found": "nothing to adopt",
 	}[wire.Word(reply.Outcome)]
 	if outcome == "adopted" && dryRun {
 		outcome = "would be adopted"
@@ -195,4 +224,9 @@ func renderVerdicts(out *strings.Builder, reply *pb.VerifyOwnershipReply) {
 	table(out, rows)
 	renderWarnings(out, reply.Warnings)
 	line(out, "%s", count(len(reply.Items), "entry", "entries"))
+	var words []string
+	for _, i := range reply.Items {
+		words = append(words, wire.Word(i.Verdict))
+	}
+	explain(out, words...)
 }
