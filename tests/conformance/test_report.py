@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from transportlab.conformance import report as text
 from transportlab.conformance.report import JsonLines, write_junit, xml_text
 from transportlab.conformance.result import NO_SESSION, ArmResult, Failure, Report
+from transportlab.words import explained
 
 
 def test_a_person_sees_what_why_and_how_to_replay(report: Report) -> None:
@@ -68,6 +69,7 @@ def test_the_level_is_told_also_when_nothing_failed(report: Report) -> None:
     assert lines == [
         "LEVEL http-json: 1 (reads)",
         "  groups: all 1 that were tried",
+        *explained(["vector", "level"]),
         "OK: 2 vectors",
     ]
 
