@@ -21,7 +21,7 @@ from transportlab.decision.criteria import (
     Stated,
     Unmeasured,
 )
-from transportlab.decision.sources import Found, Sources, median_interval
+from transportlab.decision.sources import Found, Sources
 from transportlab.evidence.record import (
     FORMAT,
     SECONDS,
@@ -38,13 +38,14 @@ GRPC = Option("grpc", "gRPC", "an argument", "grpc", "protobuf")
 FFI = Option("ffi", "FFI", "an argument", "ffi", "protobuf")
 PYTHON = Language("python", "Python", ("stdlib", "sdk"))
 GO = Language("go", "Go", ("go",))
+C = Language("c", "C", ("c",))
 
 READY = FromRun(
     suite="handshake",
     placement="unpinned",
     case="next",
     metric="ready",
-    over="direct",
+    over_baseline=True,
     factor=1000,
 )
 
@@ -86,6 +87,13 @@ def evidence(arms: list[Arm], blocks: list[dict[str, float]], failures: list[str
 DIRECT = Arm("direct-none", "direct", "none", "arm")
 SDK = Arm("grpc-protobuf", "grpc", "protobuf", "arm")
 GO_GO = Arm("go/go/grpc-protobuf", "grpc", "protobuf", "arm", "go", "go")
+GO_ARMS = [
+    GO_GO,
+    *(
+        Arm(f"{host}/{plugin}/ffi-protobuf", "ffi", "protobuf", "arm", host, plugin)
+        for host, plugin in (("go", "c"), ("python", "c"), ("go", "sdk"))
+    ),
+]
 
 
 def sources(tmp_path: Path, run: Evidence | None = None, **files: Any) -> Sources:
@@ -107,6 +115,23 @@ def test_a_run_gives_the_mean_of_differences_within_blocks(tmp_path: Path) -> No
     assert known.figures(READY, FFI, PYTHON) == []
 
 
+def test_costs_of_the_go_host_are_over_its_baseline_which_counts_under_the_next_host(
+    tmp_path: Path,
+) -> None:
+    block = {"direct-none": 0.1, "go/c/ffi-protobuf": 0.002, "go/go/grpc-protobuf": 0.007}
+    under_python = {"python/c/ffi-protobuf": 0.116, "go/sdk/ffi-protobuf": 0.062}
+    run = evidence([DIRECT, *GO_ARMS], [block | under_python] * 6, [])
+    known = sources(tmp_path, run)
+    [found] = known.figures(READY, GRPC, GO)
+    assert found.value == pytest.approx(5)
+    assert " over go/c/ffi-protobuf, " in found.source
+    [found] = known.figures(READY, FFI, PYTHON)
+    assert found.value == pytest.approx(60)
+    [found] = known.figures(READY, FFI, C)
+    assert found.value == pytest.approx(16)
+    assert " over direct-none, " in found.source
+
+
 def test_a_host_without_a_baseline_has_its_figures_as_they_are(tmp_path: Path) -> None:
     block = {"direct-none": 0.1, "go/go/grpc-protobuf": 0.007}
     run = evidence([DIRECT, SDK, GO_GO], [block] * 6, [])
@@ -120,46 +145,34 @@ def test_what_has_too_few_blocks_for_an_interval_is_not_measured(tmp_path: Path)
     assert sources(tmp_path, run).figures(READY, GRPC, PYTHON) == []
 
 
-def life(ready: float, unique: int | None = None) -> dict[str, Any]:
-    return {"ready": ready, "call": ready / 100, "unique": unique}
-
-
 TABLE = {
     "rows": [
         {
             "id": "go/grpc", "lines": {"transport": 174}, "size": 5_000_000,
             "vectors": {"passed": 90, "failed": 0, "not_run": ""},
-            "hosts": {
-                "python": {"lives": [life(0.1)]}, "go": {"lives": [life(0.004), life(0.006)]},
-            },
         },
         {
             "id": "sdk/grpc", "lines": {"transport": None}, "size": None,
             "vectors": {"passed": 90, "failed": 1, "not_run": ""},
-            "hosts": {"python": {"lives": [life(0.1)]}, "go": {"lives": [], "not_run": "no go"}},
         },
         {
             "id": "sdk/ffi", "lines": {"transport": 1}, "size": 1,
             "vectors": {"passed": 0, "failed": 0, "not_run": "no cc"},
-            "hosts": {"python": {"lives": [life(0.001)]}},
         },
     ]
 }  # fmt: skip
 
 
-def test_the_table_of_languages_is_read_by_host_plugin_and_transport(tmp_path: Path) -> None:
+def test_the_table_of_languages_is_read_by_plugin_and_transport(tmp_path: Path) -> None:
     known = sources(tmp_path, languages=TABLE)
 
     def value(key: Any, option: Option = GRPC, language: Language = GO) -> list[float]:
         return [one.value for one in known.figures(FromTable(key=key), option, language)]
 
-    assert value("ready") == [0.005], "the first host that has it"
-    assert value("ready", language=PYTHON) == [0.1]
     assert (value("lines"), value("size"), value("passes")) == ([174], [5_000_000], [1])
     assert (value("lines", language=PYTHON), value("passes", language=PYTHON)) == ([], [0])
     assert value("passes", FFI, PYTHON) == []
-    assert value("unique", FFI, PYTHON) == []
-    assert value("ready", FFI) == []
+    assert value("size", FFI) == []
 
 
 def test_faults_are_a_share_of_the_runs_that_the_host_outlived(tmp_path: Path) -> None:
@@ -201,21 +214,16 @@ def test_traits_lines_and_parts_are_counted(tmp_path: Path) -> None:
 
 def test_without_evidence_nothing_is_measured(tmp_path: Path) -> None:
     known = sources(tmp_path)
-    figures: list[AnyFigure] = [READY, FromTable(key="ready"), FromFaults(faults=("segv",))]
+    figures: list[AnyFigure] = [READY, FromTable(key="size"), FromFaults(faults=("segv",))]
     assert [known.figures(figure, GRPC, GO) for figure in figures] == [[], [], []]
 
 
 def test_a_table_that_is_no_json_is_refused_with_its_path(tmp_path: Path) -> None:
     (tmp_path / "languages.json").write_text("{")
     with pytest.raises(DecisionError, match=r"languages\.json: "):
-        sources(tmp_path).figures(FromTable(key="ready"), GRPC, GO)
+        sources(tmp_path).figures(FromTable(key="size"), GRPC, GO)
 
 
 def test_what_is_stated_lies_between_its_bounds(tmp_path: Path) -> None:
     [found] = sources(tmp_path).figures(Stated(value=1, high=3, note="untested"), GRPC, GO)
     assert found == Found(2, 1, 3, "untested")
-
-
-def test_the_interval_of_a_median_leaves_out_the_outermost_values() -> None:
-    assert median_interval([3, 1, 2]) == (1, 3)
-    assert median_interval(range(30)) == (9, 20)

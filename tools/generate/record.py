@@ -11,6 +11,8 @@ from functools import cache
 from pathlib import Path
 from textwrap import wrap
 
+from msgspec import Struct
+
 from tools.generate import ROOT
 from tools.generate.decision import scored
 from transportlab.data import ANY_RUN, RUNS
@@ -20,7 +22,7 @@ from transportlab.decision.scoring import Cells
 from transportlab.evidence.analysis.compare import Comparison
 from transportlab.evidence.analysis.runs import machine_name, read
 from transportlab.evidence.record import Arm
-from transportlab.evidence.report.config import Cost, Pair, View
+from transportlab.evidence.report.config import Cost, Pair, View, pair_of
 from transportlab.evidence.report.document import load_rules, view_of
 from transportlab.evidence.report.formatting import (
     NONE,
@@ -43,6 +45,13 @@ COUNTED = {"lines", "clauses"}
 
 BEYOND, OPEN = " **!**", " ?"
 """Behind a cost: its whole interval is beyond the budget, or it reaches across the budget."""
+
+
+class _Cost(Struct, frozen=True):
+    """What was found, and what stands behind it if it is of a baseline."""
+
+    found: Comparison
+    of: str
 
 
 def derive() -> dict[Path, bytes]:
@@ -106,7 +115,7 @@ def _costs(view: View, decision: Decision) -> Iterator[str]:
             continue
         unit = view.unit(cost.measure)
         allowance = view.budget[cost.allowance]
-        fewest = min((one.counts for one in found.values()), key=lambda each: each.blocks)
+        fewest = min((one.found.counts for one in found.values()), key=lambda each: each.blocks)
         yield (
             f"**{_capital(cost.measure.title)}**, {unit_of_differences(unit)}; a"
             f" {allowance.title} may pay {allowance.ms if unit == 's' else allowance.mib:g}."
@@ -115,34 +124,38 @@ def _costs(view: View, decision: Decision) -> Iterator[str]:
         yield ""
         head = ["host", "plugin", *(option.name for option in options)]
         yield from table(head, _rows(view, cost, decision, options, found))
-    bare = {pair.host for pair in view.pairs} - view.settings.baselines.keys()
-    if bare:
-        names = listed([view.titles_of("hosts").get(host, host) for host in sorted(bare)])
-        yield (
-            f"Costs are over `direct` of the same host. {names} has none: what the host itself"
-            " takes is in its figures, and weighs on their marks."
-        )
-        yield ""
+    measured_hosts = {pair.host for pair in view.pairs}
+    told = [
+        f"of {view.named('hosts', host)} it is"
+        f" {view.baseline(host) if host in view.baselines else 'none, and its figures are whole'}"
+        for host in decision.hosts
+        if host in measured_hosts
+    ]
+    yield (
+        f"Costs are over the baseline of the same host: {'; '.join(told)}. A row with the word"
+        " *baseline* has whole figures, host included: what its plugin takes is missing in the"
+        " other rows of that host."
+    )
+    yield ""
 
 
 def _arms(view: View, option: Option) -> list[Arm]:
     """The arms that stand for an option: those with its transport's usual codec."""
-    return [
-        arm
-        for arm in view.all_arms
-        if (arm.transport, arm.codec) == (option.transport, option.codec)
-        and arm.id not in view.settings.baselines.values()
-    ]
+    carried = (option.transport, option.codec)
+    return [arm for arm in view.candidates if (arm.transport, arm.codec) == carried]
 
 
 def _found(
     view: View, cost: Cost, options: Sequence[Option]
-) -> Iterator[tuple[tuple[Pair, str], Comparison]]:
+) -> Iterator[tuple[tuple[Pair, str], _Cost]]:
     """What was found, by host with plugin, and option."""
     for option in options:
         for arm in _arms(view, option):
             if found := view.cost(cost.measure, arm):
-                yield (Pair(arm.host, arm.plugin), option.id), found
+                yield (
+                    (pair_of(arm), option.id),
+                    _Cost(found, " (baseline)" if view.is_baseline(arm) else ""),
+                )
 
 
 def _rows(
@@ -150,7 +163,7 @@ def _rows(
     cost: Cost,
     decision: Decision,
     options: Sequence[Option],
-    found: dict[tuple[Pair, str], Comparison],
+    found: dict[tuple[Pair, str], _Cost],
 ) -> Iterator[list[str]]:
     """The rows, cronix's own kind of host first."""
     plugins = list(view.titles_of("plugins"))
@@ -166,13 +179,13 @@ def _rows(
         ]
 
 
-def _cell(view: View, cost: Cost, found: Comparison | None) -> str:
-    if found is None:
+def _cell(view: View, cost: Cost, one: _Cost | None) -> str:
+    if one is None:
         return NONE
-    unit, ends = view.unit(cost.measure), found.difference.interval()
+    unit, ends = view.unit(cost.measure), one.found.difference.interval()
     limit = view.budget[cost.allowance].limit(unit)
     mark = BEYOND if ends.low > limit else OPEN if ends.high > limit else ""
-    return difference(ends, unit) + mark
+    return difference(ends, unit) + one.of + mark
 
 
 def _capital(title: str) -> str:

@@ -75,30 +75,30 @@ class Figure(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_
 
 
 class FromTable(Figure, frozen=True, tag="languages"):
-    """Measured or counted for each language, in evidence/languages.json.
+    """Counted for each language, in evidence/languages.json.
 
-    key: ready, call and unique are of a plugin's life under a host: seconds to the first Read, of a
-    warm Read, and bytes. size: bytes of the plugin's file or packages. lines: those for the
+    key: size: bytes of the plugin's file or packages. lines: those for the
     transport. passes: 1 if all vectors that were run passed, else 0. factor: from the key's unit to
     the criterion's.
     """
 
-    key: Literal["ready", "call", "unique", "size", "lines", "passes"]
+    key: Literal["size", "lines", "passes"]
     factor: float = 1
 
 
 class FromRun(Figure, frozen=True, tag="run"):
     """Measured by the runs of evidence.
 
-    metric: one, or several with "+" between, which are added up. over: the transport whose arm is
-    subtracted, block by block. factor: from the run's unit, seconds or bytes, to the criterion's.
+    metric: one, or several with "+" between, which are added up. over_baseline: whether
+    the baseline of the host (spec/report.json) is subtracted, block by block; a baseline itself
+    then has no figure. factor: from the run's unit, seconds or bytes, to the criterion's.
     """
 
     suite: str
     placement: str
     case: str
     metric: Text
-    over: str = ""
+    over_baseline: bool = False
     factor: float = 1
 
 

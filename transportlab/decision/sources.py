@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import msgspec
@@ -34,6 +33,7 @@ from transportlab.decision.criteria import (
 from transportlab.evidence.analysis.compare import Measured, Side
 from transportlab.evidence.analysis.runs import read
 from transportlab.evidence.record import Arm
+from transportlab.evidence.report.config import load_settings
 from transportlab.registry import load_transport
 
 LOST = "HOST "
@@ -52,11 +52,6 @@ class Found(Struct, frozen=True):
 def exactly(value: float, source: str) -> Found:
     """A figure without uncertainty."""
     return Found(value, value, value, source)
-
-
-def around(values: Sequence[float], source: str) -> Found:
-    """The median of what blocks have, with its interval."""
-    return Found(median(values), *median_interval(values), source)
 
 
 class Sources:
@@ -81,11 +76,8 @@ class Sources:
         """See FromTable."""
         ids = [f"{plugin}/{option.transport}" for plugin in language.plugins]
         rows = [row for row in self._table.get("rows", ()) if row["id"] in ids]
-        for host in self.hosts:
-            found = [_of_row(row, figure, host) for row in rows]
-            if known := [one for one in found if one is not None]:
-                return known
-        return []
+        found = [_of_row(row, figure) for row in rows]
+        return [one for one in found if one is not None]
 
     def run(self, figure: FromRun, option: Option, language: Language) -> list[Found]:
         """See FromRun."""
@@ -202,8 +194,8 @@ _LOOK_UP: dict[type, Callable[..., list[Found]]] = {
 }
 
 
-def _of_row(row: Any, figure: FromTable, host: str) -> Found | None:
-    """The figure of a row of the table of languages; None if it has none under this host."""
+def _of_row(row: Any, figure: FromTable) -> Found | None:
+    """The figure of a row of the table of languages; None if it has none."""
     source = f"languages.json: {row['id']}"
     if figure.key == "passes":
         vectors = row["vectors"]
@@ -212,12 +204,8 @@ def _of_row(row: Any, figure: FromTable, host: str) -> Found | None:
         )
     elif figure.key == "lines":
         known = row["lines"]["transport"]
-    elif figure.key == "size":
-        known = row["size"]
     else:
-        lives = [life[figure.key] for life in row["hosts"].get(host, {}).get("lives", ())]
-        values = [value * figure.factor for value in lives if value is not None]
-        return around(values, f"{source}, host {host}, {len(values)} blocks") if values else None
+        known = row["size"]
     return None if known is None else exactly(known * figure.factor, source)
 
 
@@ -232,38 +220,23 @@ def _is(arm: Arm, host: str, option: Option, language: Language) -> bool:
 
 def _of_run(measured: Measured, figure: FromRun, arm: Arm) -> Found | None:
     """The figure of an arm, with its interval; None if there are too few blocks for one."""
-    base = _base(measured, figure, arm)
-    sides = [Side(one.id, figure.case, figure.metric) for one in (arm, *base)]
+    base = _base(measured, arm) if figure.over_baseline else None
+    sides = [Side(one, figure.case, figure.metric) for one in (arm.id, base) if one]
     ask = measured.compare if base else measured.alone
-    found = ask(figure.suite, figure.placement, *sides)
+    found = None if base == arm.id else ask(figure.suite, figure.placement, *sides)
     if found is None:
         return None
     interval = found.difference.interval()
     if not interval.known:
         return None
     value, low, high = (x * figure.factor for x in (interval.value, interval.low, interval.high))
-    over = "".join(f" over {one.id}" for one in base)
+    over = f" over {base}" if base else ""
     date = measured.evidence.started[:10]
     source = f"evidence/{RUNS.name}: {arm.id}{over}, {interval.blocks} blocks of {date}"
     return Found(value, low, high, source)
 
 
-def _base(measured: Measured, figure: FromRun, arm: Arm) -> list[Arm]:
-    """The arm that is subtracted; [] if the host has none: its figures are from the spawn."""
-    return [
-        other
-        for other in measured.evidence.measured
-        if figure.over and other.transport == figure.over and other.host == arm.host
-    ][:1]
-
-
-def median_interval(values: Sequence[float]) -> tuple[float, float]:
-    """The 95 % interval of the median: two of the ordered values, whatever their distribution.
-
-    Their ranks are those of the binomial distribution's normal approximation. Below six values it
-    is all of them.
-    """
-    ordered = sorted(values)
-    count = len(ordered)
-    rank = max(0, int(count / 2 - 0.98 * count**0.5))
-    return ordered[rank], ordered[count - 1 - rank]
+def _base(measured: Measured, arm: Arm) -> str | None:
+    """The id of the baseline of an arm's host; None if it was not measured: figures are whole."""
+    wanted = load_settings().baselines.get(arm.host)
+    return wanted if wanted in {one.id for one in measured.evidence.measured} else None

@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from transportlab.evidence.report.document import Documents
 from transportlab.evidence.report.formatting import NONE
 from transportlab.evidence.report.summary import isolates
@@ -46,10 +48,33 @@ def test_each_transport_has_its_costs_over_direct_with_intervals(report: str) ->
     assert re.fullmatch(number, row(report, title, "Go", "grpc")[5])
     text = section(report, title)
     assert "| direct |" not in text
-    assert "`direct` itself, under python: start to end " in text
-    assert "go has no `direct`, so its figures are whole." in text
+    assert "Baseline of python: `direct`: start to end " in text
+    assert "go has no baseline here, so its figures are whole." in text
     assert "Behind each figure: 10 blocks of 1 run or more" in text
     assert "; warm Read: 500 to 500 calls in each." in text
+
+
+def test_a_baseline_with_a_plugin_is_subtracted_and_has_a_row_of_its_own(
+    synthesize: Synthesize, documents_of: DocumentsOf
+) -> None:
+    made = synthesize()
+    arm = {"id": "go/c/ffi-protobuf", "transport": "ffi", "codec": "protobuf"}
+    made["arms"].append({**arm, "role": "arm", "host": "go", "plugin": "c"})
+    for block in made["blocks"]:
+        block["samples"] += [
+            {**sample, "arm": arm["id"], "values": [value / 2 for value in sample["values"]]}
+            for sample in block["samples"]
+            if sample["arm"] == "go/go/grpc-protobuf"
+        ]
+    whole, report = (documents_of(one).report for one in (synthesize(), made))
+    title = "What each transport costs"
+    known, found = (float(row(x, title, "Go", "grpc")[5].split()[0]) for x in (whole, report))
+    assert found == pytest.approx(known / 2, rel=0.02)
+    own = row(report, title, "C", "ffi, baseline of go")[5]
+    assert re.fullmatch(r"[\d.]+ \[[\d.]+, [\d.]+\]", own)
+    text = section(report, title)
+    assert "Baseline of go: C plugin over ffi, in its process. Its row is whole" in text
+    assert "go has no baseline" not in text
 
 
 def test_what_was_not_measured_is_neither_within_nor_beyond(

@@ -12,6 +12,7 @@ from transportlab.data import SPEC
 from transportlab.evidence.analysis.budget import Budget
 from transportlab.evidence.analysis.compare import Comparison, Measured, Side
 from transportlab.evidence.record import Arm, Evidence, EvidenceError
+from transportlab.registry import load_transport
 
 SETTINGS = SPEC / "report.json"
 
@@ -26,7 +27,7 @@ class Measure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Cost(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A measure that is held against an allowance of the budget, over `direct` of the same host.
+    """A measure that is held against an allowance of the budget, over its host's baseline.
 
     also: another allowance with a limit of its own for it.
     """
@@ -97,8 +98,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """spec/report.json.
 
     question: what the report answers. references and placements: by suite, where a suite has others
-    than `reference` and `placement`. baselines: by host, the arm without a transport, over which
-    the others cost something. margin: the factor within which two arms are practically equal.
+    than `reference` and `placement`. baselines: by host, the arm in the host's own process, over
+    which the others cost something. margin: the factor within which two arms are practically equal.
     costs: the columns of the summary. ratios: what the figure of the summary shows. decider: what
     transports are better or worse in. factors: what codecs and carriages are compared by.
     unmeasured: what no run measures, in short; threats in full.
@@ -176,9 +177,10 @@ class View(msgspec.Struct, frozen=True):
 
     @property
     def candidates(self) -> list[Arm]:
-        """The arms of the summary: with their transport's usual codec, and no baselines."""
-        baselines = self.settings.baselines.values()
-        return [arm for arm in self.all_arms if arm.usual and arm.id not in baselines]
+        """The arms of the summary: with a wire, and their transport's usual codec."""
+        return [
+            arm for arm in self.all_arms if arm.usual and load_transport(arm.transport).traits.wire
+        ]
 
     @property
     def peers(self) -> list[Arm]:
@@ -262,11 +264,32 @@ class View(msgspec.Struct, frozen=True):
         sides = (Side(arm, measure.case, measure.metric) for arm in (over, under))
         return self.measured.compare(measure.suite, self.placement(measure.suite), *sides)
 
+    @property
+    def baselines(self) -> dict[str, Arm]:
+        """By host, the arm over which the others cost something, if it was measured."""
+        known = {arm.id: arm for arm in self.evidence.measured}
+        named = self.settings.baselines.items()
+        return {host: known[name] for host, name in named if name in known}
+
+    def is_baseline(self, arm: Arm) -> bool:
+        """Whether the arm is the baseline of its host, so that its figures are whole."""
+        return self.baselines.get(arm.host) == arm
+
+    def baseline(self, host: str) -> str:
+        """The baseline of a host for people, if it has one."""
+        arm = self.baselines[host]
+        if not load_transport(arm.transport).traits.wire:
+            return f"`{arm.transport}`"
+        return f"{self.named('plugins', arm.plugin)} plugin over {arm.transport}, in its process"
+
     def cost(self, measure: Measure, arm: Arm) -> Comparison | None:
-        """What an arm costs over the baseline of its host, or alone if the host has none."""
-        baseline = self.settings.baselines.get(arm.host)
-        if baseline:
-            return self.compare(measure, arm.id, baseline)
+        """What an arm costs over the baseline of its host.
+
+        It is the whole figure of a baseline itself, and of an arm whose host has none.
+        """
+        baseline = self.baselines.get(arm.host, arm)
+        if baseline != arm:
+            return self.compare(measure, arm.id, baseline.id)
         side = Side(arm.id, measure.case, measure.metric)
         return self.measured.alone(measure.suite, self.placement(measure.suite), side)
 

@@ -24,6 +24,9 @@ from transportlab.registry import load_transport
 WITHIN, BEYOND, OPEN, UNKNOWN = "within", "beyond", "not decided", "not all measured"
 """Where a cost is by the budget: the whole interval within, or beyond, or neither."""
 
+MANY = 2
+"""How many transports are named although all of a plugin's are in one place by the budget."""
+
 BETTER, WORSE = "better", "worse"
 
 
@@ -32,8 +35,8 @@ def answer(view: View) -> list[str]:
     lines = [
         view.settings.question,
         "",
-        "A transport's cost is what its plugin takes over `direct`, the same host with the backend",
-        "inside. What it may be was fixed beforehand, with reasons: spec/budget.json. Hosts:",
+        "A transport's cost is what its plugin takes over a baseline, a backend in the same host's",
+        "process. What it may be was fixed beforehand, with reasons: spec/budget.json. Hosts:",
         f"{'; '.join(f'{host}, {title}' for host, title in view.titles_of('hosts').items())}.",
         f"A first start under {view.own.host} includes that host's import of the transport.",
         "",
@@ -76,8 +79,11 @@ def _kept_by(view: View, allowance: str, pair: Pair) -> str:
     for arm in view.candidates:
         if Pair(arm.host, arm.plugin) == pair:
             kept[_kept(view, allowance, arm)].append(arm.transport)
-    words = [f"{listed(names)} {state}" for state, names in kept.items() if names]
-    return ", ".join(words) or "not measured"
+    told = {state: names for state, names in kept.items() if names}
+    for state, names in told.items():
+        if len(told) == 1 and len(names) > MANY:
+            return f"all {len(names)} {state}"
+    return ", ".join(f"{listed(names)} {state}" for state, names in told.items()) or "not measured"
 
 
 def _kept(view: View, allowance: str, arm: Arm) -> str:
@@ -95,14 +101,14 @@ def _state(view: View, measure: Measure, allowance: str, arm: Arm) -> str:
     ends = found.difference.interval()
     if ends.high <= limit:
         return WITHIN
-    return BEYOND if ends.low - _share(view, measure, arm.host) > limit else OPEN
+    return BEYOND if ends.low - _share(view, measure, arm) > limit else OPEN
 
 
-def _share(view: View, measure: Measure, host: str) -> float:
-    """What of a host's figures may be its own: 0 over `direct`, else at most the least of them."""
-    if host in view.settings.baselines:
+def _share(view: View, measure: Measure, arm: Arm) -> float:
+    """What of an arm's figure may be its host's own: 0 over a baseline, else at most the least."""
+    if view.baselines.get(arm.host, arm) != arm:
         return 0.0
-    values = [view.absolute(measure, arm.id) for arm in view.candidates if arm.host == host]
+    values = [view.absolute(measure, one.id) for one in view.candidates if one.host == arm.host]
     return min((value for value in values if value is not None), default=0.0)
 
 
@@ -117,10 +123,9 @@ def costs(view: View) -> list[str]:
             rows.append([*name, *cells])
     heads = [f"{_titled(view, one.measure)}, {host}" for host, one in columns]
     return [
-        "Over `direct`, with the 95 % interval of differences within blocks. **Bold**: beyond the",
-        "budget; *?*: not decided. Memory: both ends, unshared, by the limit of a"
-        f" {_strictest(view)}.",
-        "Below 0: faster than the backend in `direct`.",
+        "Over the baseline of the same host, with the 95 % interval of differences within blocks.",
+        "**Bold**: beyond the budget; *?*: not decided. Below 0: less than the baseline.",
+        f"Memory: both ends, unshared, by the limit of a {_strictest(view)}.",
         *_bases(view, hosts),
         "",
         *(table(("plugin", "over", *heads), rows, texts=2) if rows else ["Not measured.", ""]),
@@ -142,23 +147,27 @@ def _grouped(view: View, hosts: Sequence[str]) -> Iterator[tuple[list[str], dict
             if arm.plugin == plugin and arm.host in hosts:
                 found.setdefault((plugin, arm.transport), {})[arm.host] = arm
     for (plugin, transport), arms in found.items():
-        yield [view.named("plugins", plugin), transport], arms
+        of = "".join(f", baseline of {h}" for h, arm in arms.items() if view.is_baseline(arm))
+        yield [view.named("plugins", plugin), transport + of], arms
 
 
 def _bases(view: View, hosts: Sequence[str]) -> Iterator[str]:
-    """What `direct` itself takes; of hosts without it, what their figures are."""
-    for host, baseline in view.settings.baselines.items():
-        values = [
-            (one.measure, view.absolute(one.measure, baseline)) for one in view.settings.costs
-        ]
-        known = [(m.title, amount(value, view.unit(m))) for m, value in values if value is not None]
-        if known and host in hosts:
-            parts = listed([f"{title} {value}" for title, value in known])
-            yield f"`direct` itself, under {host}: {parts}."
+    """What each baseline is and takes; of hosts without one, what their figures are."""
     for host in hosts:
-        if host not in view.settings.baselines:
-            yield f"{host} has no `direct`, so its figures are whole. *?* also where its own share,"
-            yield "at most the least of them, may decide."
+        arm = view.baselines.get(host)
+        if arm is None:
+            yield f"{host} has no baseline here, so its figures are whole. *?* also where its own"
+            yield "share, at most the least of them, may decide."
+        elif arm in view.candidates:
+            yield f"Baseline of {host}: {view.baseline(host)}. Its row is whole, host included."
+            yield "The others are too low by its plugin: by less than its row, in memory by about"
+            yield f"what that takes under {view.own.host}."
+        else:
+            found = [
+                (one.measure, view.absolute(one.measure, arm.id)) for one in view.settings.costs
+            ]
+            known = [f"{m.title} {amount(v, view.unit(m))}" for m, v in found if v is not None]
+            yield f"Baseline of {host}: {view.baseline(host)}: {listed(known)}."
 
 
 def _titled(view: View, measure: Measure) -> str:
@@ -337,6 +346,7 @@ def claims(judged: Sequence[Judged]) -> list[str]:
     return [
         "report/suites.md has their sentences. Verdicts are at 5 % over all claims (Holm).",
         "*Inconclusive*: too little to tell. *Practically equal*: within its margin of the bound.",
+        *_whole(judged),
         "",
         *(
             f"- **{verdict}**: {'; '.join(told[verdict])}."
@@ -345,6 +355,13 @@ def claims(judged: Sequence[Judged]) -> list[str]:
         ),
         "",
     ]
+
+
+def _whole(judged: Sequence[Judged]) -> Iterator[str]:
+    """The claims about whole figures, which costs in the tables are less than."""
+    names = [one.claim.id for one in judged if not one.claim.against]
+    if names:
+        yield f"Baseline not subtracted: {listed(names)}."
 
 
 def bound(one: Judged) -> str:
