@@ -1,17 +1,17 @@
 """The documents' commands, executed, print what they show; what the documents name is there."""
 
-import json
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 from shutil import which
-from statistics import median
 
 import pytest
 
+from tools.generate.record import BEGIN, END
 from transportlab.backends import crontab
+from transportlab.evidence.report.formatting import NONE
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "README.md").read_text()
@@ -20,8 +20,9 @@ TABLE = re.compile(r"^```text\n(.*?)^```$", re.M | re.S)
 COMMAND = re.compile(r"^\$ (.*(?<!\\)(?:\\\n.*(?<!\\))*)\n((?:(?!\$ ).*\n)*)", re.M)
 """A command, which a backslash may continue on the next line, and what it prints."""
 
-STARTS = re.compile(r"^\| (\w+)(?:, this package)? \|((?: (?:[\d.]+ ms )?\|){4})$", re.M)
-PLUGINS = {"Rust": "rust", "Go": "go", "Node": "node", "Python": "sdk", "C": "c"}
+WAYS = ("grpc", "jsonrpc", "http", "ffi")
+"""The transports in the columns of the table of starts."""
+
 LINK = re.compile(r"\]\((?!https?:)([^)]+)\)")
 FOLDERS = "bench|docs|evidence|plugins|report|spec|tests|tools|transportlab|transports"
 PATH = re.compile(rf"(?<![\w/.-])((?:{FOLDERS})/[\w./-]*\w)")
@@ -32,7 +33,6 @@ DOCUMENTS = [
     *ROOT.glob("*.md"),
     *(path for folder in ("docs", "evidence", "spec") for path in ROOT.glob(f"{folder}/**/*.md")),
 ]
-LANGUAGES = ROOT / "evidence" / "languages.json"
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
 PLACE = re.compile(r"^\| ((?:[\w.-]+/)[\w./-]*(?:, [\w./-]+)*) \|", re.M)
 PATIENCE = 60
@@ -70,22 +70,25 @@ def patient(folder: Path) -> Path:
     return command
 
 
-def test_each_figure_is_that_of_the_table_of_languages() -> None:
-    rows = {row["id"]: row for row in json.loads(LANGUAGES.read_text())["rows"]}
+def test_each_start_is_that_of_the_report() -> None:
+    """tests/tools/test_generate.py holds the table to the runs."""
+    report = (ROOT / "REPORT.md").read_text()
+    rows = [cells_of(line) for line in TEXT.split(BEGIN)[1].split(END)[0].strip().splitlines()]
     shown = {
-        f"{PLUGINS[plugin]}/{transport}": cell.split()[0]
-        for plugin, cells in STARTS.findall(TEXT)
-        for transport, cell in zip(
-            ("grpc", "http", "jsonrpc", "ffi"), cells.split("|"), strict=False
-        )
-        if cell.strip()
+        (row[0], way): cell for row in rows[2:] for way, cell in zip(WAYS, row[1:], strict=True)
     }
-    assert shown.keys() == {name for name in rows if name.split("/")[0] in PLUGINS.values()}
-    for name, figure in shown.items():
-        lives = rows[name]["hosts"]["go"]["lives"]
-        real = 1000 * median(life["ready"] for life in lives)
-        digits = len(figure.partition(".")[2])
-        assert round(real, digits) == float(figure), name
+    told = [cells_of(line) for line in report.splitlines() if line.startswith("| ")]
+    head = next(row for row in told if "start to end, ms, go" in row)
+    place = head.index("start to end, ms, go")
+    known = {(row[0], row[1].split(",")[0]): row[place] for row in told if len(row) == len(head)}
+    assert len(rows) > 5
+    for name, cell in shown.items():
+        figure = re.sub(r" \(baseline\)| \*\*!\*\*| \?$", "", cell)
+        assert figure == known.get(name, NONE).replace("*", "").removesuffix(" ?"), name
+
+
+def cells_of(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("|").split(" | ")]
 
 
 def test_the_table_of_transports_is_what_the_command_prints() -> None:

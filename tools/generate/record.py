@@ -1,4 +1,4 @@
-"""Derives the figures of the record: what stands between two marks in spec/DECISIONS.md.
+"""Derives the figures of the record and of README.md: what stands between two marks in each.
 
 They are those that REPORT.md has, by host, plugin and transport, and the rankings of `transportlab
 decide`. The rest of the file is written by hand and stays as it is. The figures are of the newest
@@ -34,6 +34,7 @@ from transportlab.evidence.report.formatting import (
 )
 
 RECORD = Path("spec/DECISIONS.md")
+README = Path("README.md")
 
 BEGIN = "<!-- figures: made by `python -m tools.generate`; do not edit -->"
 END = "<!-- end of the figures -->"
@@ -55,16 +56,20 @@ class _Cost(Struct, frozen=True):
 
 
 def derive() -> dict[Path, bytes]:
-    """What the file must hold, by its path from the project's root."""
-    return {RECORD: renewed((ROOT / RECORD).read_text(), figures()).encode()}
+    """What the files must hold, by their paths from the project's root."""
+    made = {RECORD: figures(), README: starts()}
+    return {
+        path: renewed((ROOT / path).read_text(), lines, path).encode()
+        for path, lines in made.items()
+    }
 
 
-def renewed(text: str, lines: Sequence[str]) -> str:
+def renewed(text: str, lines: Sequence[str], path: Path = RECORD) -> str:
     """The text with these lines between the two marks. Raises ValueError if a mark is missing."""
     head, begin, rest = text.partition(BEGIN)
     _, end, tail = rest.partition(END)
     if not begin or not end:
-        raise ValueError(f"{RECORD}: expected a line {BEGIN} and below it a line {END}")
+        raise ValueError(f"{path}: expected a line {BEGIN} and below it a line {END}")
     return "\n".join([head + BEGIN, "", *lines, END + tail])
 
 
@@ -78,6 +83,21 @@ def figures() -> list[str]:
         *_rankings(decision, cells),
     ]
     return [part for line in lines for part in _wrapped(line)]
+
+
+def starts() -> list[str]:
+    """The first cost of the report under the record's first host, as README.md has it."""
+    view, (decision, _) = measured(), scored()
+    options = [option for option in decision.options if _arms(view, option)]
+    cost = view.settings.costs[0]
+    found = dict(_found(view, cost, options))
+    host, *_ = decision.hosts
+    rows = [
+        [view.named("plugins", plugin), *(_cell(view, cost, one) for one in cells)]
+        for plugin in view.plugins
+        if any(cells := [found.get((Pair(host, plugin), option.id)) for option in options])
+    ]
+    return table(["plugin", *(option.name for option in options)], rows)
 
 
 def _wrapped(line: str) -> list[str]:

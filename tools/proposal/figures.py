@@ -31,14 +31,15 @@ tables of costs are in D-038 itself; here is what else its citations stand for.
 | `[D: ...]` | a case of the ranking in D-038, or a criterion, below |
 | `[open]` | nothing holds this yet |
 
-*within*, *beyond*: the whole interval is, by the budget. *over*: the interval of the difference
-lies above zero; in the table of languages, the quartiles lie apart.
+*within*, *beyond*: the whole interval is, by the budget; *undecided*: neither. *over*: the interval
+of the difference lies above zero; *like*: across it. In the table of languages it is the quartiles.
 
 *sdk* is Python with transportlab's package, *stdlib* Python with nothing but its standard library.
 
 """
 
-HOSTS = ("go", "python")
+HOST = "python"
+"""The host of the peers."""
 
 
 def figures() -> str:
@@ -76,18 +77,17 @@ def _languages() -> Iterator[str]:
     found = msgspec.json.decode(path.read_bytes(), type=Languages)
     yield from ("## Languages", "")
     yield f"From a plugin's spawn to its first Read, of {found.measured}: medians with quartiles"
-    yield f"over {found.blocks} blocks of one run. Lines are a plugin's for its transport alone."
-    yield "Memory is what the plugin's process shares with no other."
+    yield f"over {found.blocks} blocks of one run; of peers, as D-038 has the others. Lines are a"
+    yield "plugin's for its transport alone."
     yield ""
-    head = ["plugin", "transport", *(f"host {found.hosts[host]}" for host in HOSTS)]
+    head = ["plugin", "transport", f"host {found.hosts[HOST]}"]
     yield from table(
-        [*head, "memory", "lines"],
+        [*head, "lines"],
         [
             [
                 f"{row.id.partition('/')[0]}: {row.plugin}",
                 row.transport,
-                *(_life(row, host, "ready", 1e3, "ms") for host in HOSTS),
-                _life(row, HOSTS[1], "unique", 1 / 1024**2, "MiB"),
+                _first_read(row),
                 NONE if row.lines["transport"] is None else f"{row.lines['transport']:,}",
             ]
             for row in found.rows
@@ -95,11 +95,12 @@ def _languages() -> Iterator[str]:
     )
 
 
-def _life(row: Row, host: str, of: str, factor: float, unit: str) -> str:
-    """One figure of the lives that a host measured."""
-    lives = row.hosts[host].lives if host in row.hosts else ()
-    values = [value for life in lives if (value := getattr(life, of)) is not None]
-    return spread(values, factor, unit) if values else NONE
+def _first_read(row: Row) -> str:
+    """The time to a peer's first Read."""
+    lives = row.hosts[HOST].lives if HOST in row.hosts else ()
+    if not lives or row.id.partition("/")[0] in measured().plugins:
+        return NONE
+    return spread([life.ready for life in lives], 1e3, "ms")
 
 
 def _criteria(decision: Decision, cells: Cells) -> Iterator[str]:

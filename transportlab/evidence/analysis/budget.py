@@ -1,8 +1,8 @@
 """The budget: what a command of cronix may pay for its plugin's transport.
 
 spec/budget.json states it, with the reason of each number, before anything is measured. Times are
-in ms over the baseline of the same host. Memory is in MiB that no other process shares, of both ends
-together, over that of the baseline.
+in ms over the baseline of the same host. Memory is in MiB that no other process shares, of both
+ends together, over that of the baseline.
 """
 
 from pathlib import Path
