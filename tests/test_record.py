@@ -12,7 +12,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
 from datetime import date
 from functools import cache
 from itertools import pairwise
@@ -25,14 +24,15 @@ from tools.generate.decision import scored
 from tools.generate.record import BEGIN, END, measured
 from transportlab.conformance.host.vectors import load_host_vectors
 from transportlab.conformance.vectors import load_vectors
-from transportlab.data import ROOT, RUNS
+from transportlab.data import ANY_RUN, ROOT, RUNS
 from transportlab.decision.ranking import Total, rank
 from transportlab.errors import MAX_MESSAGE_BYTES
 from transportlab.evidence.analysis.budget import load_budget
-from transportlab.evidence.analysis.claims import Verdict, judge, load_claims
+from transportlab.evidence.analysis.claims import Judged, Verdict, judge, load_claims
 from transportlab.evidence.analysis.compare import Measured
 from transportlab.evidence.analysis.runs import read
 from transportlab.evidence.record import Arm
+from transportlab.evidence.report import summary
 from transportlab.evidence.report.config import Cost
 from transportlab.evidence.report.formatting import difference, unit_of_differences
 from transportlab.evidence.run.machine import source_digest
@@ -130,13 +130,11 @@ def split_items(block: str) -> list[str]:
     return [block[a:b] for a, b in pairwise(ends)]
 
 
-def committed() -> dict[str, Verdict]:
-    """The verdict of each claim on the committed evidence; none before there is any."""
-    files = sorted(RUNS.glob("*.json.gz"))
-    if not files:
-        return {}
-    measured = Measured(read(files, source_digest()).groups[0])
-    return {one.claim.id: one.verdict for one in judge(load_claims(), measured, load_budget())}
+@cache
+def committed() -> dict[str, Judged]:
+    """Each claim as it is on the committed evidence."""
+    runs = Measured(read(sorted(RUNS.glob(ANY_RUN)), source_digest()).groups[0])
+    return {one.claim.id: one for one in judge(load_claims(), runs, load_budget())}
 
 
 def slug(heading: str) -> str:
@@ -335,10 +333,11 @@ def by_ranking(cited: re.Match[str]) -> tuple[str, str]:
     return shown, ordered(one, other, more, less)
 
 
-def by_claims(cited: re.Match[str], verdicts: Mapping[str, Verdict]) -> tuple[str, str]:
-    """The verdict of a claim on the committed runs, and how it is cited."""
-    verdict = verdicts.get(cited[1], Verdict.NOT_MEASURED)
-    return f"{cited[1]} {verdict}", cited[1] + ("" if verdict is Verdict.HOLDS else f": {verdict}")
+def by_claims(cited: re.Match[str]) -> tuple[str, str]:
+    """What is found of a claim on the committed runs, and how it is cited."""
+    one = committed()[cited[1]]
+    shown = f"{summary.found(one)} {one.claim.comparison} {summary.bound(one)}: {one.verdict}"
+    return shown, cited[1] + ("" if one.verdict is Verdict.HOLDS else f": {one.verdict}")
 
 
 def faults(name: str, text: str) -> list[str]:
@@ -346,11 +345,11 @@ def faults(name: str, text: str) -> list[str]:
 
     Each with its place, its sentence, what it says, what is found, and what to write in its place.
     """
-    found, verdicts = [], committed()
+    found = []
     for sentence in sentences(text):
         for form in MEASURED_FORMS:
             for cited in form.finditer(sentence):
-                shown, instead = checked(cited, verdicts)
+                shown, instead = checked(cited)
                 if instead != cited[0]:
                     found.append(
                         f"{name}:{line_of(sentence, text)}: {sentence}\n"
@@ -360,10 +359,10 @@ def faults(name: str, text: str) -> list[str]:
     return found
 
 
-def checked(cited: re.Match[str], verdicts: Mapping[str, Verdict]) -> tuple[str, str]:
+def checked(cited: re.Match[str]) -> tuple[str, str]:
     """What is found of a citation, and the citations that are borne out: the same, if it is."""
     if cited.re is CLAIM:
-        shown, says = by_claims(cited, verdicts)
+        shown, says = by_claims(cited)
         return shown, f"[{says}]"
     if cited.re is DECIDED:
         shown, says = by_ranking(cited)
@@ -418,7 +417,7 @@ comes first [D: record: ffi first], and its authors write most
 
 
 def test_a_figure_that_is_cited_wrongly_is_told_with_what_to_write() -> None:
-    verdict = "" if (v := committed()["C-START-GO"]) is Verdict.HOLDS else f": {v}"
+    verdict = "" if (v := committed()["C-START-GO"].verdict) is Verdict.HOLDS else f": {v}"
     found = {fault.splitlines()[1].split(maxsplit=1)[1]: fault for fault in faults("X.md", WRONG)}
     writes = {
         "[F: start to end, go/go go/rust: jsonrpc beyond]":
