@@ -408,8 +408,8 @@ WRONG = """\
 ---
 
 In Rust stdio is beyond the budget
-[F: start to end, go/go go/rust: jsonrpc beyond]. gRPC holds less
-[F: unique memory, go/rust: jsonrpc over grpc] [C-START-GO: not measured]. FFI
+[F: start to end, go/go go/rust: jsonrpc beyond]. gRPC starts first
+[F: start to end, go/node: jsonrpc over grpc] [C-START-GO: not measured]. FFI
 comes first [D: record: ffi first], and its authors write most
 [L: lines, go: grpc over jsonrpc]. Their points differ
 [D: exposure: jsonrpc like grpc]. This is true [F: start to end, go/c: ffi within].
@@ -422,8 +422,8 @@ def test_a_figure_that_is_cited_wrongly_is_told_with_what_to_write() -> None:
     writes = {
         "[F: start to end, go/go go/rust: jsonrpc beyond]":
             "[F: start to end, go/go go/rust: jsonrpc within]",
-        "[F: unique memory, go/rust: jsonrpc over grpc]":
-            "[F: unique memory, go/rust: grpc over jsonrpc]",
+        "[F: start to end, go/node: jsonrpc over grpc]":
+            "[F: start to end, go/node: grpc over jsonrpc]",
         "[C-START-GO: not measured]": f"[C-START-GO{verdict}]",
         "[D: record: ffi first]": f"[D: record: {totals('record')[0].option} first]",
         "[L: lines, go: grpc over jsonrpc]": "[L: lines, go: jsonrpc over grpc]",

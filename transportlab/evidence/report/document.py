@@ -166,9 +166,8 @@ _REPRODUCE = [
     "    make evidence PROFILE=full        # measures this machine, 15 minutes; quick takes 5",
     "    .venv/bin/transportlab reproduce  # judges the claims by that run",
     "",
-    "Exit status 0: all reproduced; 1: one contradicted; 3: undecided. Everything else is in",
-    "[suites.md](report/suites.md), the words in [words.md](docs/words.md), and all on one page by",
-    "`transportlab report --html FILE`.",
+    "Everything else is in [suites.md](report/suites.md), the words in [words.md](docs/words.md),",
+    "and all on one page by `transportlab report --html FILE`.",
     "",
 ]
 
