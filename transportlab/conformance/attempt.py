@@ -83,7 +83,8 @@ class Attempt:
     """One vector, with a plugin of its own or the shared one.
 
     run() goes in a thread and sets outcome; kill() comes from another thread, if that takes too
-    long. number and doing tell which step it is in. program makes the Program from a config.
+    long. number and doing tell which step it is in; ended, whether run() is through. program makes
+    the Program from a config.
     prunes: whether the store may be one that others use too, so that clean() is to be called before
     and after. shared: the plugin to use, if it is not the vector's own.
     """
@@ -104,6 +105,8 @@ class Attempt:
         self._config = config
         self._session: Session | None = None
         self._shared = shared
+        self._killed = False
+        self.ended = False
         self.number = 0
         self.doing = "start the plugin"
         self.outcome = Outcome(vector, Status.HARNESS_ERROR, reason="the vector did not run")
@@ -114,6 +117,8 @@ class Attempt:
             self._run()
         except Exception:  # a bug in the suite: the other vectors go on
             self._error(traceback.format_exc(limit=-4))
+        finally:
+            self.ended = True
 
     def _error(self, text: str) -> None:
         self.outcome = Outcome(self._vector, Status.HARNESS_ERROR, reason=text)
@@ -201,6 +206,8 @@ class Attempt:
         program = msgspec.structs.replace(program, patience=patience)
         player = Player(session, fixture, program, wire_app(self._vector), wire)
         for number, step in enumerate(self._own.steps, 1):
+            if self._killed:  # during the start
+                return False
             self.number = number
             self.doing = describe(step)
             if problem := player.play(step):
@@ -215,6 +222,7 @@ class Attempt:
 
     def kill(self) -> None:
         """End the plugin, or without a process its channel, so that run() returns."""
+        self._killed = True
         session = self._session
         if session is None:
             return  # a start has bounds of its own

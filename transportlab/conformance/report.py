@@ -152,7 +152,9 @@ def _reached(arm: ArmResult, *, whole: bool) -> Iterator[str]:
     level, following = ladder(arm)
     names = arm.outcomes[0].vector.LADDER if arm.outcomes else ()
     reached = level_name(level, names) if whole else "not told, as not all vectors ran"
-    yield f"LEVEL {arm.name}: {reached}"
+    missed = arm.totals()[Status.NOT_RUN]
+    untried = f"; {counted(missed, 'vector')} not run" if missed else ""
+    yield f"LEVEL {arm.name}: {reached}{untried}"
     parts, kept = [], []
     for group, counts in arm.groups().items():
         failed = sum(counts[status] for status in BAD)

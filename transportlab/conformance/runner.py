@@ -23,27 +23,45 @@ The attempt runs in a thread of its own, so that every vector ends:
     KILL_SECONDS      bounds the wait for the thread to end after that. A thread that still runs is
                       left behind: that is a backend in this process which ignores its Context.
 
-When a vector ends, its Outcome is added to the arm's result and passed to on_result; after the last
-one the result is passed to on_arm. So if the run crashes, what was passed on is not lost. When all
-arms are done, the oracle (oracle.py) compares them.
+Vectors run at once (Options.jobs; see crew.py), on one arm and on several, as far as they share
+nothing:
+
+- Vectors of arms in this process run one by one: its stderr is redirected, and its libraries, its
+  signals and its environment are one for all.
+- Vectors that share a plugin's process run one by one, in their order.
+- In a store that is not fresh, a vector does not run on two arms at once, as its apps are the same.
+- With a transcript (capsules), an arm's vectors run one by one; with trace or a plugin that is
+  attached, all do.
+
+How busy the machine is decides no vector: one that fails beside others, and may do so because a
+bound or a deadline ran out or because of what others did to a store, is run once more, alone, and
+that decides.
+
+When a vector and all before it have ended, its Outcome is added to the arm's result and passed to
+on_result; after the last one the result is passed to on_arm. All this happens in the thread that
+called. So if the run crashes, what was passed on is not lost. An exception there, as by Ctrl-C,
+ends what runs, and its plugins. When all arms are done, the oracle (oracle.py) compares them.
 
 No transport is named here: what an arm can run follows from traits and capabilities alone.
 """
 
+import os
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import redirect_stderr
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import ExitStack, closing, redirect_stderr
 from functools import cached_property, partial
 from io import StringIO
+from itertools import islice
 
 import msgspec
 from msgspec.structs import replace
 
 from transportlab.backend import CAPABILITIES
 from transportlab.channel import EndpointKind, Transport
-from transportlab.conformance.attempt import Attempt, Shared, lost
+from transportlab.conformance.attempt import PROBE_SECONDS, Attempt, Shared, lost
+from transportlab.conformance.crew import Crew, Task
 from transportlab.conformance.fixture import Fixture
 from transportlab.conformance.oracle import disagreements
 from transportlab.conformance.result import (
@@ -55,9 +73,11 @@ from transportlab.conformance.result import (
     Report,
     Status,
 )
-from transportlab.conformance.subject import Program, Subject
+from transportlab.conformance.subject import HANDSHAKE_SECONDS, Program, Subject
 from transportlab.conformance.transcript import Transcript
 from transportlab.conformance.vectors import Call, Have, Send, Together, Vector, load_vectors
+from transportlab.conformance.wire import STEP_SECONDS
+from transportlab.context import Cancellation
 from transportlab.errors import LabError, PluginError, RpcError, UsageError
 from transportlab.host.discovery import find
 from transportlab.methods import METHODS
@@ -77,6 +97,15 @@ KILL_SECONDS = 12.0
 A kill does not end the start of a plugin, which has bounds of its own: handshake (5 s), stop (4 s).
 """
 
+LEAST_BOUND = min(STEP_SECONDS, HANDSHAKE_SECONDS, PROBE_SECONDS)
+"""What fails sooner was not ended by a bound of the suite."""
+
+_TIMED = re.compile(rb'"(timeout|cancel_after|silent)":-?0*[1-9.]|!(sleep|block|events):')
+"""What a vector has whose steps are about time."""
+
+IN_PROCESS = threading.Lock()
+"""Held by what redirects the stderr of this process."""
+
 OPENING_LEVEL = 0
 """Vectors of this level run even if the plugin opens no session."""
 
@@ -93,6 +122,7 @@ class Options(msgspec.Struct, frozen=True):
     on_arm, on_result: called as an arm, and as a vector on an arm, has ended.
     captures: whether each outcome gets what passed between the suite and the plugin.
     trace: called with each line of that as it happens.
+    jobs: how many vectors run at once.
     """
 
     codec: str | None = None
@@ -101,6 +131,12 @@ class Options(msgspec.Struct, frozen=True):
     on_result: Callable[[ArmResult, Outcome], None] | None = None
     captures: bool = False
     trace: Callable[[str], None] | None = None
+    jobs: int = 1
+
+
+def cpus() -> int:
+    """How many CPUs this process may use."""
+    return len(os.sched_getaffinity(0))
 
 
 def run_matrix(
@@ -116,31 +152,59 @@ def run_matrix(
     vectors = load_vectors() if vectors is None else vectors
     if not vectors:
         raise UsageError("no vector is selected")
-    arms = arms_of(transports or transport_names(), subject or Subject(), options or Options())
-    results = [arm.run(vectors) for arm in arms]
+    options, subject = options or Options(), subject or Subject()
+    stop = Cancellation()
+    arms = arms_of(transports or transport_names(), subject, options, stop)
+    taken = [(arm, vector) for arm in arms for vector in vectors if arm.takes(vector)]
+    tasks = [arm.task(vector) for arm, vector in taken]
+    jobs = 1 if options.trace is not None or subject.attached is not None else options.jobs
+    with ExitStack() as undo:
+        for arm in arms:
+            undo.callback(arm.close)
+        outcomes = undo.enter_context(closing(Crew(tasks, jobs, stop).results()))
+        for arm in arms:
+            for outcome in islice(outcomes, sum(each is arm for each, _ in taken)):
+                arm.told(outcome)
+            if options.on_arm is not None:
+                options.on_arm(arm.result)
+    results = [arm.result for arm in arms]
     return Report(tuple(vectors), tuple(results), disagreements(results))
 
 
-def arms_of(transports: Sequence[str], subject: Subject, options: Options) -> "list[Arm]":
-    """The arms of these transports. Raises UsageError for an unknown one, and if there is none."""
+def arms_of(
+    transports: Sequence[str], subject: Subject, options: Options, stop: Cancellation | None = None
+) -> "list[Arm]":
+    """The arms of these transports. Raises UsageError for an unknown one, and if there is none.
+
+    stop: ends what they run.
+    """
+    stop = stop or Cancellation()
     arms = []
     for transport in map(load_transport, transports):
         codecs = [c for c in transport.traits.codecs if options.codec in (None, c)]
-        arms += [Arm(transport, codec, subject, options) for codec in codecs]
+        arms += [Arm(transport, codec, subject, options, stop) for codec in codecs]
     if not arms:
         raise UsageError(f'no transport among those has the codec "{options.codec}"')
     return arms
 
 
 class Arm:
-    """One transport with one codec, for one subject. result: what run() fills.
+    """One transport with one codec, for one subject. result: what told() fills.
 
-    Who calls outcome() instead, in any order and as often as he likes, calls close() at the end.
+    outcome() may be called in any order and as often as one likes; close() at the end. stop: ends
+    what runs.
     """
 
-    def __init__(self, transport: Transport, codec: str, subject: Subject, options: Options):
+    def __init__(
+        self,
+        transport: Transport,
+        codec: str,
+        subject: Subject,
+        options: Options,
+        stop: Cancellation,
+    ) -> None:
         self._transport, self._codec = transport, codec
-        self._subject, self._options = subject, options
+        self._subject, self._options, self._stop = subject, options, stop
         self._redactor = Redactor(subject.secrets)
         self._transcript: Transcript | None = None
         if options.captures or options.trace is not None:
@@ -148,21 +212,43 @@ class Arm:
         self._shared: dict[str, Shared] = {}
         self._probed: Captured | None = None
         self._known: dict[str, Sequence[str] | LabError] = {}
+        self._asking = threading.Lock()
         self.result = ArmResult(transport.name, codec, wire=transport.traits.wire)
 
-    def run(self, vectors: Sequence[Vector]) -> ArmResult:
-        """Run the vectors, in this order, but for those of another transport's wire."""
-        try:
-            for vector in filter(self.takes, vectors):
-                outcome = self.outcome(vector)
-                self.result.outcomes.append(outcome)
-                if self._options.on_result is not None:
-                    self._options.on_result(self.result, outcome)
-        finally:
-            self.close()
-        if self._options.on_arm is not None:
-            self._options.on_arm(self.result)
-        return self.result
+    def told(self, outcome: Outcome) -> None:
+        """Add an outcome to the result."""
+        self.result.outcomes.append(outcome)
+        if self._options.on_result is not None:
+            self._options.on_result(self.result, outcome)
+
+    def task(self, vector: Vector) -> Task[Outcome]:
+        """The vector as a task, with what it may share with others; see the module."""
+        keys: set[Hashable] = set()
+        if not self._transport.traits.isolated:
+            keys.add("this process")
+        if vector.shares:
+            keys.add((self.result.name, self._subject.of(vector)[0]))
+        if self._transcript is not None:
+            keys.add(self.result.name)
+        if self._used:
+            keys.add(vector.id)
+        return Task(partial(self.outcome, vector), frozenset(keys), self._doubts)
+
+    def _doubts(self, outcome: Outcome) -> bool:
+        """Whether what ran beside it may have made it fail."""
+        if outcome.status is not Status.FAIL or outcome.untried:
+            return False
+        late = outcome.seconds >= min(LEAST_BOUND, self._options.timeout)
+        timed = _TIMED.search(msgspec.json.encode(outcome.vector))
+        return bool(late or timed or self._used)
+
+    @property
+    def _used(self) -> bool:
+        """Whether the store may be one that others use, too."""
+        attached = self._subject.attached
+        if attached is not None:
+            return not attached.own
+        return "fresh-store" not in self._subject.features()
 
     def takes(self, vector: Vector) -> bool:
         """Whether the vector is not of another transport's wire."""
@@ -176,8 +262,10 @@ class Arm:
     def outcome(self, vector: Vector) -> Outcome:
         """How the vector ends here."""
         plugin, _ = self._subject.of(vector)
-        if not self._absent and plugin not in self._known:
-            self._known[plugin] = self._capabilities(vector)
+        if not self._absent:
+            with self._asking:
+                if plugin not in self._known:
+                    self._known[plugin] = self._capabilities(vector)
         return self._outcome(vector, self._absent, self._known.get(plugin, ()))
 
     @cached_property
@@ -244,6 +332,7 @@ class Arm:
             self._transcript,
             subject.attached,
             subject.patience,
+            self._stop,
         )
 
     def _outcome(self, vector: Vector, absent: str, known: Sequence[str] | LabError) -> Outcome:
@@ -261,13 +350,13 @@ class Arm:
             outcome = lost(vector, Failure(0, NO_SESSION, f"no session opens: {known}"), known)
             outcome.captured = self._probed
             return outcome
-        used = (
-            "fresh-store" not in self._subject.features() if attached is None else not attached.own
-        )
-        prunes = used and not isinstance(known, LabError) and "prune" in known
+        prunes = self._used and not isinstance(known, LabError) and "prune" in known
         if self._transport.traits.isolated:
             return self._attempt(vector, prunes=prunes)
-        with redirect_stderr(StringIO()):  # a backend in this process writes its log there
+        with (
+            IN_PROCESS,
+            redirect_stderr(StringIO()),
+        ):  # a backend in this process writes its log there
             return self._attempt(vector, prunes=prunes)
 
     def _wire_lacks(self) -> str:
@@ -299,14 +388,21 @@ class Arm:
         shared = self._sharing(vector) if shares else None
         attempt = Attempt(vector, program, template, prunes=prunes, shared=shared)
         timeout = max(self._options.timeout, self._subject.patience, 2 * vector.patience)
-        thread = threading.Thread(target=attempt.run, name=vector.id, daemon=True)
+        news = threading.Event()
+
+        def run() -> None:
+            attempt.run()
+            news.set()
+
+        thread = threading.Thread(target=run, name=vector.id, daemon=True)
         attempt.clean()
         self._begin(vector.id)
         begin = time.monotonic()
         thread.start()
-        thread.join(timeout)
-        hangs = thread.is_alive()
-        if hangs:
+        forget = self._stop.on_cancel(news.set)
+        news.wait(timeout)
+        forget()
+        if hangs := not attempt.ended:
             attempt.kill()
             thread.join(KILL_SECONDS)
         outcome = self._redactor.value(attempt.outcome)

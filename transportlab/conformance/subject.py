@@ -21,6 +21,7 @@ from transportlab.conformance.generators import ValueProblem
 from transportlab.conformance.relay import Tap, TappedWire
 from transportlab.conformance.transcript import Transcript
 from transportlab.conformance.vectors import FEATURES, Start, Vector
+from transportlab.context import Cancellation
 from transportlab.errors import PluginError, UsageError
 from transportlab.host import HostOptions, HostSession
 from transportlab.host.channel import HostChannel
@@ -121,7 +122,7 @@ class Program(msgspec.Struct, frozen=True):
     """A plugin on one arm, with its config for one vector.
 
     secrets: the members of config that no result may show. transcript: sees what passes; None for
-    none. attached, patience: see Subject.
+    none. attached, patience: see Subject. stop: ends the start of a plugin.
     """
 
     __repr__ = repr_without("config", "secrets")
@@ -134,6 +135,7 @@ class Program(msgspec.Struct, frozen=True):
     transcript: Transcript | None = None
     attached: Attachment | None = None
     patience: float = 0.0
+    stop: Cancellation | None = None
 
     def within(self, seconds: float) -> float:
         """A bound of the suite, or how patient it is to be, if that is longer."""
@@ -155,6 +157,7 @@ class Program(msgspec.Struct, frozen=True):
             opens=opens,
             handshake=self.within(HANDSHAKE_SECONDS),
             stop=STOP_SECONDS,
+            cancellation=self.stop,
             on_log=None if self.transcript is None else self.transcript.log,
         )
         if self.patience:

@@ -24,7 +24,7 @@ from transportlab.cli.parser import at_least, command, flag, option, repeated
 from transportlab.conformance.attach import NAME, PATIENCE, Author, attach, attachable
 from transportlab.conformance.capsule import file_sum
 from transportlab.conformance.result import ArmResult, Outcome, Report
-from transportlab.conformance.runner import Options, run_matrix
+from transportlab.conformance.runner import Options, cpus, run_matrix
 from transportlab.conformance.subject import Subject, path_of, subject_of
 from transportlab.conformance.vectors import Vector, load_vectors
 from transportlab.errors import UsageError
@@ -63,6 +63,13 @@ TIMEOUT = 10.0
         metavar="SECONDS",
         help="The least that the suite waits for anything, as for a plugin under a debugger.",
     ),
+    option(
+        "--jobs",
+        type=at_least(1, int),
+        metavar="N",
+        help="How many vectors run at once, on one arm and on several (as many as there are CPUs by"
+        " default). --trace and --attach run one.",
+    ),
     flag("--trace", help="Show on stderr what passes on the wire, as it happens."),
     flag(
         "--mutants",
@@ -84,6 +91,7 @@ def conformance(  # noqa: PLR0913  # one parameter an option
     offers: list[str],
     timeout: float,
     patience: float,
+    jobs: float | None,
     trace: bool,
     mutants: bool,
     sequences: float | None,
@@ -101,10 +109,15 @@ def conformance(  # noqa: PLR0913  # one parameter an option
         others: list[object] = [codec, plugin, attaches, backend_config, backend_config_file]
         others += [backend_config_env, sequences, seed, replay]
         return show_mutants(
-            MutantArguments(asked, transport, timeout, [*others, offers, patience, trace])
+            MutantArguments(asked, transport, timeout, [*others, offers, patience, trace, jobs])
         )
     chance = Chance(
-        sequences, seed, replay, codec, max(timeout, patience), others=attaches or trace
+        sequences,
+        seed,
+        replay,
+        codec,
+        max(timeout, patience),
+        others=attaches or trace or jobs is not None,
     )
 
     def played() -> tuple[Subject, Configuration, list[str]]:
@@ -138,7 +151,10 @@ def conformance(  # noqa: PLR0913  # one parameter an option
         ) -> Report:
             captures = asked.capsules is not None
             shown = show if trace else None
-            options = Options(used, timeout, on_arm, on_result, captures=captures, trace=shown)
+            at_once = cpus() if jobs is None else int(jobs)
+            options = Options(
+                used, timeout, on_arm, on_result, captures=captures, trace=shown, jobs=at_once
+            )
             with contextlib.ExitStack() as stack:
                 tested = subject
                 if attaches:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, TextIO, cast
 
 from msgspec import Struct, json
 from msgspec.structs import replace
@@ -200,6 +200,7 @@ class Teller:
         self._run, self._wanted = run, wanted
         self._standing, self._formats = standing, formats
         self._told: set[str] = set()
+        self._out = sys.stderr if wanted.as_json else sys.stdout  # a backend here may get another
         self._capsules: Capsules | None = None
         if wanted.capsules is not None:
             self._capsules = Capsules(wanted.capsules, run.subject, run.replay, run.words)
@@ -225,7 +226,7 @@ class Teller:
             self._print(line)
 
     def _print(self, text: str) -> None:
-        print_text(text, err=self._wanted.as_json)
+        _print_on(self._out, text)
 
 
 @contextmanager
@@ -243,4 +244,9 @@ def json_lines(wanted: Wanted, count: int, revision: str) -> Iterator[list[JsonL
 
 def print_text(text: str, *, err: bool) -> None:
     """Print what may hold a plugin's own words. err: on stderr, as stdout has the JSON."""
-    print(clean(text, keep_lines=True), flush=True, file=sys.stderr if err else sys.stdout)
+    _print_on(sys.stderr if err else sys.stdout, text)
+
+
+def _print_on(file: TextIO, text: str) -> None:
+    file.write(f"{clean(text, keep_lines=True)}\n")  # at once: a signal leaves no part of a line
+    file.flush()
