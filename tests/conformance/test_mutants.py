@@ -52,7 +52,7 @@ def run(folder: Path, mutant: str, ids: list[str]) -> Report:
     offers = frozenset({"faults", "fresh-store"} if mutant in FAULTY else {"crontab-file"})
     subject = Subject(str(path), config, offers, faulty="", reference=False)
     vectors = select(load_vectors(), ids=ids)
-    return run_matrix(["http"], vectors, subject, Options(codec="json", timeout=BOUND))
+    return run_matrix(["http"], vectors, subject, Options("json", BOUND, jobs=3))
 
 
 @pytest.mark.slow

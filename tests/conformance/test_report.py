@@ -24,13 +24,12 @@ def test_a_person_sees_what_why_and_how_to_replay(report: Report) -> None:
     summary = "\n".join(text.summary(report))
     assert "BLAME http-json binding: the binding" in summary
     assert "DISAGREEMENT http-json differs: the binding differs" in summary
-    assert (
-        "LEVEL http-json: none\n  whole groups: none\n  not whole: read (3 of 5 failed)" in summary
-    )
+    level = "LEVEL http-json: none; 1 vector not run\n"
+    assert f"{level}  whole groups: none\n  not whole: read (3 of 5 failed)" in summary
     assert "\n  next: error (level 0) [P-READ-1]" in summary
     assert summary.endswith("FAILED: 7 vectors")
     part = "\n".join(text.summary(report, whole=False))
-    assert "LEVEL http-json: not told, as not all vectors ran\n" in part
+    assert "LEVEL http-json: not told, as not all vectors ran; 1 vector not run\n" in part
     totals, *why = text.totals_lines(arm)
     assert totals.endswith("1 harness error")
     assert why == ["  unsupported, r: unsupported", "  not run, r: not-run"]

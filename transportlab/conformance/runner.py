@@ -182,7 +182,7 @@ def arms_of(
     arms = []
     for transport in map(load_transport, transports):
         codecs = [c for c in transport.traits.codecs if options.codec in (None, c)]
-        arms += [Arm(transport, codec, subject, options, stop) for codec in codecs]
+        arms += [Arm(transport, codec, subject, stop, options) for codec in codecs]
     if not arms:
         raise UsageError(f'no transport among those has the codec "{options.codec}"')
     return arms
@@ -200,8 +200,8 @@ class Arm:
         transport: Transport,
         codec: str,
         subject: Subject,
-        options: Options,
         stop: Cancellation,
+        options: Options,
     ) -> None:
         self._transport, self._codec = transport, codec
         self._subject, self._options, self._stop = subject, options, stop

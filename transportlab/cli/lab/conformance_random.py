@@ -2,10 +2,13 @@
 
 import secrets
 import shlex
+import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
+from msgspec import structs
 
 from transportlab.backend import PROTOCOL_VERSIONS
 from transportlab.cli.config import Configuration
@@ -33,6 +36,9 @@ from transportlab.errors import UsageError
 from transportlab.registry import lacks
 
 SEEDS = 2**32
+
+PROGRESS_SECONDS = 5.0
+"""How often a run says on stderr how far it is."""
 
 RANDOM = (
     option(
@@ -148,7 +154,8 @@ def _check(chance: Chance, wanted: Wanted) -> None:
 def _run(
     asked: Asked, transports: Sequence[str], formats: Sequence[JsonLines], *, err: bool
 ) -> Report:
-    report, findings = run_random(transports, asked.subject, asked.search)
+    search = structs.replace(asked.search, on_sequence=_progress(asked.search.sequences))
+    report, findings = run_random(transports, asked.subject, search)
     for finding in findings:
         capsule = _capsule(finding, asked)
         if asked.replay is None:
@@ -162,6 +169,23 @@ def _run(
                 each.outcome(arm, outcome)
     print_text(f"{'OK' if report.ok else 'FAILED'}: {_what(asked)}", err=err)
     return report
+
+
+def _progress(sequences: int) -> Callable[[int], None]:
+    """What tells now and then how many sequences have begun, and that what failed is shrunk."""
+    stderr = sys.stderr  # a backend in this process has its own meanwhile
+    told = time.monotonic()
+
+    def tell(number: int) -> None:
+        nonlocal told
+        if time.monotonic() - told < PROGRESS_SECONDS:
+            return
+        told = time.monotonic()
+        more = "" if number <= sequences else ", and more to make what failed shorter"
+        stderr.write(f"{min(number, sequences)} of {sequences} sequences{more}\n")
+        stderr.flush()
+
+    return tell
 
 
 def _what(asked: Asked) -> str:

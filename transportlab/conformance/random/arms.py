@@ -2,7 +2,10 @@
 
 import contextlib
 import threading
+from collections.abc import Callable
+from functools import partial
 from itertools import zip_longest
+from queue import Empty, SimpleQueue
 from typing import Any, cast
 
 from transportlab.channel import Transport
@@ -52,6 +55,34 @@ class Unclean(LabError):
     """The plugin cannot be brought back to a store without our entries."""
 
 
+class Caller:
+    """A thread that makes one call after another, each of which may be given up."""
+
+    def __init__(self) -> None:
+        self._calls: SimpleQueue[Callable[[], Ending] | None] = SimpleQueue()
+        self._endings: SimpleQueue[Ending | BaseException] = SimpleQueue()
+        threading.Thread(target=self._work, name="caller", daemon=True).start()
+
+    def _work(self) -> None:
+        while (call := self._calls.get()) is not None:
+            try:
+                self._endings.put(call())
+            except BaseException as error:  # it is raised in the thread that called
+                self._endings.put(error)
+
+    def call(self, call: Callable[[], Ending], seconds: float) -> Ending:
+        """Make a call. Raises Empty if it does not end in time; nothing more can then be called."""
+        self._calls.put(call)
+        ending = self._endings.get(timeout=seconds)
+        if isinstance(ending, BaseException):
+            raise ending
+        return ending
+
+    def end(self) -> None:
+        """End the thread, after the call that it makes."""
+        self._calls.put(None)
+
+
 class Arm:
     """A transport with a codec. seconds: the deadline of each call."""
 
@@ -67,6 +98,7 @@ class Arm:
         self._undo = contextlib.ExitStack()
         self._session: HostSession | None = None
         self._lost = False
+        self._caller: Caller | None = None
 
     def open(self) -> None:
         """Start the plugin in a fresh directory. Raises LabError."""
@@ -87,6 +119,9 @@ class Arm:
     def close(self) -> None:
         """Stop the plugin, if it runs."""
         self._session = None
+        if self._caller is not None:
+            self._caller.end()
+            self._caller = None
         self._undo.close()
 
     def begin(self, model: Model) -> None:
@@ -127,19 +162,18 @@ class Arm:
         return ending
 
     def _within(self, seconds: float, step: Call) -> Ending:
-        """Make a call in a thread of its own. Raises Stuck, and leaves the thread behind."""
-        endings: list[Ending] = []
-        call = self._player.ending
-        thread = threading.Thread(target=lambda: endings.append(call(step)), daemon=True)
-        thread.start()
-        thread.join(seconds)
-        if thread.is_alive():
+        """Make a call in the arm's thread. Raises Stuck, and leaves the thread behind."""
+        if self._caller is None:
+            self._caller = Caller()
+        try:
+            return self._caller.call(partial(self._player.ending, step), seconds)
+        except Empty:
+            self._caller = None
             # The end of the session would wait for the call.
             self._undo.pop_all()
             self._undo.callback(self._fixture.remove)
             self._session = None
-            raise Stuck(self, f"{step.method}: no end within {seconds:g} s")
-        return endings[0]
+            raise Stuck(self, f"{step.method}: no end within {seconds:g} s") from None
 
     def write(self, model: Model) -> str:
         """Write the crontab, as an editor does. Returns what is in the way."""

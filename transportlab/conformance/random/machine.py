@@ -6,7 +6,7 @@ draws becomes a step of plain data; the machine itself knows nothing of stores.
 
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 import msgspec
@@ -51,7 +51,8 @@ class Found(Exception):
 class Hunt(msgspec.Struct):
     """How a hunt goes: what was tried, and the shortest sequence that failed.
 
-    sequence: the number of the first that failed. stuck: nothing more can be tried.
+    sequence: the number of the first that failed. stuck: nothing more can be tried. on_sequence:
+    called as a sequence begins, with its number.
     """
 
     sequences: int = 0
@@ -60,6 +61,7 @@ class Hunt(msgspec.Struct):
     shortest: Sequence[AnyStep] = ()
     trouble: Trouble | None = None
     stuck: bool = False
+    on_sequence: Callable[[int], None] = lambda _: None
     _until: float = 0.0
 
     def over(self) -> bool:
@@ -119,6 +121,7 @@ class Sequences(RuleBasedStateMachine):
         self._made = 0
         self._last: dict[str, tuple[Wanted, ...]] = {}
         self.hunt.sequences += 1
+        self.hunt.on_sequence(self.hunt.sequences)
         if not self.hunt.over() and (trouble := self.play.begin()):
             raise Stuck(trouble.arm, trouble.problem)
 
@@ -262,9 +265,11 @@ class Sequences(RuleBasedStateMachine):
         self._do(steps.Edit(kind, at, app, *words))
 
 
-def hunt(play: Play, sequences: int, number: int) -> Hunt:
+def hunt(
+    play: Play, sequences: int, number: int, on_sequence: Callable[[int], None] = lambda _: None
+) -> Hunt:
     """Try so many sequences. number: the seed. The play has learned its terms."""
-    found = Hunt()
+    found = Hunt(on_sequence=on_sequence)
 
     class Machine(Sequences):
         """This hunt's own."""

@@ -6,7 +6,7 @@ is right has passed all sequences.
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -23,13 +23,18 @@ from transportlab.registry import load_transport, not_built, not_installed, tran
 
 
 class Search(Struct, frozen=True):
-    """What to look for. steps: play only this sequence; None looks for one that fails."""
+    """What to look for.
+
+    steps: play only this sequence; None looks for one that fails. on_sequence: called as a sequence
+    begins, with how many the search has begun.
+    """
 
     sequences: int = 100
     seed: int = 0
     seconds: float = 10.0
     codec: str | None = None
     steps: tuple[AnyStep, ...] | None = None
+    on_sequence: Callable[[int], None] = lambda _: None
 
 
 class Finding(Struct, frozen=True):
@@ -73,24 +78,22 @@ def run_random(
     """
     results: list[ArmResult] = []
     arms: list[Arm] = []
-    for transport in map(load_transport, transports or transport_names()):
-        for codec in transport.traits.codecs:
-            if search.codec in (None, codec):
-                results.append(ArmResult(transport.name, codec, wire=transport.traits.wire))
-                arm = Arm(subject, transport, codec, search.seconds)
-                outcome = _opened(arm, subject)
-                if outcome is None:
-                    arms.append(arm)
-                else:
-                    results[-1].outcomes.append(outcome)
-    if not results:
-        raise UsageError(f'no transport among those has the codec "{search.codec}"')
-    try:
+    with contextlib.ExitStack() as undo:
+        for transport in map(load_transport, transports or transport_names()):
+            for codec in transport.traits.codecs:
+                if search.codec in (None, codec):
+                    results.append(ArmResult(transport.name, codec, wire=transport.traits.wire))
+                    arm = Arm(subject, transport, codec, search.seconds)
+                    undo.callback(arm.close)
+                    outcome = _opened(arm, subject)
+                    if outcome is None:
+                        arms.append(arm)
+                    else:
+                        results[-1].outcomes.append(outcome)
+        if not results:
+            raise UsageError(f'no transport among those has the codec "{search.codec}"')
         with _quiet(arms):
             findings, idle = _searched(arms, subject, search)
-    finally:
-        for arm in arms:
-            arm.close()
     _conclude(results, findings, idle)
     return Report((VECTOR,), tuple(results), ()), findings
 
@@ -168,7 +171,7 @@ def _first(play: Play, search: Search) -> tuple[Replay | None, int, str]:
         return replayed(play, search.steps), 0, ""
     from transportlab.conformance.random.machine import hunt
 
-    found = hunt(play, search.sequences, search.seed)
+    found = hunt(play, search.sequences, search.seed, search.on_sequence)
     if found.trouble is None:
         return None, 0, ""
     return (found.shortest, len(found.shortest), found.trouble), found.sequence, ""
