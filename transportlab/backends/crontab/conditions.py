@@ -9,7 +9,8 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 import msgspec
@@ -159,28 +160,32 @@ def fires_alike(schedules: Sequence[str], one: str, other: str) -> bool:
     """
     if one == other:
         return True
-    apart = _apart(one, other)
+    apart = _apart(one, other, datetime.now(UTC).date())
     return apart == {timedelta(0)} or all(_indifferent(each, apart) for each in schedules)
 
 
-def _apart(one: str, other: str) -> set[timedelta]:
-    """The differences between two zones' offsets in the year to come; empty if one is unknown."""
+@lru_cache(maxsize=64)  # it takes 10 ms or more, and a plan asks for the same zones again
+def _apart(one: str, other: str, day: date) -> frozenset[timedelta]:
+    """The differences between two zones' offsets in the year from that day on.
+
+    Empty if one is unknown.
+    """
     from zoneinfo import ZoneInfo  # takes milliseconds, and most crontabs have one zone
 
     try:
         zones = ZoneInfo(one), ZoneInfo(other)
     except (KeyError, ValueError, OSError):  # not known, no name at all, no file
-        return set()
-    now = datetime.now(UTC)
+        return frozenset()
+    now = datetime(day.year, day.month, day.day, tzinfo=UTC)
     found: set[timedelta] = set()
     for step in range(_ZONE_DAYS * (timedelta(days=1) // _ZONE_STEP)):
         moment = now + step * _ZONE_STEP
         first, second = (moment.astimezone(zone).utcoffset() or timedelta(0) for zone in zones)
         found.add(first - second)
-    return found
+    return frozenset(found)
 
 
-def _indifferent(schedule: str, apart: set[timedelta]) -> bool:
+def _indifferent(schedule: str, apart: frozenset[timedelta]) -> bool:
     """Whether a schedule has the same moments though clocks are that far apart."""
     minutes, *rest = times(schedule) or ((),)
     if not apart or tuple(rest) != (EVERY_HOUR, EVERY_MONTH, *EVERY_DAY):
