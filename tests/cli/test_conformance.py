@@ -57,6 +57,8 @@ def test_a_failure_is_told_with_its_replay_and_exits_with_1(run: Run, tmp_path: 
         (["--group", "read", "--vector", "plan-orders-its-ops"], "no vector is selected"),
         (["--transport", "pigeon"], 'unknown transport "pigeon"'),
         (["--offers", "faults"], "go with --plugin"),
+        (["--jobs", "0"], "a whole number of at least 1"),
+        (["--random", "1", "--jobs", "2"], "sequences are no vectors"),
         (["--plugin", "./nothere"], "E-NOT-FOUND"),
         (["--plugin", ""], "--plugin: the value is empty"),
         (["--plugin", "./x", "--offers", "wings"], 'unknown feature "wings"'),
