@@ -8,9 +8,9 @@ import pytest
 from msgspec.structs import replace
 
 from transportlab.conformance.fixture import (
-    NAMES,
     FOREIGN,
     MOST,
+    NAMES,
     FileProblem,
     Fixture,
     foreign_digest,
