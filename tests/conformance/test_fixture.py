@@ -10,7 +10,6 @@ from msgspec.structs import replace
 from transportlab.conformance.fixture import (
     FOREIGN,
     MOST,
-    NAMES,
     FileProblem,
     Fixture,
     foreign_digest,
@@ -125,24 +124,4 @@ def test_a_file_may_be_absent() -> None:
     fixture = Fixture(vector(Content(absent=True)))
     assert not fixture.file.exists()
     assert not fixture.harmed()
-    fixture.remove()
-
-
-def test_the_directory_is_where_the_environment_says(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    memory = tmp_path / "memory"
-    memory.mkdir()
-    monkeypatch.setattr("transportlab.conformance.fixture.MEMORY", str(memory))
-    monkeypatch.setattr("os.path.ismount", lambda path: path == str(memory))
-    monkeypatch.setattr("tempfile.tempdir", None)
-    for name in NAMES:
-        monkeypatch.delenv(name, raising=False)
-    fixture = Fixture(load_vectors()[0])
-    assert fixture.folder.parent == memory
-    fixture.remove()
-    assert not [*memory.iterdir()]
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    fixture = Fixture(load_vectors()[0])
-    assert fixture.folder.parent == tmp_path
     fixture.remove()

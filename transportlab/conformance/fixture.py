@@ -21,10 +21,6 @@ from transportlab.errors import LabError
 MOST = 4 * 1024 * 1024
 """Bytes of {file} that are read: a thousand times what a vector makes, and soon looked through."""
 
-MEMORY = "/dev/shm"  # noqa: S108  # the directory that is made in it is private
-"""Where directories go unless the environment or the program says otherwise: a store that syncs its
-file waits for no disk there, and for nobody else who writes to one."""
-
 FOREIGN = b"""\
 # m h dom mon dow command
 MAILTO=ops@example.net
@@ -37,9 +33,6 @@ SHELL=/bin/sh
 30 2 * * * /usr/bin/pg_dump -Fc app | gzip > /backup/app-$(date +\\%F).gz
 """
 """A crontab as people write them, without a line of cronix's."""
-
-NAMES = ("TMPDIR", "TEMP", "TMP")
-USUAL = ("/tmp", "/var/tmp", "/usr/tmp")  # noqa: S108  # what tempfile chooses by itself
 
 _MARK = re.compile(rb"# cronix:owned app=(\S+) job=(\S+) ")
 _NOTE = b"# cronix:line-end "
@@ -57,7 +50,7 @@ class Fixture:
     """
 
     def __init__(self, vector: Vector) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="tl-conf-", dir=_place()))
+        self.folder = Path(tempfile.mkdtemp(prefix="tl-conf-"))
         self.file = self.folder / "crontab"
         data = FOREIGN if vector.file is None else vector.file.data()
         if data is not None:
@@ -123,12 +116,6 @@ class Fixture:
                     with contextlib.suppress(OSError):
                         path.chmod(stat.S_IRWXU)
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def _place() -> str | None:
-    named = tempfile.tempdir not in (None, *USUAL) or any(map(os.environ.get, NAMES))
-    there = os.path.ismount(MEMORY) and os.access(MEMORY, os.W_OK | os.X_OK)
-    return MEMORY if there and not named else None
 
 
 KINDS = {
