@@ -16,11 +16,10 @@ def test_a_file_of_mutants_is_run(run: Run, tmp_path: Path) -> None:
     lines, page = tmp_path / "out.jsonl", tmp_path / "out.md"
     files = ["--json-file", str(lines), "--markdown", str(page)]
     done = run("conformance", "--mutants", str(mutants_file(tmp_path)), *files)
-    assert (done.code, done.out) == (
-        0,
-        "killed plans-nothing [ownership] by jsonrpc: plan-refuses-an-empty-set\n"
-        "OK: 1 of 1 mutants killed\n",
-    )
+    shown = done.out.splitlines()
+    assert done.code == 0
+    assert shown[0] == "killed plans-nothing [ownership] by jsonrpc: plan-refuses-an-empty-set"
+    assert shown[-1] == "OK: 1 of 1 mutants killed"
     assert json.loads(lines.read_text().splitlines()[-1])["ok"] is True
     assert page.read_text().startswith("# Mutants\n")
 

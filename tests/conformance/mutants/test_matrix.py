@@ -62,12 +62,13 @@ def test_each_mutant_is_told_with_what_finds_it(matrix: Matrix) -> None:
 
 
 def test_the_end_tells_what_was_not_run_and_what_is_wrong(matrix: Matrix) -> None:
-    assert list(summary(matrix)) == [
+    told = list(summary(matrix))
+    assert told[:2] == [
         f"WRONG mine jsonrpc {NAMED}: without a fault expected pass, got unsupported: needs feature"
         " faults",
         "not run: the mutants of other: no go",
-        "FAILED: 1 of 3 mutants killed",
     ]
+    assert told[-1] == "FAILED: 1 of 3 mutants killed"
     assert not matrix.ok
 
 
