@@ -67,7 +67,7 @@ TIMEOUT = 10.0
         "--jobs",
         type=at_least(1, int),
         metavar="N",
-        help="How many vectors run at once, on one arm and on several (as many as there are CPUs by"
+        help="How many vectors run at once, on one arm and on several (two for each CPU by"
         " default). --trace and --attach run one.",
     ),
     flag("--trace", help="Show on stderr what passes on the wire, as it happens."),
@@ -151,7 +151,7 @@ def conformance(  # noqa: PLR0913  # one parameter an option
         ) -> Report:
             captures = asked.capsules is not None
             shown = show if trace else None
-            at_once = cpus() if jobs is None else int(jobs)
+            at_once = 2 * cpus() if jobs is None else int(jobs)
             options = Options(
                 used, timeout, on_arm, on_result, captures=captures, trace=shown, jobs=at_once
             )
