@@ -79,6 +79,18 @@ def test_a_connection_that_is_never_accepted_is_given_up(
             connect()
 
 
+def test_a_plugin_that_listens_no_more_has_ended_the_connection(tmp_path: Path) -> None:
+    path = str(tmp_path / "s")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+    for there in (True, False):
+        assert Path(path).exists() is there
+        with pytest.raises(Closed):
+            Carriage(SocketEndpoint(path))
+        Path(path).unlink(missing_ok=True)
+
+
 def test_what_nobody_takes_is_given_up(peer: Peer) -> None:
     with pytest.raises(Silent):
         peer[0].write(bytes(10_000_000), soon(SHORT))

@@ -63,7 +63,7 @@ class Carriage:
     nobody takes by Garbled.
     """
 
-    def __init__(self, endpoint: WireEndpoint, *, new: bool = True) -> None:
+    def __init__(self, endpoint: WireEndpoint) -> None:
         self.unread = bytearray()
         self.ended = False
         self._socket: socket.socket | None = None
@@ -162,7 +162,10 @@ class Carriage:
 
 
 def _connected(path: str) -> socket.socket:
-    """A socket that does not block. Raises Silent if the plugin accepts no more connections."""
+    """A socket that does not block.
+
+    Raises Silent if the plugin accepts no more connections, Closed if it listens no more.
+    """
     made = socket.socket(socket.AF_UNIX)
     made.setblocking(False)
     end = time.monotonic() + CONNECT_SECONDS
@@ -174,6 +177,9 @@ def _connected(path: str) -> socket.socket:
                 made.close()
                 raise Silent from None
             time.sleep(PACE_SECONDS)
+        except (ConnectionError, FileNotFoundError):
+            made.close()
+            raise Closed from None
         except OSError:
             made.close()
             raise
@@ -225,14 +231,14 @@ class RawWire(ABC):
 
     def quiet(self, name: str, end: float) -> bytes:
         """Wait until `end`. Returns what has come, or was left: nothing, if all is well."""
-        carriage = self.carriage(name)
         end = max(end, time.monotonic())
         try:
+            carriage = self.carriage(name)
             while not carriage.unread:
                 carriage.fill(end)
         except (Silent, Closed):
             pass
-        return bytes(carriage.unread)
+        return bytes(self._carriages[name].unread) if name in self._carriages else b""
 
     def half_close(self, name: str) -> None:
         """End this side of the connection."""

@@ -61,11 +61,14 @@ def test_what_is_in_doubt_runs_again_alone(jobs: int, wanted: list[int]) -> None
     tries: dict[int, int] = {0: 0, 1: 0}
     running: set[int] = set()
     beside: list[set[int]] = []
+    gate = threading.Barrier(2)
 
     def doubtful(number: int) -> Callable[[], int]:
         def run() -> int:
             running.add(number)
             tries[number] += 1
+            if tries[number] == 1 and jobs > 1:
+                gate.wait(GUARD)
             if tries[number] == 2:
                 beside.append(set(running))
             running.discard(number)
@@ -76,6 +79,35 @@ def test_what_is_in_doubt_runs_again_alone(jobs: int, wanted: list[int]) -> None
     tasks = [Task(doubtful(number), doubts=lambda result: result == 1) for number in (0, 1)]
     assert list(crew(tasks, jobs).results()) == wanted
     assert beside in ([], [{0}, {1}], [{1}, {0}])
+
+
+def test_what_nothing_ran_beside_is_not_in_doubt() -> None:
+    tries: list[int] = []
+
+    def run() -> int:
+        tries.append(1)
+        return len(tries)
+
+    assert list(crew([Task(run, doubts=lambda _: True)], 3).results()) == [1]
+
+
+def test_nothing_is_tried_again_after_the_end() -> None:
+    stop = Cancellation()
+    begun = threading.Barrier(3)
+    tries: list[int] = []
+
+    def long() -> int:
+        tries.append(1)
+        begun.wait(GUARD)
+        stop.wait(GUARD)
+        return 0
+
+    tasks = [Task(lambda: 0), *(Task(long, doubts=lambda _: True) for _ in range(2))]
+    results = crew(tasks, 3, stop).results()
+    assert next(results) == 0
+    begun.wait(GUARD)
+    results.close()
+    assert len(tries) == 2
 
 
 def test_an_error_of_a_task_is_raised() -> None:

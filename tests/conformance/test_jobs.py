@@ -19,8 +19,10 @@ from transportlab.conformance.result import ArmResult, Outcome, Status
 from transportlab.conformance.runner import Options, arms_of, run_matrix
 from transportlab.conformance.subject import Subject
 from transportlab.conformance.vectors import Vector, load_vectors, select
+from transportlab.data import ROOT
 from transportlab.registry import transport_names
 
+STDLIB = ROOT / "plugins" / "stdlib" / "cronix-backend-stdlib"
 COMMAND = str(Path(sys.executable).with_name("transportlab"))
 PROCESS = transport_names(EndpointKind.SOCKET, EndpointKind.STDIO)
 READ = {"do": "call", "method": "Read", "request": {"app": "web"}}
@@ -94,6 +96,27 @@ def test_what_load_can_do_to_a_vector_is_in_doubt(
     doubts = arms_of(PROCESS[:1], subject, Options())[0].task(vector).doubts
     assert doubts(Outcome(vector, Status.FAIL, seconds=seconds)) is again
     assert not doubts(Outcome(vector, Status.PASS, seconds=seconds))
+
+
+def test_a_vector_that_shares_a_plugin_is_not_tried_with_another_history() -> None:
+    subject = Subject("x", {}, frozenset(), faulty="", reference=False)
+    vector = next(v for v in load_vectors() if v.shares and v.transport == "jsonrpc")
+    doubts = arms_of(["jsonrpc"], subject, Options())[0].task(vector).doubts
+    assert not doubts(Outcome(vector, Status.FAIL, seconds=60.0))
+
+
+def test_a_plugin_that_opens_no_session_beside_others_is_asked_again(tmp_path: Path) -> None:
+    late = tmp_path / "cronix-backend-late"
+    late.write_text(
+        f"#!/bin/sh\nif mkdir {tmp_path}/asked 2>/dev/null; then sleep 1; exit 1; fi\n"
+        f"exec {sys.executable} {STDLIB}\n"
+    )
+    late.chmod(0o755)
+    subject = Subject(str(late), {}, frozenset({"fresh-store"}), faulty="", reference=False)
+    vectors = select(load_vectors(), groups=["plan"])[:4]
+    found = told(vectors, ["jsonrpc"], subject, jobs=4)
+    assert {row[2] for row in found if len(row) > 2} == {Status.PASS}
+    assert (tmp_path / "asked").is_dir()
 
 
 @pytest.mark.usefixtures("heeded_signals")

@@ -141,6 +141,8 @@ class Attempt:
             program = self._program(fixture.config(self._config))
             with program.session() as session, self._wire(session, program) as wire:
                 self._session = session
+                if self._killed:
+                    return
                 if self._vector.opens:
                     self.doing = "OpenSession"
                     request = model.OpenSessionRequest(

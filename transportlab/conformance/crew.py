@@ -37,6 +37,8 @@ class Crew(Generic[T]):
         self._left = list(range(len(tasks)))
         self._alone: list[int] = []
         self._running: list[int] = []
+        self._beside: set[int] = set()
+        self._over = False
         self._change = threading.Condition()
         # Its get() may be interrupted by a signal's handler, and takes no lock with it.
         self._done: SimpleQueue[tuple[int, T | None, BaseException | None]] = SimpleQueue()
@@ -60,6 +62,7 @@ class Crew(Generic[T]):
                 yield early.pop(number)
         finally:
             with self._change:
+                self._over = True
                 self._left.clear()
                 self._alone.clear()
                 self._change.notify_all()
@@ -75,14 +78,14 @@ class Crew(Generic[T]):
             result, error = None, None
             try:
                 result = task.run()
-                doubtful = self._jobs > 1 and not again and task.doubts(result)
+                doubtful = not again and number in self._beside and task.doubts(result)
             except BaseException as problem:  # it is raised where the results are read
                 error, doubtful = problem, False
             with self._change:
                 self._running.remove(number)
                 if again and self._alone:
                     self._alone.remove(number)
-                if doubtful:
+                if doubtful and not self._over:
                     self._alone.append(number)
                 self._change.notify_all()
             if not doubtful:
@@ -99,6 +102,8 @@ class Crew(Generic[T]):
                 elif (free := self._free()) is not None:
                     self._left.remove(free)
                     self._running.append(free)
+                    if len(self._running) > 1:
+                        self._beside.update(self._running)
                     return free, False
                 self._change.wait()
             return None

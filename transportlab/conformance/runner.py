@@ -49,6 +49,7 @@ import os
 import re
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import ExitStack, closing, redirect_stderr
 from functools import cached_property, partial
@@ -73,7 +74,7 @@ from transportlab.conformance.result import (
     Report,
     Status,
 )
-from transportlab.conformance.subject import HANDSHAKE_SECONDS, Program, Subject
+from transportlab.conformance.subject import HANDSHAKE_SECONDS, STOP_SECONDS, Program, Subject
 from transportlab.conformance.transcript import Transcript
 from transportlab.conformance.vectors import Call, Have, Send, Together, Vector, load_vectors
 from transportlab.conformance.wire import STEP_SECONDS
@@ -97,14 +98,11 @@ KILL_SECONDS = 12.0
 A kill does not end the start of a plugin, which has bounds of its own: handshake (5 s), stop (4 s).
 """
 
-LEAST_BOUND = min(STEP_SECONDS, HANDSHAKE_SECONDS, PROBE_SECONDS)
+LEAST_BOUND = min(STEP_SECONDS, HANDSHAKE_SECONDS, PROBE_SECONDS, STOP_SECONDS / 2)
 """What fails sooner was not ended by a bound of the suite."""
 
 _TIMED = re.compile(rb'"(timeout|cancel_after|silent)":-?0*[1-9.]|!(sleep|block|events):')
 """What a vector has whose steps are about time."""
-
-IN_PROCESS = threading.Lock()
-"""Held by what redirects the stderr of this process."""
 
 OPENING_LEVEL = 0
 """Vectors of this level run even if the plugin opens no session."""
@@ -213,6 +211,7 @@ class Arm:
         self._probed: Captured | None = None
         self._known: dict[str, Sequence[str] | LabError] = {}
         self._asking = threading.Lock()
+        self._asked: Counter[str] = Counter()
         self.result = ArmResult(transport.name, codec, wire=transport.traits.wire)
 
     def told(self, outcome: Outcome) -> None:
@@ -235,12 +234,25 @@ class Arm:
         return Task(partial(self.outcome, vector), frozenset(keys), self._doubts)
 
     def _doubts(self, outcome: Outcome) -> bool:
-        """Whether what ran beside it may have made it fail."""
-        if outcome.status is not Status.FAIL or outcome.untried:
+        """Whether what ran beside it may have made it fail, and a second try is a fair one."""
+        if outcome.status is not Status.FAIL:
+            return False
+        if outcome.untried:
+            return self._asks_again(outcome.vector)
+        if outcome.vector.shares:  # a second try would have another history
             return False
         late = outcome.seconds >= min(LEAST_BOUND, self._options.timeout)
         timed = _TIMED.search(msgspec.json.encode(outcome.vector))
         return bool(late or timed or self._used)
+
+    def _asks_again(self, vector: Vector) -> bool:
+        """Forget that no session opens, if the plugin was asked but once, beside others."""
+        plugin, _ = self._subject.of(vector)
+        with self._asking:
+            if self._asked[plugin] > 1:
+                return False
+            self._known.pop(plugin, None)
+            return True
 
     @property
     def _used(self) -> bool:
@@ -265,6 +277,7 @@ class Arm:
         if not self._absent:
             with self._asking:
                 if plugin not in self._known:
+                    self._asked[plugin] += 1
                     self._known[plugin] = self._capabilities(vector)
         return self._outcome(vector, self._absent, self._known.get(plugin, ()))
 
@@ -353,10 +366,7 @@ class Arm:
         prunes = self._used and not isinstance(known, LabError) and "prune" in known
         if self._transport.traits.isolated:
             return self._attempt(vector, prunes=prunes)
-        with (
-            IN_PROCESS,
-            redirect_stderr(StringIO()),
-        ):  # a backend in this process writes its log there
+        with redirect_stderr(StringIO()):  # a backend in this process writes its log there
             return self._attempt(vector, prunes=prunes)
 
     def _wire_lacks(self) -> str:

@@ -33,6 +33,9 @@ from transportlab.quote import clean
 TIMEOUT = 10.0
 """Seconds that a vector may take, unless told otherwise."""
 
+MOST_JOBS = 16
+"""How many vectors run at once at most, unless told otherwise: each has processes and sockets."""
+
 
 @command(
     repeated("--transport", metavar="NAME", help="Only this one; may be repeated."),
@@ -68,7 +71,7 @@ TIMEOUT = 10.0
         type=at_least(1, int),
         metavar="N",
         help="How many vectors run at once, on one arm and on several (two for each CPU by"
-        " default). --trace and --attach run one.",
+        f" default, and at most {MOST_JOBS}). --trace and --attach run one.",
     ),
     flag("--trace", help="Show on stderr what passes on the wire, as it happens."),
     flag(
@@ -151,7 +154,7 @@ def conformance(  # noqa: PLR0913  # one parameter an option
         ) -> Report:
             captures = asked.capsules is not None
             shown = show if trace else None
-            at_once = 2 * cpus() if jobs is None else int(jobs)
+            at_once = min(2 * cpus(), MOST_JOBS) if jobs is None else int(jobs)
             options = Options(
                 used, timeout, on_arm, on_result, captures=captures, trace=shown, jobs=at_once
             )

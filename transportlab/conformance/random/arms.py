@@ -168,6 +168,7 @@ class Arm:
         try:
             return self._caller.call(partial(self._player.ending, step), seconds)
         except Empty:
+            self._caller.end()
             self._caller = None
             # The end of the session would wait for the call.
             self._undo.pop_all()
