@@ -106,8 +106,15 @@ static bool read_field(Text word, int field, uint64_t *set) {
     return true;
 }
 
-static bool is_star(uint8_t byte) {
-    return byte == '*' || byte == '?';
+static bool is_star(Text word) {
+    bool more = true;
+    while (more) {
+        Text rest, part = cut(word, ',', &rest, &more);
+        if (text_is(part, "*") || text_is(part, "?") || text_is(part, "*/1") || text_is(part, "?/1"))
+            return true;
+        word = rest;
+    }
+    return false;
 }
 
 /* Reads what follows `@every `: a whole number of s, m or h. */
@@ -156,8 +163,8 @@ static bool read_schedule(Text schedule, struct times *times) {
     if (times->sets[4] >> 7 != 0) /* 7 is Sunday as well */
         times->sets[4] |= 1;
     times->sets[4] &= EVERY_WEEKDAY;
-    /* cron fires on the days of either field, but of both where one begins with a star. */
-    times->both = is_star(words[2].data[0]) || is_star(words[4].data[0]);
+    /* It fires on the days of either day field, but on those of both where one restricts nothing. */
+    times->both = is_star(words[2]) || is_star(words[4]);
     if (!times->both && (times->sets[2] == EVERY_DAY || times->sets[4] == EVERY_WEEKDAY)) {
         times->sets[2] = EVERY_DAY;
         times->sets[4] = EVERY_WEEKDAY;

@@ -70,7 +70,8 @@ static void test_schedules_that_mean_the_same(void) {
         {"0 3 * * 5-7", "0 3 * * 0,5,6", true},
         {"0 3 1-31 * 1", "0 3 * * *", true}, /* either day */
         {"0 3 1-15 * 1", "0 3 1-15 * *", false},
-        {"0 3 */2 * 1", "0 3 1-31/2 * 1", false}, /* both days, either day */
+        {"0 3 */2 * 1", "0 3 1-31/2 * 1", true}, /* either day */
+        {"0 3 1,* * 1", "0 3 * * *", false},
         {"5/20 * * * *", "5,25,45 * * * *", true},
         {"0 3 * * *", "0 4 * * *", false},
         {"0 3 ? * *", "0 3 * * *", true},

@@ -13,6 +13,8 @@ test("schedules that fire at the same times are equal", () => {
     ["0 0 1-31 * 1", "0 0 * * *"],
     ["5/20 * * * *", "5,25,45 * * * *"],
     ["0 3 * * 1/2", "0 3 * * 1,3,5"],
+    ["0 0 */2 * 1", "0 0 1-31/2 * 1"],
+    ["0 0 1,* * 1", "0 0 * * 1"],
   ]) {
     assert.equal(meaning(one), meaning(other), `${one} and ${other}`);
   }
@@ -21,7 +23,7 @@ test("schedules that fire at the same times are equal", () => {
 test("others are not", () => {
   for (const [one, other] of [
     ["0 0 1 * 1", "0 0 1 * *"],
-    ["0 0 */2 * 1", "0 0 1-31/2 * 1"],
+    ["0 0 1,* * 1", "0 0 * * *"],
     ["@every 60s", "* * * * *"],
     ["@every m", "@every  m"],
     ["61 * * * *", "61  * * * *"],

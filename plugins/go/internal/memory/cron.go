@@ -3,6 +3,7 @@ package memory
 import (
 	"fmt"
 	"math/bits"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -64,12 +65,18 @@ func meaning(schedule string) string {
 		sets[4] |= 1
 	}
 	sets[4] &= everyWeekday
-	// cron fires on the days of either field, but of both where one begins with a star.
-	both := strings.ContainsAny(words[2][:1]+words[4][:1], "*?")
+	// It fires on the days of either day field, but on those of both where one restricts nothing.
+	both := isStar(words[2]) || isStar(words[4])
 	if !both && (sets[2] == everyDay || sets[4] == everyWeekday) {
 		sets[2], sets[4], both = everyDay, everyWeekday, true
 	}
 	return fmt.Sprint(sets, both)
+}
+
+func isStar(word string) bool {
+	return slices.ContainsFunc(strings.Split(word, ","), func(part string) bool {
+		return part == "*" || part == "?" || part == "*/1" || part == "?/1"
+	})
 }
 
 // cronSet returns the values of one field as bits.
@@ -94,10 +101,11 @@ func cronSet(word string, field int) (uint64, bool) {
 		}
 		step := 1
 		if hasStep {
-			var err error
-			if step, err = strconv.Atoi(stepped); err != nil || step < 1 {
+			parsed, err := strconv.ParseUint(stepped, 10, 16)
+			if err != nil || parsed == 0 {
 				return 0, false
 			}
+			step = int(parsed)
 		}
 		for value := low; value <= high; value += step {
 			set |= 1 << value

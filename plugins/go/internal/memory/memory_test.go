@@ -22,7 +22,11 @@ func TestSchedulesThatMeanTheSame(t *testing.T) {
 		{"0 3 * * 5-7", "0 3 * * 0,5,6", true},
 		{"0 3 1-31 * 1", "0 3 * * *", true}, // either day
 		{"0 3 1-15 * 1", "0 3 1-15 * *", false},
-		{"0 3 */2 * 1", "0 3 1-31/2 * 1", false}, // both days, either day
+		{"0 3 */2 * 1", "0 3 1-31/2 * 1", true}, // either day
+		{"0 3 */2 * 0-6", "0 3 * * *", true},
+		{"0 3 1,* * 1", "0 3 * * 1", true}, // the days of the week alone
+		{"0 3 1,* * 1", "0 3 * * *", false},
+		{"*/9223372036854775807 * * * *", "* * * * *", false},
 		{"5/20 * * * *", "5,25,45 * * * *", true},
 		{"0 3 * * *", "0 4 * * *", false},
 		{"0 3 * jan *", "0 3 * 1 *", true},

@@ -61,8 +61,8 @@ fn times(schedule: &str) -> Option<String> {
     for (set, (word, field)) in sets.iter_mut().zip(words.iter().zip(&FIELDS)) {
         *set = values(word, field)?;
     }
-    // An entry fires on the days of either day field, but on those of both where one has a star.
-    let star = |word: &str| word.split(',').any(|part| part.starts_with(['*', '?']));
+    // It fires on the days of either day field, but on those of both where one restricts nothing.
+    let star = |word: &str| word.split(',').any(|part| ["*", "?", "*/1", "?/1"].contains(&part));
     let (day, weekday) = (&FIELDS[2], &FIELDS[4]);
     let mut both = star(words[2]) || star(words[4]);
     if !both && (sets[2] == all(day) || sets[4] == all(weekday)) {
@@ -125,6 +125,8 @@ mod tests {
             ("@every 60m", "@every 1h"),
             ("0 0 1-31 * 1", "0 0 * * *"),
             ("5/20 * * * *", "5,25,45 * * * *"),
+            ("0 0 */2 * 1", "0 0 1-31/2 * 1"),
+            ("0 0 1,* * 1", "0 0 * * 1"),
         ] {
             assert_eq!(meaning(a), meaning(b), "{a} and {b}");
         }
@@ -134,7 +136,7 @@ mod tests {
     fn others_are_not() {
         for (a, b) in [
             ("0 0 1 * 1", "0 0 1 * *"),
-            ("0 0 */2 * 1", "0 0 1-31/2 * 1"),
+            ("0 0 1,* * 1", "0 0 * * *"),
             ("@every 60s", "* * * * *"),
             ("61 * * * *", "1 * * * *"),
             ("nonsense", "Nonsense"),
