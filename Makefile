@@ -19,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: evidence record report cronix-proposal bench test test-all test-slow test-long test-mutants test-languages check install derived libraries archives \
     programs suite clean
 
-# quick is for a look and made for less than five minutes; PROFILE=full takes 15.
+# quick is for a look and made for less than five minutes; PROFILE=full takes 17.
 # The last run is replaced when the new one is complete.
 evidence: install programs
 	$(BIN)/transportlab evidence --profile $(or $(PROFILE),quick) --force --out out/evidence.new.json

@@ -22,7 +22,7 @@ from transportlab.decision.scoring import Cells
 from transportlab.evidence.analysis.compare import Comparison
 from transportlab.evidence.analysis.runs import machine_name, read
 from transportlab.evidence.record import Arm
-from transportlab.evidence.report.config import Cost, Pair, View, pair_of
+from transportlab.evidence.report.config import Cost, View
 from transportlab.evidence.report.document import load_rules, view_of
 from transportlab.evidence.report.formatting import (
     NONE,
@@ -41,6 +41,9 @@ END = "<!-- end of the figures -->"
 
 WIDTH = 72
 
+BUDGETS_MS = (25, 50, 100, 150)
+"""Budgets of a start: the one of spec/budget.json, and others."""
+
 COUNTED = {"lines", "clauses"}
 """The units of what is counted and shown."""
 
@@ -53,6 +56,10 @@ class _Cost(Struct, frozen=True):
 
     found: Comparison
     of: str
+
+
+Found = dict[tuple[str, str], _Cost]
+"""By plugin and option."""
 
 
 def derive() -> dict[Path, bytes]:
@@ -90,14 +97,7 @@ def starts() -> list[str]:
     view, (decision, _) = measured(), scored()
     options = [option for option in decision.options if _arms(view, option)]
     cost = view.settings.costs[0]
-    found = dict(_found(view, cost, options))
-    host, *_ = decision.hosts
-    rows = [
-        [view.named("plugins", plugin), *(_cell(view, cost, one) for one in cells)]
-        for plugin in view.plugins
-        if any(cells := [found.get((Pair(host, plugin), option.id)) for option in options])
-    ]
-    return table(["plugin", *(option.name for option in options)], rows)
+    return _table(view, cost, options, _found(view, cost, options, decision.hosts[0]))
 
 
 def _wrapped(line: str) -> list[str]:
@@ -127,11 +127,11 @@ def _about(view: View) -> list[str]:
 
 
 def _costs(view: View, decision: Decision) -> Iterator[str]:
-    """A table for each cost of the report: what each transport costs, by host and plugin."""
+    """A table for each cost of the report: what each transport costs under the record's host."""
     options = [option for option in decision.options if _arms(view, option)]
+    host, *_ = decision.hosts
     for cost in view.settings.costs:
-        found = dict(_found(view, cost, options))
-        if not found:
+        if not (found := _found(view, cost, options, host)):
             continue
         unit = view.unit(cost.measure)
         allowance = view.budget[cost.allowance]
@@ -142,21 +142,36 @@ def _costs(view: View, decision: Decision) -> Iterator[str]:
             f" At least {counts(fewest)} behind each."
         )
         yield ""
-        head = ["host", "plugin", *(option.name for option in options)]
-        yield from table(head, _rows(view, cost, decision, options, found))
-    measured_hosts = {pair.host for pair in view.pairs}
-    told = [
-        f"of {view.named('hosts', host)} it is"
-        f" {view.baseline(host) if host in view.baselines else 'none, and its figures are whole'}"
-        for host in decision.hosts
-        if host in measured_hosts
-    ]
+        yield from _table(view, cost, options, found)
+        if unit == "s" and cost is view.settings.costs[0]:
+            yield from _budgets(view, options, found)
+    over = view.baseline(host) if host in view.baselines else "nothing, so its figures are whole"
     yield (
-        f"Costs are over the baseline of the same host: {'; '.join(told)}. A row with the word"
-        " *baseline* has whole figures, host included: what its plugin takes is missing in the"
-        " other rows of that host."
+        f"All under {view.named('hosts', host)}, as cronix would be, and over {over}. A row with"
+        " the word *baseline* has whole figures, host included: what its plugin takes is missing"
+        " in the other rows. A host in Python: REPORT.md."
     )
     yield ""
+
+
+def _budgets(view: View, options: Sequence[Option], found: Found) -> Iterator[str]:
+    """What would be beyond other budgets of a start."""
+    rows = []
+    for budget in BUDGETS_MS:
+        row = [f"{budget} ms"]
+        for option in options:
+            beyond, undecided = [], []
+            for (plugin, of), one in found.items():
+                ends = one.found.difference.interval()
+                if of == option.id and ends.high > budget / 1000:
+                    name = view.named("plugins", plugin)
+                    (beyond if ends.low > budget / 1000 else undecided).append(name)
+            told = [*beyond, *(f"{name}{OPEN}" for name in undecided)]
+            row.append("; ".join(told) or "all within")
+        rows.append(row)
+    yield "**If the budget were another**: the plugins that would be beyond it."
+    yield ""
+    yield from table(["budget", *(option.name for option in options)], rows)
 
 
 def _arms(view: View, option: Option) -> list[Arm]:
@@ -165,38 +180,24 @@ def _arms(view: View, option: Option) -> list[Arm]:
     return [arm for arm in view.candidates if (arm.transport, arm.codec) == carried]
 
 
-def _found(
-    view: View, cost: Cost, options: Sequence[Option]
-) -> Iterator[tuple[tuple[Pair, str], _Cost]]:
-    """What was found, by host with plugin, and option."""
-    for option in options:
-        for arm in _arms(view, option):
-            if found := view.cost(cost.measure, arm):
-                yield (
-                    (pair_of(arm), option.id),
-                    _Cost(found, " (baseline)" if view.is_baseline(arm) else ""),
-                )
+def _found(view: View, cost: Cost, options: Sequence[Option], host: str) -> Found:
+    """What was found under the host."""
+    return {
+        (arm.plugin, option.id): _Cost(found, " (baseline)" if view.is_baseline(arm) else "")
+        for option in options
+        for arm in _arms(view, option)
+        if arm.host == host and (found := view.cost(cost.measure, arm))
+    }
 
 
-def _rows(
-    view: View,
-    cost: Cost,
-    decision: Decision,
-    options: Sequence[Option],
-    found: dict[tuple[Pair, str], _Cost],
-) -> Iterator[list[str]]:
-    """The rows, cronix's own kind of host first."""
-    plugins = list(view.titles_of("plugins"))
-    pairs = sorted(
-        {pair for pair, _ in found},
-        key=lambda pair: (decision.hosts.index(pair.host), plugins.index(pair.plugin)),
-    )
-    for pair in pairs:
-        yield [
-            view.titles_of("hosts")[pair.host],
-            view.titles_of("plugins")[pair.plugin],
-            *(_cell(view, cost, found.get((pair, option.id))) for option in options),
-        ]
+def _table(view: View, cost: Cost, options: Sequence[Option], found: Found) -> list[str]:
+    """A row for each plugin."""
+    rows = [
+        [view.named("plugins", plugin), *(_cell(view, cost, one) for one in cells)]
+        for plugin in view.plugins
+        if any(cells := [found.get((plugin, option.id)) for option in options])
+    ]
+    return table(["plugin", *(option.name for option in options)], rows)
 
 
 def _cell(view: View, cost: Cost, one: _Cost | None) -> str:
@@ -257,7 +258,10 @@ def _rankings(decision: Decision, cells: Cells) -> Iterator[str]:
 def _moved(decision: Decision, move: Move, names: dict[str, str]) -> str:
     """What it takes for another option to draw level, by the record's weights."""
     if move.share is None:
-        return f"No weights make {names[move.rival]} first: over all languages it leads in nothing."
+        return (
+            f"No weights make {names[move.rival]} first: averaged over the languages it leads in"
+            " nothing."
+        )
     criteria = {criterion.id: criterion.name for criterion in decision.criteria}
     away = listed([f"*{criteria[name]}*" for name in move.away])
     return (

@@ -6,7 +6,7 @@ from transportlab.evidence.analysis.coverage import SHAPES, coverage
 from transportlab.evidence.run.plan import PROFILES
 
 FULL = sorted({n for places in PROFILES["full"].blocks.values() for n in places.values()})
-RECORD = 5
+RECORD = 4
 """Runs of a record."""
 
 

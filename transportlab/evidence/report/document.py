@@ -163,7 +163,7 @@ def documents(
 
 
 _REPRODUCE = [
-    "    make evidence PROFILE=full        # measures this machine, 15 minutes; quick takes 5",
+    "    make evidence PROFILE=full        # measures this machine, 17 minutes; quick takes 5",
     "    .venv/bin/transportlab reproduce  # judges the claims by that run",
     "",
     "Everything else is in [suites.md](report/suites.md), the words in [words.md](docs/words.md),",

@@ -36,7 +36,7 @@ def answer(view: View) -> list[str]:
         view.settings.question,
         "",
         "A transport's cost is what its plugin takes over a baseline, a backend in the same host's",
-        "process. What it may be was fixed beforehand, with reasons: spec/budget.json. Hosts:",
+        "process. What it may be, and why, stands in spec/budget.json. Hosts:",
         f"{'; '.join(f'{host}, {title}' for host, title in view.titles_of('hosts').items())}.",
         f"A first start under {view.own.host} includes that host's import of the transport.",
         "",
@@ -160,8 +160,8 @@ def _bases(view: View, hosts: Sequence[str]) -> Iterator[str]:
             yield "share, at most the least of them, may decide."
         elif arm in view.candidates:
             yield f"Baseline of {host}: {view.baseline(host)}. Its row is whole, host included."
-            yield "The others are too low by its plugin: by less than its row, in memory by about"
-            yield f"what that takes under {view.own.host}."
+            yield "The other rows are too low by what its plugin takes: by less than its row in time,"
+            yield f"and in memory by about what it takes under {view.own.host}."
         else:
             found = [
                 (one.measure, view.absolute(one.measure, arm.id)) for one in view.settings.costs
@@ -259,7 +259,7 @@ def _peers(view: View) -> list[str]:
     found = [f"{name} {_milliseconds(value)}" for name, value in values.items() if value]
     if not found:
         return []
-    return [f"Plugins by others, as in brackets under {host}: {'; '.join(found)}.", ""]
+    return [f"As in brackets, under {host}, for what others would write: {'; '.join(found)}.", ""]
 
 
 def _milliseconds(value: float | None) -> str:

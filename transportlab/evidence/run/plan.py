@@ -9,9 +9,9 @@ not fewer blocks. Where the blocks are placed depends on what the group is for:
     codec       one process with little noise, and nothing to split
 
 On two idle cores, with the conformance matrix and every toolchain, `quick` takes less than five
-minutes. `full` takes about 15; it alone has the largest payloads and every arm of
-spec/arms.json. `--arm` chooses among them. A record is five runs of it: runs differ by more than
-their blocks show, so five short runs give narrower intervals than three of eight blocks.
+minutes. `full` takes about 17; it alone has the largest payloads and every arm of spec/arms.json.
+`--arm` chooses among them. A record is four runs of it or more: runs differ by more than their
+blocks show, so four short runs give narrower intervals than three of eight blocks.
 """
 
 from collections.abc import Mapping, Sequence
