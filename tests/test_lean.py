@@ -110,6 +110,26 @@ except ModuleNotFoundError as error:
     assert run(big, code) == "False False module\nbig\n"
 
 
+@pytest.mark.parametrize(("imports", "told"), [("", "none"), ("stock", "plain")])
+def test_a_module_may_be_left_out_for_whoever_does_without(
+    big: Path, imports: str, told: str
+) -> None:
+    code = "from transportlab.lean import never\nnever('big.plain')\ntry: import big.plain"
+    out = run(big, f"{code}\nexcept ImportError: print('none')", imports)
+    assert out.splitlines()[-1] == told
+
+
+def test_http_brings_nothing_that_only_happens_to_be_installed(big: Path) -> None:
+    pytest.importorskip("httpx")
+    code = """
+import sys
+from transportlab.registry import load_transport
+load_transport("http").prepare("json")
+print([name for name in ("click", "rich", "pygments", "h2") if sys.modules.get(name)])
+"""
+    assert run(big, code) == "[]\n"
+
+
 def test_other_ways_to_look_at_a_module_work(big: Path) -> None:
     code = """
 import importlib.util, pickle, sys

@@ -93,6 +93,12 @@ def later(name: str, *, front: bool = False, **known: object) -> None:
         setattr(around, part, module)
 
 
+def never(name: str) -> None:
+    """Have an import of the module fail, where the library that tries it does without it then."""
+    if not STOCK:
+        sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # what the import system asks
+
+
 def _find(name: str) -> ModuleSpec | None:
     """Where the module is. Unlike importlib.util.find_spec() this imports no package around it."""
     package, _, _ = name.rpartition(".")

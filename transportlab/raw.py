@@ -17,7 +17,7 @@ import socket
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, BinaryIO
 
 from transportlab.channel import SocketEndpoint, StdioEndpoint
 
@@ -67,10 +67,14 @@ class Carriage:
         self.unread = bytearray()
         self.ended = False
         self._socket: socket.socket | None = None
+        # Whoever stops the plugin closes its pipes, and a number may then be another plugin's.
+        self._reader: BinaryIO | None = None
+        self._writer: BinaryIO | None = None
         if isinstance(endpoint, SocketEndpoint):
             self._socket = _connected(endpoint.path)
             self._in = self._out = self._socket.fileno()
         else:
+            self._reader, self._writer = endpoint.reader, endpoint.writer
             self._in, self._out = endpoint.reader.fileno(), endpoint.writer.fileno()
             os.set_blocking(self._out, False)
 
@@ -80,7 +84,7 @@ class Carriage:
         Raises Silent and Garbled.
         """
         rest = memoryview(data)
-        while rest:
+        while rest and not (self._writer and self._writer.closed):
             readable, writable = self._wait(end, write=True)
             if readable:
                 self._take()
@@ -94,7 +98,7 @@ class Carriage:
 
     def fill(self, end: float) -> None:
         """Wait until more has come. Raises Closed, Silent and Garbled."""
-        if self.ended:
+        if self.ended or (self._reader and self._reader.closed):
             raise Closed
         self._wait(end)
         self._take()

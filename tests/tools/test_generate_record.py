@@ -4,7 +4,17 @@ import re
 
 import pytest
 
-from tools.generate.record import BEGIN, BEYOND, END, OPEN, figures, measured, renewed
+from tools.generate.decision import scored
+from tools.generate.record import (
+    BEGIN,
+    BEYOND,
+    BUDGETS_MS,
+    END,
+    OPEN,
+    figures,
+    measured,
+    renewed,
+)
 
 TITLE = re.compile(r"\*\*[^*]+\*\*, (?:ms|MiB); .* may pay (?P<limit>[\d.]+?)\. ")
 CELL = re.compile(r"-?[\d.,]+ \[(?P<low>-?[\d.,]+), (?P<high>-?[\d.,]+)\](?P<mark>.*)")
@@ -54,12 +64,23 @@ def test_each_cost_is_marked_by_the_budget() -> None:
     assert seen >= 4
 
 
-def test_each_host_and_plugin_of_the_runs_has_a_row() -> None:
-    view = measured()
+def test_each_plugin_under_the_records_host_has_a_row() -> None:
+    view, (decision, _) = measured(), scored()
     text = "\n".join(figures())
-    for pair in view.pairs:
-        host, plugin = view.titles_of("hosts")[pair.host], view.titles_of("plugins")[pair.plugin]
-        assert f"| {host} | {plugin} |" in text
+    plugins = [pair.plugin for pair in view.pairs if pair.host == decision.hosts[0]]
+    assert len(plugins) > 3
+    for plugin in plugins:
+        assert text.count(f"\n| {view.titles_of('plugins')[plugin]} |") == len(view.settings.costs)
+
+
+def test_other_budgets_are_told_by_the_same_intervals() -> None:
+    text = "\n".join(figures())
+    rows = re.findall(r"^\| (\d+) ms \| (.+) \|$", text, re.M)
+    assert [int(budget) for budget, _ in rows] == list(BUDGETS_MS)
+    names = [re.split(r" \| |; ", cells) for _, cells in rows]
+    beyond = [len([n for n in row if n != "all within" and not n.endswith(OPEN)]) for row in names]
+    assert beyond == sorted(beyond, reverse=True)
+    assert beyond[0] > beyond[-1]
 
 
 def test_the_figures_are_the_same_each_time() -> None:

@@ -149,7 +149,7 @@ def _costs(view: View, decision: Decision) -> Iterator[str]:
     yield (
         f"All under {view.named('hosts', host)}, as cronix would be, and over {over}. A row with"
         " the word *baseline* has whole figures, host included: what its plugin takes is missing"
-        " in the other rows. A host in Python: REPORT.md."
+        " in the other rows. A host in Python stands in the report of the lab."
     )
     yield ""
 
@@ -160,7 +160,8 @@ def _budgets(view: View, options: Sequence[Option], found: Found) -> Iterator[st
     for budget in BUDGETS_MS:
         row = [f"{budget} ms"]
         for option in options:
-            beyond, undecided = [], []
+            beyond: list[str] = []
+            undecided: list[str] = []
             for (plugin, of), one in found.items():
                 ends = one.found.difference.interval()
                 if of == option.id and ends.high > budget / 1000:

@@ -31,11 +31,19 @@ def streams(command: Callable[[], int]) -> None:
 
 
 def _told(error: OSError) -> str:
-    if error.filename is not None or not error.strerror:
+    if error.filename is not None or not error.strerror or not _stdout_fails():
         return str(error)
     if error.errno == errno.EBADF:  # see _open
         return "stdout is closed"
     return f"stdout cannot be written: {error.strerror.lower()}"
+
+
+def _stdout_fails() -> bool:
+    try:
+        sys.stdout.flush()
+    except OSError:
+        return True
+    return False
 
 
 def _open() -> None:

@@ -231,18 +231,18 @@ class Arm:
             keys.add(self.result.name)
         if self._used:
             keys.add(vector.id)
-        return Task(partial(self.outcome, vector), frozenset(keys), self._doubts)
+        return Task(partial(self.outcome, vector), frozenset(keys), partial(self._doubts, vector))
 
-    def _doubts(self, outcome: Outcome) -> bool:
+    def _doubts(self, vector: Vector, outcome: Outcome) -> bool:
         """Whether what ran beside it may have made it fail, and a second try is a fair one."""
         if outcome.status is not Status.FAIL:
             return False
         if outcome.untried:
-            return self._asks_again(outcome.vector)
-        if outcome.vector.shares:  # a second try would have another history
+            return self._asks_again(vector)
+        if vector.shares:  # a second try would have another history
             return False
         late = outcome.seconds >= min(LEAST_BOUND, self._options.timeout)
-        timed = _TIMED.search(msgspec.json.encode(outcome.vector))
+        timed = _TIMED.search(msgspec.json.encode(vector))
         return bool(late or timed or self._used)
 
     def _asks_again(self, vector: Vector) -> bool:

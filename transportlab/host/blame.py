@@ -71,7 +71,7 @@ class Blame(msgspec.Struct):
                 name=self.name,
                 path=self.path,
                 version=self.version,
-                action=line.action if line else "",
+                action=line.action if line else UNKNOWN * writes,
             )
         self.process.wait()
         second = error if isinstance(error, SecondHandshake) else self.process.second_handshake()

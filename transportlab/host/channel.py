@@ -93,7 +93,7 @@ class HostChannel(Channel):
         while not self._writing.acquire(timeout=TURN_SECONDS):
             context.check()
             if self._closed:  # an abandoned stream never gives its turn back
-                raise self._told(ChannelClosed("the channel is closed"), True)
+                raise self._told(ChannelClosed("the channel is closed"), False)
 
     def _told(self, error: Exception, writes: bool) -> LabError:
         """What to raise for a failure of the wire, with its __cause__ set."""

@@ -42,6 +42,10 @@ class HttpTransport(Transport):
         """See Transport.put_off. There is no TLS, no asynchronous call and no name of a host."""
         for name in ("anyio", "certifi", "html", "idna", "shutil", "ssl"):
             lean.later(name)
+        # httpx's own command line, and HTTP/2: they are imported wherever others have installed
+        # click and rich, or h2.
+        for name in ("httpx._main", "httpcore._sync.http2", "httpcore._async.http2"):
+            lean.never(name)
 
     def prepare(self, codec: str) -> None:
         """See Transport.prepare."""

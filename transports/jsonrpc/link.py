@@ -37,6 +37,7 @@ Three cases that the design has to get right:
 A link that has failed stays failed: each later use raises what it failed with.
 """
 
+import errno
 import os
 import select
 import threading
@@ -268,11 +269,20 @@ class Link:
 
     def _post(self, owner: int, line: bytes) -> None:
         try:
+            self._check_writer()
             self._outbox.push(owner, line)
         except OSError as error:
             self._fail(ConnectionLost, f"the plugin does not read any more: {error}")
         if self._outbox.queue:
             self._wake_leader()
+
+    def _check_writer(self) -> None:
+        """Raise OSError if whoever stops the plugin has closed its stdin.
+
+        The descriptor's number may then be another plugin's.
+        """
+        if self._files[1].closed:
+            raise BrokenPipeError(errno.EPIPE, "its stdin is closed")
 
     def _follow(self, call: Call) -> None:
         call.prepare()
@@ -330,12 +340,15 @@ class Link:
     def _flush(self) -> None:
         with self._mutex:
             try:
+                self._check_writer()
                 self._outbox.flush()
             except OSError as error:
                 self._fail(ConnectionLost, f"the plugin does not read any more: {error}")
 
     def _read(self, call: Call) -> None:
         try:
+            if self._files[0].closed:  # see _check_writer()
+                raise ConnectionLost("the plugin's stdout is closed")
             data = os.read(self._in, READ_BYTES)
             if not data:
                 rest = self._lines.unfinished

@@ -334,11 +334,11 @@ func (s *Session) blame(err error, writes bool) error {
 			} else if s.process.exit == "signal SIGKILL" {
 				actions = append(actions, "for the memory of a process it is the kernel that kills, and its log says so")
 			}
-			failed.Action = strings.Join(actions, "; ")
-			var second *Error
-			if errors.As(s.twice(), &second) {
-				failed = second
-			}
+		}
+		failed.Action = strings.Join(actions, "; ")
+		var second *Error
+		if s.process != nil && errors.As(s.twice(), &second) {
+			failed = second
 		}
 	}
 	if s.process != nil {

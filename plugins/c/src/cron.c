@@ -110,7 +110,8 @@ static bool is_star(Text word) {
     bool more = true;
     while (more) {
         Text rest, part = cut(word, ',', &rest, &more);
-        if (text_is(part, "*") || text_is(part, "?") || text_is(part, "*/1") || text_is(part, "?/1"))
+        if (text_is(part, "*") || text_is(part, "?") || text_is(part, "*/1") ||
+            text_is(part, "?/1"))
             return true;
         word = rest;
     }
@@ -163,7 +164,8 @@ static bool read_schedule(Text schedule, struct times *times) {
     if (times->sets[4] >> 7 != 0) /* 7 is Sunday as well */
         times->sets[4] |= 1;
     times->sets[4] &= EVERY_WEEKDAY;
-    /* It fires on the days of either day field, but on those of both where one restricts nothing. */
+    /* It fires on the days of either day field, but on those of both where one restricts nothing.
+     */
     times->both = is_star(words[2]) || is_star(words[4]);
     if (!times->both && (times->sets[2] == EVERY_DAY || times->sets[4] == EVERY_WEEKDAY)) {
         times->sets[2] = EVERY_DAY;

@@ -112,7 +112,7 @@ def test_what_others_would_write_stands_beside(
             for arm, value in ((peer["id"], 0.02), ("grpc-protobuf", 0.003))
         ]
     report = documents_of(made).report
-    told = "as in brackets under python: grpcio's generated stubs 20."
+    told = "As in brackets, under python, for what others would write: grpcio's generated stubs 20."
     assert told in section(report, "Where a start goes")
     assert row(report, "Where a start goes", SDK, "python")[2].endswith(" (3.0)")
 

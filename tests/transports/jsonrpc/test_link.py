@@ -262,6 +262,25 @@ def test_close_of_an_idle_or_broken_channel_closes_the_pipes(
         channel.unary(READ, ReadRequest(), Context())
 
 
+def test_pipes_that_others_have_closed_are_not_taken_for_those_with_their_numbers(
+    channel: Channel, pipes: tuple[StdioEndpoint, StdioEndpoint]
+) -> None:
+    # As when a plugin is stopped before its channel is closed, and another one is started.
+    theirs, ours = os.pipe()
+    writer = pipes[0].writer.fileno()
+    pipes[0].writer.close()
+    try:
+        os.dup2(ours, writer)
+        with pytest.raises(TransportError, match="stdin is closed"):
+            channel.unary(READ, ReadRequest(), Context(timeout=HANG_GUARD))
+        os.set_blocking(theirs, False)
+        with pytest.raises(BlockingIOError):
+            os.read(theirs, 1)
+    finally:
+        for descriptor in (theirs, ours, writer):
+            os.close(descriptor)
+
+
 def test_a_stream_that_is_abandoned_after_close_is_no_error(
     channel: Channel, peer: Any, pool: ThreadPoolExecutor
 ) -> None:

@@ -160,8 +160,8 @@ def _bases(view: View, hosts: Sequence[str]) -> Iterator[str]:
             yield "share, at most the least of them, may decide."
         elif arm in view.candidates:
             yield f"Baseline of {host}: {view.baseline(host)}. Its row is whole, host included."
-            yield "The other rows are too low by what its plugin takes: by less than its row in time,"
-            yield f"and in memory by about what it takes under {view.own.host}."
+            yield "The other rows are too low by what its plugin takes: in time by less than its"
+            yield f"row, in memory by about what it takes under {view.own.host}."
         else:
             found = [
                 (one.measure, view.absolute(one.measure, arm.id)) for one in view.settings.costs
@@ -361,7 +361,7 @@ def _whole(judged: Sequence[Judged]) -> Iterator[str]:
     """The claims about whole figures, which costs in the tables are less than."""
     names = [one.claim.id for one in judged if not one.claim.against]
     if names:
-        yield f"Baseline not subtracted: {listed(names)}."
+        yield f"In {len(names)} of them the baseline is not subtracted: report/suites.md."
 
 
 def bound(one: Judged) -> str:

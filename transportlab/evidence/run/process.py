@@ -2,6 +2,7 @@
 
 import contextlib
 import signal
+import os
 import subprocess
 import sys
 import tempfile
@@ -35,6 +36,7 @@ def run_task(task: Task, timeout: float = TIMEOUT) -> Result:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
+            env=_environment(),
             process_group=0,
         ) as process:
             task.placement.pin_host(process.pid)
@@ -52,6 +54,16 @@ def run_task(task: Task, timeout: float = TIMEOUT) -> Result:
         lines = errors.read().decode("utf-8", "replace").strip().splitlines()
     last = without_places(lines[-1]) if lines else "nothing on stderr"
     raise MeasureError(f"exit status {process.returncode}: {last[:1000]}")
+
+
+def _environment() -> dict[str, str]:
+    """The environment, with this Python's own folder first in PATH.
+
+    Else `#!/usr/bin/env python3`, the first line of a plugin, may find a version manager's shell
+    script, which takes longer to start than Python does.
+    """
+    path = os.pathsep.join([os.path.join(sys.base_prefix, "bin"), os.environ.get("PATH", "")])
+    return {**os.environ, "PATH": path.rstrip(os.pathsep)}
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
