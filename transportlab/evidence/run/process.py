@@ -1,8 +1,8 @@
 """Runs a Task in a measuring process of its own, run/worker.py, and returns the Result."""
 
 import contextlib
-import signal
 import os
+import signal
 import subprocess
 import sys
 import tempfile
