@@ -88,20 +88,20 @@ def test_reproduce_shows_both_machines_and_verdicts(
     assert result.code == 0, result.output
     assert "own run: My CPU, 2 CPUs, Linux | 6, Python 3.11; 1 run, profile quick" in result.output
     assert "committed: A CPU, ? CPUs, Linux | 6, Python 3.11; 3 runs" in result.output
-    line = line_of(result, "C-APPLY-JSONRPC")
+    line = line_of(result, "C-APPLY-FFI")
     assert line.count("holds") == 2
     assert "reproduced" in line
     assert "not measured" in line_of(result, "C-SHORT-GRPC-NODE")
 
 
-OPPOSITE = {"grpc-protobuf": 1.0, "jsonrpc-json": 3.0}
+OPPOSITE = {"grpc-protobuf": 1.0, "ffi-protobuf": 3.0}
 
 
 def test_an_opposite_fails(write_evidence: Write, synthesize: Synthesize) -> None:
     committed = write_evidence(synthesize(1), "a.json")
     result = reproduce(write_evidence(synthesize(3, true=OPPOSITE), "c.json"), committed)
     assert result.code == 1
-    line = line_of(result, "C-APPLY-JSONRPC")
+    line = line_of(result, "C-APPLY-FFI")
     assert "contradicted" in line
     assert "opposite" in line
 
@@ -110,7 +110,7 @@ def test_an_opposite_fails(write_evidence: Write, synthesize: Synthesize) -> Non
     ("own", "word"),
     [
         ({"spread": 0.6, "blocks": 5}, "undecided"),
-        ({"true": {"grpc-protobuf": 1.0, "jsonrpc-json": 0.2}, "spread": 0.01}, "other size"),
+        ({"true": {"grpc-protobuf": 1.0, "ffi-protobuf": 0.1}, "spread": 0.01}, "other size"),
         ({"true": {"grpc-protobuf": 1.0}}, "not measured"),
     ],
 )
@@ -120,7 +120,7 @@ def test_what_is_not_reproduced_is_undecided(
     committed = write_evidence(synthesize(1, spread=0.01), "a.json")
     result = reproduce(write_evidence(synthesize(3, **own), "b.json"), committed)
     assert result.code == 3, result.output
-    assert word in line_of(result, "C-APPLY-JSONRPC")
+    assert word in line_of(result, "C-APPLY-FFI")
 
 
 def test_a_run_on_a_busy_machine_contradicts_nothing(

@@ -31,19 +31,11 @@ def streams(command: Callable[[], int]) -> None:
 
 
 def _told(error: OSError) -> str:
-    if error.filename is not None or not error.strerror or not _stdout_fails():
+    if error.filename is not None or not error.strerror:
         return str(error)
     if error.errno == errno.EBADF:  # see _open
         return "stdout is closed"
     return f"stdout cannot be written: {error.strerror.lower()}"
-
-
-def _stdout_fails() -> bool:
-    try:
-        sys.stdout.flush()
-    except OSError:
-        return True
-    return False
 
 
 def _open() -> None:

@@ -238,21 +238,20 @@ class Arm:
         if outcome.status is not Status.FAIL:
             return False
         if outcome.untried:
-            return self._asks_again(vector)
+            self._ask_again(vector)
+            return True
         if vector.shares:  # a second try would have another history
             return False
         late = outcome.seconds >= min(LEAST_BOUND, self._options.timeout)
         timed = _TIMED.search(msgspec.json.encode(vector))
         return bool(late or timed or self._used)
 
-    def _asks_again(self, vector: Vector) -> bool:
+    def _ask_again(self, vector: Vector) -> None:
         """Forget that no session opens, if the plugin was asked but once, beside others."""
         plugin, _ = self._subject.of(vector)
         with self._asking:
-            if self._asked[plugin] > 1:
-                return False
-            self._known.pop(plugin, None)
-            return True
+            if self._asked[plugin] == 1:
+                self._known.pop(plugin, None)
 
     @property
     def _used(self) -> bool:
