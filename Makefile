@@ -26,9 +26,12 @@ evidence: install programs
 	mv -f out/evidence.new.json out/evidence.json
 	$(BIN)/transportlab report out/evidence.json --out out/REPORT.md
 
-# A run for the record, beside those that are there: none is ever replaced.
+# A run for the record, beside those that are there: none is ever replaced. Look at what it says has
+# changed before you commit it: it may be the machine.
 record: install programs
-	$(BIN)/transportlab evidence --profile full --out evidence/runs/$$(date -u +%Y-%m-%dT%H%M).json.gz
+	$(BIN)/transportlab evidence --profile full --out out/record.json.gz
+	$(BIN)/transportlab compare evidence/runs out/record.json.gz --changed
+	mv out/record.json.gz evidence/runs/$$(date -u +%Y-%m-%dT%H%M).json.gz
 	$(MAKE) report
 
 # The committed report, from the committed runs.

@@ -177,7 +177,7 @@ def unauthenticated() -> RpcError:
 def invalid_argument(
     path: str, problem: str, *, reason: str = "INVALID", expected: str = "", got: str = ""
 ) -> RpcError:
-    """INVALID_ARGUMENT for one member of the request, named by its path (jobs/0/schedules/1)."""
+    """INVALID_ARGUMENT for a member of the request, named by its path: jobs/0/job/schedules/1."""
     message = f"{path}: {problem}" if path else problem
     details = ErrorDetails(reason, path=path, expected=expected, got=got)
     return RpcError(Code.INVALID_ARGUMENT, message, details)

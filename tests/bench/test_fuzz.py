@@ -20,6 +20,10 @@ def test_nothing_is_found(capsys: pytest.CaptureFixture[str]) -> None:
         assert int(line.split()[2]) > 0
 
 
+def test_an_input_is_checked_even_when_there_is_no_time() -> None:
+    assert fuzz.by_hypothesis("handshake", 0).executions > 0
+
+
 def test_the_inputs_to_begin_with_keep_the_promises() -> None:
     for target in fuzz_targets.TARGETS.values():
         assert target.seeds

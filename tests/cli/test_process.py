@@ -302,3 +302,11 @@ os.execv(sys.argv[1], sys.argv[1:])"""
     )
     assert done.returncode == 1
     assert "ended with exit status 3" in done.stderr
+
+
+@pytest.mark.parametrize("option", ["--csv", "--markdown"])
+def test_a_file_on_a_full_disk_is_told_by_its_name(option: str) -> None:
+    one, *_, other = sorted((ROOT / "evidence" / "runs").glob("*.json.gz"))
+    done = shell(f"{COMMAND} compare {one} {other} {option} /dev/full")
+    told = "error: /dev/full: no space left on device\n"
+    assert (done.returncode, done.stderr) == (1, told)

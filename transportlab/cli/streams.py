@@ -31,8 +31,10 @@ def streams(command: Callable[[], int]) -> None:
 
 
 def _told(error: OSError) -> str:
-    if error.filename is not None or not error.strerror:
+    if not error.strerror:
         return str(error)
+    if error.filename is not None:
+        return f"{os.fsdecode(error.filename)}: {error.strerror.lower()}"
     if error.errno == errno.EBADF:  # see _open
         return "stdout is closed"
     return f"stdout cannot be written: {error.strerror.lower()}"

@@ -21,6 +21,7 @@ from transportlab.conformance.ending import with_texts
 from transportlab.conformance.report import SUITE, encodable, failure_members, replay_command
 from transportlab.conformance.result import ArmResult, Captured, Outcome
 from transportlab.conformance.transcript import LOG
+from transportlab.data import write_file
 from transportlab.errors import UsageError
 from transportlab.registry import load_transport
 
@@ -70,7 +71,7 @@ class Capsules(msgspec.Struct, frozen=True):
 def save(path: Path, capsule: Mapping[str, Any]) -> Path:
     """Write a capsule's members to a file. Raises OSError."""
     text = json.dumps(with_texts(dict(capsule), encodable), indent=2, ensure_ascii=False)
-    path.write_text(f"{text}\n", encoding="utf-8")
+    write_file(path, f"{text}\n")
     return path
 
 

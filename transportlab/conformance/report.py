@@ -25,6 +25,7 @@ from transportlab.conformance.result import (
     ladder,
     level_name,
 )
+from transportlab.data import write_file
 from transportlab.words import explained
 
 FORMAT = 1
@@ -262,7 +263,7 @@ def write_junit(path: Path, report: Report) -> None:
             case = ET.SubElement(suite, "testcase", classname="known", name=id_, time="0.000")
             ET.SubElement(case, "error", message="it passes; take it out of the known failures")
     ET.indent(root)
-    ET.ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
+    write_file(path, ET.tostring(root, encoding="utf-8", xml_declaration=True))
 
 
 def _suite(arm: ArmResult, report: Report) -> ET.Element:

@@ -57,9 +57,9 @@ def read_handshake(
 def _read_line(process: PluginProcess, seconds: float, cancellation: Cancellation | None) -> bytes:
     # Byte by byte: on a stdio transport the byte after the line belongs to the wire.
     end = time.monotonic() + min(seconds, MAX_SECONDS)
-    fd, line = process.stdout.fileno(), b""
+    line = b""
     poll = select.poll()
-    poll.register(fd, select.POLLIN)
+    poll.register(process.stdout, select.POLLIN)
     while True:
         if not _wait(poll, end, cancellation):
             raise process.error(
@@ -69,7 +69,8 @@ def _read_line(process: PluginProcess, seconds: float, cancellation: Cancellatio
                 got=f"{show_bytes(line)} without a line end" if line else "nothing",
                 action="run the plugin by hand and see what it waits for",
             )
-        byte = os.read(fd, 1)
+        # By the file: once stop() has closed it, its number may be another plugin's.
+        byte = b"" if process.stdout.closed else process.stdout.read(1)
         if not byte:
             raise _no_line(process, line)
         if byte == b"\n":

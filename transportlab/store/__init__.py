@@ -20,6 +20,7 @@ from transportlab.model import (
     StoreWarning,
 )
 from transportlab.store.base import (
+    Change,
     Snapshot,
     Store,
     Transaction,
@@ -32,6 +33,7 @@ from transportlab.store.operations import StoreOperations
 
 __all__ = [
     "MAX_SCHEDULES",
+    "Change",
     "DesiredJob",
     "Entry",
     "MalformedMarker",

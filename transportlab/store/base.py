@@ -32,8 +32,12 @@ def no_warnings(*_: object) -> tuple[StoreWarning, ...]:
     return ()
 
 
-def any_removal(_: tuple[Entry, ...]) -> None:
-    """The check_removal of a store that can remove whatever it owns."""
+Change = tuple[tuple[Entry, ...], tuple[Entry, ...], DesiredJob | None]
+"""What Transaction.replace is given: before, after and desired."""
+
+
+def any_changes(_: Iterable[Change]) -> None:
+    """The check_changes of a store that can replace whatever it owns."""
 
 
 Meaning = Callable[[str], str]
@@ -59,8 +63,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     dead: those of owned that can never run, because somebody commented them out or broke them.
     warnings: what keeps the store's entries from running as they stand, whatever job they are of.
     judge: gives the same for one desired job. A job in another timezone is an example.
-    check_removal: raises the RpcError with which the store would refuse to remove these entries;
-    they are all that their jobs have.
+    check_changes: raises the RpcError with which the store would refuse one of these changes, made
+    in their order.
     meaning: gives one text for all spellings of one schedule, in every process. Entries whose
     schedules mean the same count as equal. Without it they are read as a manifest's schedules.
     """
@@ -72,7 +76,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     dead: frozenset[Entry] = frozenset()
     warnings: tuple[StoreWarning, ...] = ()
     judge: Judge = no_warnings
-    check_removal: Callable[[tuple[Entry, ...]], None] = any_removal
+    check_changes: Callable[[Iterable[Change]], None] = any_changes
     meaning: Meaning = same_times
 
     def unmarked(self, app: str) -> tuple[Entry, ...]:

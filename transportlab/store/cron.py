@@ -184,7 +184,11 @@ def _special(words: list[str]) -> str:
 
 def _is_star(word: str) -> bool:
     """Whether robfig sees no restriction in the field."""
-    return any(part in ("*", "?", "*/1", "?/1") for part in word.split(","))
+    for part in word.split(","):
+        span, slash, step = part.partition("/")
+        if span in ("*", "?") and (not slash or step.lstrip("0") == "1"):
+            return True
+    return False
 
 
 def _field(word: str, place: int, spell_out: bool, *, cron: bool = False) -> str:

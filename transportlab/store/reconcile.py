@@ -158,9 +158,7 @@ def plan(request: model.PlanRequest, snapshot: Snapshot, express: Express) -> mo
     digest = state_digest(snapshot.owned, request.app, snapshot.meaning)
     warnings = (
         *_unmanaged(request.app, wanted, snapshot),
-        *_refused(
-            [entry for op in ops if op.kind is OpKind.DELETE for entry in op.before], snapshot
-        ),
+        *_refused(ops, snapshot),
         *concerns(request.app, request.jobs, snapshot),
     )
     return model.PlanReply(request.app, tuple(ops), digest, warnings)
@@ -190,11 +188,12 @@ def _unmanaged(
         yield StoreWarning(reason, entry.job, entry.location, problem, action)
 
 
-def _refused(gone: Sequence[Entry], snapshot: Snapshot) -> Iterator[StoreWarning]:
-    """A warning if Apply would refuse to remove these entries."""
+def _refused(ops: Sequence[Op], snapshot: Snapshot) -> Iterator[StoreWarning]:
+    """A warning if Apply would refuse one of these ops."""
+    changes = [(op.before, op.after, op.desired) for op in ops if op.kind is not OpKind.SKIP]
     try:
-        if gone:
-            snapshot.check_removal(tuple(gone))
+        if changes:
+            snapshot.check_changes(changes)
     except RpcError as error:
         details = error.details
         yield StoreWarning(
@@ -232,7 +231,7 @@ def select_prune(request: model.PruneRequest, snapshot: Snapshot) -> tuple[Entry
     keep = frozenset(request.keep)
     gone = tuple(e for e in snapshot.owned if e.app == request.app and e.job not in keep)
     if gone:
-        snapshot.check_removal(gone)
+        snapshot.check_changes([(gone, (), None)])
     return gone
 
 

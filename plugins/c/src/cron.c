@@ -109,9 +109,12 @@ static bool read_field(Text word, int field, uint64_t *set) {
 static bool is_star(Text word) {
     bool more = true;
     while (more) {
-        Text rest, part = cut(word, ',', &rest, &more);
-        if (text_is(part, "*") || text_is(part, "?") || text_is(part, "*/1") ||
-            text_is(part, "?/1"))
+        Text rest, step_text, part = cut(word, ',', &rest, &more);
+        bool stepped;
+        unsigned step = 1;
+        Text span = cut(part, '/', &step_text, &stepped);
+        if ((text_is(span, "*") || text_is(span, "?")) &&
+            (!stepped || (read_number(step_text, &step) && step == 1)))
             return true;
         word = rest;
     }

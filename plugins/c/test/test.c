@@ -72,6 +72,7 @@ static void test_schedules_that_mean_the_same(void) {
         {"0 3 1-15 * 1", "0 3 1-15 * *", false},
         {"0 3 */2 * 1", "0 3 1-31/2 * 1", true}, /* either day */
         {"0 3 1,* * 1", "0 3 * * *", false},
+        {"0 3 */01 * 1", "0 3 * * 1", true},
         {"5/20 * * * *", "5,25,45 * * * *", true},
         {"0 3 * * *", "0 4 * * *", false},
         {"0 3 ? * *", "0 3 * * *", true},

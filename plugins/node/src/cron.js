@@ -19,7 +19,7 @@ const FIELDS = [
   [0, 6, "sun mon tue wed thu fri sat".split(" ")],
 ];
 const [EVERY_DAY, EVERY_WEEKDAY] = [31, 7]; // how many there are
-const STARS = new Set(["*", "?", "*/1", "?/1"]);
+const STAR = /^[*?](\/0*1)?$/;
 
 /** A text that is equal for schedules that fire at the same times; text that is none is itself. */
 export function meaning(schedule) {
@@ -31,7 +31,7 @@ export function meaning(schedule) {
   const found = words.map((word, i) => values(word, ...FIELDS[i]));
   if (found.includes(null)) return schedule;
   // It fires on the days of either day field, but on those of both where one restricts nothing.
-  const both = [words[2], words[4]].some((word) => word.split(",").some((part) => STARS.has(part)));
+  const both = [words[2], words[4]].some((word) => word.split(",").some((part) => STAR.test(part)));
   if (!both && (found[2].length === EVERY_DAY || found[4].length === EVERY_WEEKDAY)) {
     return meaning([words[0], words[1], "*", words[3], "*"].join(" "));
   }

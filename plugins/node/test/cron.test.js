@@ -15,6 +15,7 @@ test("schedules that fire at the same times are equal", () => {
     ["0 3 * * 1/2", "0 3 * * 1,3,5"],
     ["0 0 */2 * 1", "0 0 1-31/2 * 1"],
     ["0 0 1,* * 1", "0 0 * * 1"],
+    ["0 0 */01 * 1", "0 0 * * 1"],
   ]) {
     assert.equal(meaning(one), meaning(other), `${one} and ${other}`);
   }

@@ -12,7 +12,7 @@ import pytest
 from transportlab import model
 from transportlab.context import Context
 from transportlab.errors import Code, RpcError
-from transportlab.model import DesiredJob
+from transportlab.model import DesiredJob, Job
 
 MakeJob = Callable[..., DesiredJob]
 Subject = Any
@@ -63,6 +63,23 @@ def test_an_edit_that_would_give_an_orphan_marker_a_line_is_refused(
         ("NOT_MANAGED", "line 1"),
         ("ORPHAN_MARKER", str(subject.file)),
     ]
+    with pytest.raises(RpcError) as caught:
+        subject.apply(plan)
+    assert caught.value.details.reason == "ORPHAN_MARKER"
+    assert subject.file.read_bytes() == before
+
+
+def test_a_plan_warns_of_an_update_that_apply_would_refuse(subject: Subject, job: MakeJob) -> None:
+    marker = "# cronix:owned app=shop job={} hash=a0 idx=0\n"
+    line = "0 1 * * * /usr/local/bin/cronix trigger shop.{}\n"
+    pair, orphan = line.format("a") + marker.format("a"), marker.format("c")
+    subject.file.write_text(line.format("c") + pair + orphan + "CRON_TZ=Asia/Tokyo\n")
+    before = subject.file.read_bytes()
+    there, away = job("a", "0 2 * * *"), DesiredJob(Job("a", ("0 2 * * *",), "Asia/Tokyo"), ("a1",))
+    assert "ORPHAN_MARKER" not in [each.reason for each in subject.plan(there).warnings]
+    plan = subject.plan(away)  # its line goes below CRON_TZ, and the orphan comes to stand below c
+    assert [op.kind for op in plan.ops] == ["update"]
+    assert "ORPHAN_MARKER" in [each.reason for each in plan.warnings]
     with pytest.raises(RpcError) as caught:
         subject.apply(plan)
     assert caught.value.details.reason == "ORPHAN_MARKER"

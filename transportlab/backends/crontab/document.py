@@ -116,6 +116,10 @@ class Document:
         document.check_orphans()
         return document
 
+    def has_orphans(self) -> bool:
+        """Whether there is a marker without a line of its own, or one that cannot be read."""
+        return any(isinstance(item, Malformed) for item in self._items)
+
     def check_orphans(self) -> None:
         """Raise ValueError, with the marker, if reading these items anew gives it a line."""
         for above, item in pairwise(self._items):

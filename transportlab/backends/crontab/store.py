@@ -2,7 +2,7 @@
 
 import os
 import pwd
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 
@@ -14,7 +14,7 @@ from transportlab.backends.crontab.conditions import Setting
 from transportlab.backends.crontab.document import Document
 from transportlab.backends.crontab.lines import Wording, line_of
 from transportlab.sdk import Code, Context, ErrorDetails, RpcError, invalid_argument
-from transportlab.store import DesiredJob, Entry, Snapshot, StoreWarning
+from transportlab.store import Change, DesiredJob, Entry, Snapshot, StoreWarning
 from transportlab.store.cron import EXPRESSIBLE, translate
 from transportlab.store.file import LockedFile, SharedFile
 
@@ -116,19 +116,7 @@ class CrontabTransaction:
 
         Raises FAILED_PRECONDITION where an orphan marker would come to own another line.
         """
-        jobs = {(entry.app, entry.job) for entry in before}
-        schedules = [entry.schedule for entry in after]
-        wanted = desired.job.timezone if desired else ""
-
-        def suits(zone: str) -> bool:
-            here = zone or self._crontab.zone
-            return not wanted or conditions.fires_alike(schedules, wanted, here)
-
-        try:
-            document = self._document.replaced(jobs, after, suits)
-        except ValueError as error:
-            raise _orphaned(self._crontab.file.path, error) from None
-        self._write(document)
+        self._write(_replaced(self._crontab, self._document, (before, after, desired)))
 
     def mark(self, marks: tuple[tuple[Entry, Entry], ...]) -> None:
         """See Transaction.mark. Only marker lines are put in."""
@@ -139,6 +127,22 @@ class CrontabTransaction:
         self._file.write(data)
         self._store.know(data, document)
         self._document = document
+
+
+def _replaced(crontab: Crontab, document: Document, change: Change) -> Document:
+    """The document after one change. Raises what Transaction.replace raises."""
+    before, after, desired = change
+    jobs = {(entry.app, entry.job) for entry in before}
+    schedules = [entry.schedule for entry in after]
+    wanted = desired.job.timezone if desired else ""
+
+    def suits(zone: str) -> bool:
+        return not wanted or conditions.fires_alike(schedules, wanted, zone or crontab.zone)
+
+    try:
+        return document.replaced(jobs, after, suits)
+    except ValueError as error:
+        raise _orphaned(crontab.file.path, error) from None
 
 
 def _orphaned(path: str, error: ValueError) -> RpcError:
@@ -170,13 +174,13 @@ def _snapshot(
         yield from conditions.setting_warnings(above, crontab.wording.binary.startswith("/"))
         yield from _zone_warning(crontab, above, desired, standing)
 
-    def check_removal(entries: tuple[Entry, ...]) -> None:
-        try:
-            document.replaced({(entry.app, entry.job) for entry in entries}, ())
-        except ValueError as error:
-            raise _orphaned(path, error) from None
+    def check_changes(changes: Iterable[Change]) -> None:
+        changed = document
+        if document.has_orphans():  # else no change can give one a line
+            for change in changes:
+                changed = _replaced(crontab, changed, change)
 
-    return replace(found, warnings=warnings, judge=judge, check_removal=check_removal)
+    return replace(found, warnings=warnings, judge=judge, check_changes=check_changes)
 
 
 def _zone_warning(

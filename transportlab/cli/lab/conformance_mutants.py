@@ -1,15 +1,12 @@
 """The kill matrix as a part of a command: `transportlab conformance --mutants`."""
 
-import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO, cast
 
 from msgspec import Struct
 
 from transportlab.cli.errors import check_writable
-from transportlab.cli.lab.suite import Wanted, print_text
+from transportlab.cli.lab.suite import Wanted, json_files, print_text
 from transportlab.cli.out import tell_error
 from transportlab.cli.streams import EXIT_ERROR, EXIT_USAGE
 from transportlab.conformance.mutants.data import load_mutants
@@ -22,6 +19,7 @@ from transportlab.conformance.mutants.matrix import (
 )
 from transportlab.conformance.mutants.run import MutantOptions, MutantResult, run_mutants
 from transportlab.conformance.vectors import load_vectors, select
+from transportlab.data import write_file
 from transportlab.errors import UsageError
 
 TAKEN = "--group, --vector, --transport, --timeout, --json, --json-file and --markdown"
@@ -59,13 +57,7 @@ def _run(arguments: MutantArguments) -> Matrix:
     chosen = () if wanted.whole else select(vectors, wanted.group, wanted.vector)
     suite = load_mutants(vectors, None if wanted.what is None else Path(wanted.what))
     check_writable(wanted.json_file, wanted.markdown)
-    with ExitStack() as undo:
-        files: list[BinaryIO] = []
-        if wanted.as_json:
-            sys.stdout.flush()
-            files.append(cast("BinaryIO", sys.stdout.buffer))
-        if wanted.json_file is not None:
-            files.append(undo.enter_context(wanted.json_file.open("wb")))
+    with json_files(wanted) as files:
         formats = [MutantLines(file, suite) for file in files]
 
         def on_result(result: MutantResult) -> None:
@@ -81,7 +73,7 @@ def _run(arguments: MutantArguments) -> Matrix:
         for lines in formats:
             lines.end(matrix)
     if wanted.markdown is not None:
-        wanted.markdown.write_text(markdown(matrix), encoding="utf-8")
+        write_file(wanted.markdown, markdown(matrix))
     for line in summary(matrix):
         print_text(line, err=wanted.as_json)
     return matrix

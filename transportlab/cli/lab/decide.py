@@ -9,6 +9,7 @@ from transportlab.cli.options import JSON
 from transportlab.cli.out import open_out
 from transportlab.cli.parser import command, option
 from transportlab.codecs import load_codec
+from transportlab.data import write_file
 from transportlab.errors import UsageError
 
 # The modules of transportlab.decision are imported where they are used: numpy takes a while, and
@@ -51,7 +52,7 @@ def decide(*, weights: Path | None, scenario: str | None, html: Path | None, as_
         if html:
             from transportlab.decision.page import page
 
-            html.write_text(page(decision, found))
+            write_file(html, page(decision, found))
             print(f"page: {html}")
             return
         ranking = rank(decision, found, case, decision.weights(case) | own)

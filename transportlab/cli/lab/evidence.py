@@ -8,7 +8,7 @@ from transportlab.cli.options import JSON
 from transportlab.cli.out import open_out, tell_error
 from transportlab.cli.parser import at_least, command, flag, option, repeated
 from transportlab.cli.streams import EXIT_ERROR
-from transportlab.data import ANY_RUN, RUNS
+from transportlab.data import ANY_RUN, RUNS, write_file
 from transportlab.errors import UsageError
 from transportlab.quote import clean
 from transportlab.words import explained
@@ -275,9 +275,9 @@ def compare(  # noqa: PLR0913  # one parameter an option
         found = between(one, other, load_settings().margin, wanted)
         rows = shown.chosen(found, changed=changed)
         if markdown is not None:
-            markdown.write_text(shown.as_markdown(found, rows), "utf-8")
+            write_file(markdown, shown.as_markdown(found, rows))
         if csv is not None:
-            csv.write_text(shown.as_csv(rows), "utf-8")
+            write_file(csv, shown.as_csv(rows))
         if as_json:
             print(shown.as_json(found, rows).decode())
         else:

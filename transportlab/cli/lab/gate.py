@@ -12,6 +12,7 @@ from transportlab.cli.errors import check_writable, guarded
 from transportlab.cli.out import tell
 from transportlab.cli.parser import at_least, command, flag, option, repeated
 from transportlab.cli.streams import EXIT_ERROR, EXIT_USAGE
+from transportlab.data import write_file
 from transportlab.errors import UsageError
 from transportlab.quote import clean
 
@@ -273,4 +274,4 @@ def _self_test(
 def _write(forms: Forms) -> None:
     for path, form in forms.items():
         if path is not None:
-            path.write_bytes(form())
+            write_file(path, form())

@@ -34,6 +34,7 @@ from transportlab.conformance.report import (
 from transportlab.conformance.result import BAD, ArmResult, Outcome, Report
 from transportlab.conformance.standing import Revision, Standing, load_standing
 from transportlab.conformance.vectors import C, Case, select
+from transportlab.data import open_to_write, write_file
 from transportlab.errors import UsageError
 from transportlab.quote import clean, quote
 
@@ -183,9 +184,9 @@ def _run(suite: Suite, wanted: Wanted, standing: Standing, count: int, run: Run)
         text = markdown(
             report, run.title, standing.revision, run.replay, run.words, whole=wanted.whole
         )
-        wanted.markdown.write_text(text, "utf-8", "backslashreplace")
+        write_file(wanted.markdown, text)
     if wanted.badge is not None:
-        wanted.badge.write_text(badge(report, suite.badge, standing.revision), "utf-8")
+        write_file(wanted.badge, badge(report, suite.badge, standing.revision))
     for line in summary(report, whole=wanted.whole, path=standing.path):
         print_text(line, err=wanted.as_json)
     return report
@@ -232,14 +233,21 @@ class Teller:
 @contextmanager
 def json_lines(wanted: Wanted, count: int, revision: str) -> Iterator[list[JsonLines]]:
     """Writers of JSON Lines, for stdout and for a file."""
+    with json_files(wanted) as files:
+        yield [JsonLines(f, count, revision, whole=wanted.whole) for f in files]
+
+
+@contextmanager
+def json_files(wanted: Wanted) -> Iterator[list[BinaryIO]]:
+    """Where JSON goes: stdout for --json, the file of --json-file."""
     with ExitStack() as stack:
         files: list[BinaryIO] = []
         if wanted.as_json:
             sys.stdout.flush()
             files.append(cast("BinaryIO", sys.stdout.buffer))
         if wanted.json_file is not None:
-            files.append(stack.enter_context(wanted.json_file.open("wb")))
-        yield [JsonLines(f, count, revision, whole=wanted.whole) for f in files]
+            files.append(stack.enter_context(open_to_write(wanted.json_file)))
+        yield files
 
 
 def print_text(text: str, *, err: bool) -> None:

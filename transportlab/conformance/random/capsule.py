@@ -9,6 +9,7 @@ import msgspec
 from transportlab import __version__
 from transportlab.conformance.random.state import EDITS
 from transportlab.conformance.random.steps import FLAWS, MEANINGS, Adopt, AnyStep, Apply, Plan
+from transportlab.data import write_file
 from transportlab.errors import UsageError
 from transportlab.quote import quote
 
@@ -48,7 +49,7 @@ class Capsule(msgspec.Struct, frozen=True, kw_only=True):
 
     def write(self, path: Path) -> None:
         """Write the file. Raises OSError."""
-        path.write_bytes(msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n")
+        write_file(path, msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n")
 
 
 def load_capsule(path: Path) -> Capsule:

@@ -30,6 +30,7 @@ from typing import Any
 import msgspec
 
 from transportlab import __version__
+from transportlab.data import open_to_write
 from transportlab.errors import UsageError
 from transportlab.evidence.gate.decide import Margins, Reading
 from transportlab.evidence.gate.run import Options
@@ -178,7 +179,7 @@ def level(reading: Reading) -> Level:
 
 def append(path: Path, entry: Entry) -> None:
     """Add an entry. A line is written at once or not at all."""
-    with path.open("ab") as file:
+    with open_to_write(path, "ab") as file:
         file.write(msgspec.json.encode(entry) + b"\n")
 
 

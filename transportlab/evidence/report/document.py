@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
+from transportlab.data import write_file
 from transportlab.errors import UsageError
 from transportlab.evidence.analysis.budget import BUDGET, Budget, load_budget
 from transportlab.evidence.analysis.claims import CLAIMS, Claim, Judged, judge, load_claims
@@ -79,16 +80,16 @@ def write(paths: Sequence[Path], out: Path) -> Path:
     folder = target.parent / FIGURES
     folder.mkdir(parents=True, exist_ok=True)
     for name, svg in drawn.items():
-        (folder / f"{name}.svg").write_bytes(svg)
-    target.write_text(made.report, encoding="utf-8")
-    (folder / "suites.md").write_text(made.suites, encoding="utf-8")
+        write_file(folder / f"{name}.svg", svg)
+    write_file(target, made.report)
+    write_file(folder / "suites.md", made.suites)
     return target
 
 
 def write_page(paths: Sequence[Path], out: Path) -> None:
     """Write the same as one page of HTML. Raises EvidenceError if a file is not evidence."""
     made, drawn = _made(paths)
-    out.write_text(page(made.report, made.suites, drawn), encoding="utf-8")
+    write_file(out, page(made.report, made.suites, drawn))
 
 
 def _made(paths: Sequence[Path]) -> tuple[Documents, dict[str, bytes]]:

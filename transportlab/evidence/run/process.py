@@ -57,12 +57,13 @@ def run_task(task: Task, timeout: float = TIMEOUT) -> Result:
 
 
 def _environment() -> dict[str, str]:
-    """The environment, with this Python's own folder first in PATH.
+    """The environment, with the folder of this very Python first in PATH.
 
     Else `#!/usr/bin/env python3`, the first line of a plugin, may find a version manager's shell
-    script, which takes longer to start than Python does.
+    script, or a Python whose packages import something at each start, which a virtual environment
+    leaves out. Both have been met, and took longer than Python's start itself.
     """
-    path = os.pathsep.join([os.path.join(sys.base_prefix, "bin"), os.environ.get("PATH", "")])
+    path = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")])
     return {**os.environ, "PATH": path.rstrip(os.pathsep)}
 
 

@@ -2374,7 +2374,7 @@ type ErrorDetails struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A stable word for programs, such as STATE_CHANGED.
 	Reason string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
-	// Where: a member of the request (jobs/0/schedules/1) or a place in the backend's store.
+	// Where: a member of the request (jobs/0/job/schedules/1) or a place in the backend's store.
 	Path     string `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
 	Expected string `protobuf:"bytes,3,opt,name=expected,proto3" json:"expected,omitempty"`
 	Got      string `protobuf:"bytes,4,opt,name=got,proto3" json:"got,omitempty"`

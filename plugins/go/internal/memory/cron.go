@@ -75,7 +75,8 @@ func meaning(schedule string) string {
 
 func isStar(word string) bool {
 	return slices.ContainsFunc(strings.Split(word, ","), func(part string) bool {
-		return part == "*" || part == "?" || part == "*/1" || part == "?/1"
+		span, step, stepped := strings.Cut(part, "/")
+		return (span == "*" || span == "?") && (!stepped || strings.TrimLeft(step, "0") == "1")
 	})
 }
 

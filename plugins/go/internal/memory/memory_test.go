@@ -26,6 +26,7 @@ func TestSchedulesThatMeanTheSame(t *testing.T) {
 		{"0 3 */2 * 0-6", "0 3 * * *", true},
 		{"0 3 1,* * 1", "0 3 * * 1", true}, // the days of the week alone
 		{"0 3 1,* * 1", "0 3 * * *", false},
+		{"0 3 */01 * 1", "0 3 * * 1", true},
 		{"*/9223372036854775807 * * * *", "* * * * *", false},
 		{"5/20 * * * *", "5,25,45 * * * *", true},
 		{"0 3 * * *", "0 4 * * *", false},

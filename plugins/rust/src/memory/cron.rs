@@ -62,7 +62,12 @@ fn times(schedule: &str) -> Option<String> {
         *set = values(word, field)?;
     }
     // It fires on the days of either day field, but on those of both where one restricts nothing.
-    let star = |word: &str| word.split(',').any(|part| ["*", "?", "*/1", "?/1"].contains(&part));
+    let star = |word: &str| {
+        word.split(',').any(|part| {
+            let (span, step) = part.split_once('/').unwrap_or((part, "1"));
+            ["*", "?"].contains(&span) && step.trim_start_matches('0') == "1"
+        })
+    };
     let (day, weekday) = (&FIELDS[2], &FIELDS[4]);
     let mut both = star(words[2]) || star(words[4]);
     if !both && (sets[2] == all(day) || sets[4] == all(weekday)) {
@@ -127,6 +132,7 @@ mod tests {
             ("5/20 * * * *", "5,25,45 * * * *"),
             ("0 0 */2 * 1", "0 0 1-31/2 * 1"),
             ("0 0 1,* * 1", "0 0 * * 1"),
+            ("0 0 */01 * 1", "0 0 * * 1"),
         ] {
             assert_eq!(meaning(a), meaning(b), "{a} and {b}");
         }
