@@ -41,6 +41,9 @@ END = "<!-- end of the figures -->"
 
 WIDTH = 72
 
+DECIDED = "jsonrpc"
+"""The option that the record decides for."""
+
 BUDGETS_MS = (25, 50, 100, 150)
 """Budgets of a start: the one of spec/budget.json, and others."""
 
@@ -143,6 +146,7 @@ def _costs(view: View, decision: Decision) -> Iterator[str]:
         )
         yield ""
         yield from _table(view, cost, options, found)
+        yield from _paired(view, cost, options, host)
         if unit == "s" and cost is view.settings.costs[0]:
             yield from _budgets(view, options, found)
     over = view.baseline(host) if host in view.baselines else "nothing, so its figures are whole"
@@ -152,6 +156,23 @@ def _costs(view: View, decision: Decision) -> Iterator[str]:
         " in the other rows. A host in Python stands in the report of the lab."
     )
     yield ""
+
+
+def _paired(view: View, cost: Cost, options: Sequence[Option], host: str) -> Iterator[str]:
+    """What the others take over the decided one: what the record's `over` and `like` rest on."""
+    decided = next(option for option in options if option.id == DECIDED)
+    others = [option for option in options if option != decided]
+    under = {arm.plugin: arm for arm in _arms(view, decided) if arm.host == host}
+    found = {
+        (arm.plugin, option.id): _Cost(one, "")
+        for option in others
+        for arm in _arms(view, option)
+        if arm.host == host and arm.plugin in under
+        if (one := view.compare(cost.measure, arm.id, under[arm.plugin].id))
+    }
+    yield f"The same over {decided.name}, paired in each block:"
+    yield ""
+    yield from _table(view, cost, others, found, judged=False)
 
 
 def _budgets(view: View, options: Sequence[Option], found: Found) -> Iterator[str]:
@@ -191,23 +212,25 @@ def _found(view: View, cost: Cost, options: Sequence[Option], host: str) -> Foun
     }
 
 
-def _table(view: View, cost: Cost, options: Sequence[Option], found: Found) -> list[str]:
-    """A row for each plugin."""
+def _table(
+    view: View, cost: Cost, options: Sequence[Option], found: Found, *, judged: bool = True
+) -> list[str]:
+    """A row for each plugin. judged: with a mark for what is beyond the budget, or undecided."""
     rows = [
-        [view.named("plugins", plugin), *(_cell(view, cost, one) for one in cells)]
+        [view.named("plugins", plugin), *(_cell(view, cost, one, judged) for one in cells)]
         for plugin in view.plugins
         if any(cells := [found.get((plugin, option.id)) for option in options])
     ]
     return table(["plugin", *(option.name for option in options)], rows)
 
 
-def _cell(view: View, cost: Cost, one: _Cost | None) -> str:
+def _cell(view: View, cost: Cost, one: _Cost | None, judged: bool) -> str:
     if one is None:
         return NONE
     unit, ends = view.unit(cost.measure), one.found.difference.interval()
     limit = view.budget[cost.allowance].limit(unit)
     mark = BEYOND if ends.low > limit else OPEN if ends.high > limit else ""
-    return difference(ends, unit) + one.of + mark
+    return difference(ends, unit) + one.of + (mark if judged else "")
 
 
 def _capital(title: str) -> str:

@@ -41,6 +41,7 @@ def test_numbers_have_three_digits() -> None:
 def test_a_difference_is_in_the_units_of_the_budget() -> None:
     assert difference(Interval(0.0341, 0.033, 0.0352, 9), "s") == "34.1 [33, 35]"
     assert difference(Interval(-(2.0**20), -(2.0**21), 0, 9), "B") == "-1.00 [-2.0, 0]"
+    assert difference(Interval(4e-7, -0.016, 0.016, 9), "s") == "0.00 [-16, 16]"
     few = Interval(0.01, float("-inf"), float("inf"), 1)
     assert difference(few, "s") == "10.0 [no interval: 1 block]"
 

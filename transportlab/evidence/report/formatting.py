@@ -35,8 +35,11 @@ def digits(value: float, count: int = 3) -> str:
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
     value = float(f"{value:.{count}g}")  # rounded before its places are counted: 0.9999 is 1.00
-    places = max(0, count - 1 - math.floor(math.log10(abs(value))))
-    return f"{value:,.{places}f}"
+    return f"{value:,.{_places(value, count)}f}"
+
+
+def _places(value: float, count: int) -> int:
+    return max(0, count - 1 - math.floor(math.log10(abs(value))))
 
 
 def interval(found: Interval) -> str:
@@ -50,7 +53,8 @@ def interval(found: Interval) -> str:
 def difference(found: Interval, unit: str) -> str:
     """A difference and its interval, in ms, MiB or calls a second: "34.1 [33, 35]".
 
-    The ends have two digits, as more are not known; three if they would be equal otherwise.
+    The ends have two digits, as more are not known; three if they would be equal otherwise. Of a
+    value that is tiny beside them no more places are shown than a larger one would have.
     """
     scale, _ = _FIXED.get(unit, (1.0, unit))
     if not found.known:
@@ -58,7 +62,9 @@ def difference(found: Interval, unit: str) -> str:
     low, high = (digits(end / scale, 2) for end in (found.low, found.high))
     if low == high:
         low, high = (digits(end / scale) for end in (found.low, found.high))
-    return f"{digits(found.value / scale)} [{low}, {high}]"
+    widest = max(abs(found.low), abs(found.high)) / scale
+    value = f"{found.value / scale:,.{_places(widest, 4)}f}" if widest else "0"
+    return f"{min(digits(found.value / scale), value, key=len)} [{low}, {high}]"
 
 
 def unit_of_differences(unit: str) -> str:
