@@ -7,6 +7,7 @@ own entry point here, with the descriptors 0, 1 and 2 and the environment that a
 import gc
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -34,6 +35,18 @@ STARTING = {
 """The commands that have the option --handshake-timeout."""
 
 HANG_GUARD = 30.0
+
+
+def namespace() -> list[str]:
+    """The command that gives a process a mount namespace; skips where nobody may have one."""
+    found = shutil.which("unshare")
+    wanted = [found or "unshare", "--user", "--map-root-user", "--mount"]
+    allowed = (
+        found and not subprocess.run([*wanted, "true"], capture_output=True, check=False).returncode
+    )
+    if not allowed:
+        pytest.skip("not run: this machine gives no mount namespace")
+    return wanted
 
 
 class Done(Struct):

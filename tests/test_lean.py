@@ -120,7 +120,6 @@ def test_a_module_may_be_left_out_for_whoever_does_without(
 
 
 def test_http_brings_nothing_that_only_happens_to_be_installed(big: Path) -> None:
-    pytest.importorskip("httpx")
     code = """
 import sys
 from transportlab.registry import load_transport

@@ -52,7 +52,10 @@ def test_what_is_found_is_shown_with_its_input(
     assert "a promise is broken" in told
 
 
-@pytest.mark.skipif(importlib.util.find_spec("atheris") is None, reason="atheris is not installed")
+@pytest.mark.long
+@pytest.mark.skipif(
+    importlib.util.find_spec("atheris") is None, reason="not run: atheris is not installed"
+)
 def test_the_other_engine_finds_nothing_either() -> None:
     outcome = fuzz.by_atheris("handshake", 1)
     assert outcome.finding == ""

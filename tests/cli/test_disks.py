@@ -1,12 +1,11 @@
 """A disk that is full and one that is read-only, real ones, through the whole command."""
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
+from tests.command import namespace
 
 COMMAND = str(Path(sys.executable).with_name("transportlab"))
 MANIFEST = Path(__file__).resolve().parents[2] / "spec" / "manifests" / "jobs-256.json"
@@ -28,18 +27,6 @@ echo "status $status"
 ls "$1"
 cat "$1/crontab"
 """
-
-
-def namespace() -> list[str]:
-    """The command that gives a process a mount namespace; skips where nobody may have one."""
-    found = shutil.which("unshare")
-    wanted = [found or "unshare", "--user", "--map-root-user", "--mount"]
-    allowed = (
-        found and not subprocess.run([*wanted, "true"], capture_output=True, check=False).returncode
-    )
-    if not allowed:
-        pytest.skip("not run: this machine gives no mount namespace")
-    return wanted
 
 
 def apply(folder: Path, transport: str, then: str = "") -> "subprocess.CompletedProcess[str]":

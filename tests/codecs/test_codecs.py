@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transportlab import model
@@ -27,7 +27,7 @@ for _kind in messages():
 
 
 @pytest.mark.parametrize("kind", messages(), ids=lambda kind: kind.__name__)
-@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_every_message_comes_back_as_it_went(kind: type, data: st.DataObject) -> None:
     message = data.draw(st.from_type(kind))

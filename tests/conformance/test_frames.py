@@ -1,11 +1,10 @@
 """HTTP/2 as lines: frames, headers, and what is none of them."""
 
+import hpack
 import pytest
 
 from transportlab.conformance import frames
 from transportlab.conformance.frames import PREFACE, Frames
-
-hpack = pytest.importorskip("hpack", reason="not run: no h2")
 
 
 def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:

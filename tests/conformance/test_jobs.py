@@ -139,7 +139,6 @@ def test_one_signal_ends_all_and_leaves_nothing(tmp_path: Path, jobs: str) -> No
 @pytest.mark.slow  # the first word of how far it is comes after some seconds
 @pytest.mark.usefixtures("heeded_signals")
 def test_one_signal_ends_random_sequences(tmp_path: Path) -> None:
-    pytest.importorskip("hypothesis")
     words = ["conformance", "--transport", PROCESS[0], "--random", "1000000", "--seed", "1"]
     out = interrupted(tmp_path, words, b" of 1000000 sequences\n")
     assert out.endswith(b"\n")

@@ -5,6 +5,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
+from sysconfig import get_path
 
 import pytest
 
@@ -41,21 +42,21 @@ def digest(path: Path) -> str:
 # ---- pins
 
 
-def test_a_pinned_plugin_answers_on_every_transport() -> None:
-    for transport, endpoint in ENDPOINTS.items():
-        library = endpoint is EndpointKind.LIBRARY
-        if library and not find_library():
-            continue
-        pins = {} if endpoint is EndpointKind.OBJECT else pins_of("echo", library=library)
-        with open_backend("echo", transport, HostOptions(pins=pins)) as session:
-            assert session.backend.read(model.ReadRequest(), Context()) == model.ReadReply()
+@pytest.mark.parametrize("transport", ENDPOINTS)
+def test_a_pinned_plugin_answers(transport: str) -> None:
+    endpoint = ENDPOINTS[transport]
+    library = endpoint is EndpointKind.LIBRARY
+    if library:
+        needs_library()
+    pins = {} if endpoint is EndpointKind.OBJECT else pins_of("echo", library=library)
+    with open_backend("echo", transport, HostOptions(pins=pins)) as session:
+        assert session.backend.read(model.ReadRequest(), Context()) == model.ReadReply()
 
 
-def find_library() -> bool:
-    with contextlib.suppress(PluginError):
-        find("echo", library=True)
-        return True
-    return False
+def needs_library() -> None:
+    """Skip the test where the library was not built. Whether the host finds it is no question."""
+    if not Path(get_path("scripts"), "cronix-backend-echo.so").exists():
+        pytest.skip("not run: the libraries were not built (no C compiler)")
 
 
 def pins_of(name: str, *, library: bool = False) -> dict[str, PluginPin]:
@@ -107,8 +108,8 @@ def test_a_sum_does_not_depend_on_those_taken_before(put: Put, undo: contextlib.
 
 @pytest.mark.parametrize("transport", [n for n in ENDPOINTS if n != IN_PROCESS])
 def test_a_block_that_does_not_name_the_plugin_refuses_it(transport: str, refused: Refused) -> None:
-    if ENDPOINTS[transport] is EndpointKind.LIBRARY and not find_library():
-        pytest.skip("not run: the libraries were not built (no C compiler)")
+    if ENDPOINTS[transport] is EndpointKind.LIBRARY:
+        needs_library()
     error = refused("echo", transport, ecoh="0" * 64, other="0" * 64)
     assert error.code == "E-NOT-PINNED"
     assert (error.expected, error.got) == ("one of ecoh, other", "echo")
@@ -122,8 +123,7 @@ def test_a_backend_of_the_host_itself_needs_no_pin() -> None:
 
 
 def test_a_library_in_a_worker_is_held_to_its_pin(refused: Refused) -> None:
-    if not find_library():
-        pytest.skip("not run: the libraries were not built (no C compiler)")
+    needs_library()
     path = str(find("echo", library=True).path)
     with open_backend(path, STDIO, HostOptions(pins=pins_of("echo", library=True))) as session:
         assert session.info.plugin_name == "echo"
@@ -187,8 +187,7 @@ def test_a_program_changed_after_its_check_runs_as_it_was(
 def test_a_library_changed_after_its_check_is_loaded_as_it_was(
     put: Put, change: Callable[[Path, bytes], None], pinned: Pinned
 ) -> None:
-    if not find_library():
-        pytest.skip("not run: the libraries were not built (no C compiler)")
+    needs_library()
     path = put(find("echo", library=True).path.read_bytes(), "cronix-backend-demo.so")
     admitted = pinned(path, library=True)
     change(path, b"\x7fELF and nothing else")

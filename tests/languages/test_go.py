@@ -1,13 +1,12 @@
 """The plugin in Go: its own checks and tests, its generated code, and the suite."""
 
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.languages.conftest import PLUGINS, Conforms
+from tests.languages.conftest import PLUGINS, Conforms, make
 
 pytestmark = [
     pytest.mark.languages,
@@ -19,26 +18,19 @@ GO = PLUGINS / "go"
 GENERATED = Path("internal", "backendv1", "backend.pb.go")
 
 
-def make(*arguments: str) -> None:
-    done = subprocess.run(
-        ["make", "-s", *arguments], check=False, cwd=GO, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 @pytest.fixture(scope="session")
 def plugin() -> Path:
     """The plugin, built."""
-    make("build")
+    make(GO, "build")
     return GO / "build" / "cronix-backend-memory"
 
 
 def test_it_is_formatted_and_vetted_and_its_own_tests_pass() -> None:
-    make("test")
+    make(GO, "test")
 
 
 def test_its_messages_are_those_of_the_contract(tmp_path: Path) -> None:
-    make("generate", f"PROTOC={sys.executable} -m grpc_tools.protoc", f"GENERATED={tmp_path}")
+    make(GO, "generate", f"PROTOC={sys.executable} -m grpc_tools.protoc", f"GENERATED={tmp_path}")
     made = (tmp_path / GENERATED.name).read_text()
     assert made == (GO / GENERATED).read_text()
 

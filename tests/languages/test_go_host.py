@@ -11,7 +11,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from tests.languages.conftest import PLUGINS
+from tests.languages.conftest import PLUGINS, make
 
 pytestmark = [
     pytest.mark.languages,
@@ -28,15 +28,9 @@ ECHO = Path(sys.executable).with_name("cronix-backend-echo")
 CRONTAB = ECHO.with_name("cronix-backend-crontab")
 
 
-def make(*arguments: str) -> None:
-    command = ["make", "-s", *arguments]
-    done = subprocess.run(command, cwd=GO, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 @pytest.fixture(scope="module", autouse=True)
 def built() -> None:
-    make("build")
+    make(GO, "build")
 
 
 def host(*arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -44,12 +38,21 @@ def host(*arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-def test_it_is_formatted_and_vetted_and_its_own_tests_pass() -> None:
-    make("test")
+def test_it_is_formatted_and_vetted() -> None:
+    make(GO, "check")
+
+
+def test_its_own_tests_pass() -> None:
+    subprocess.run(["go", "test", "./..."], cwd=GO, capture_output=True, check=True)
+
+
+@pytest.mark.usefixtures("c_plugin")
+def test_its_own_tests_pass_with_a_library_and_watched_for_races() -> None:
+    make(GO, "race")
 
 
 def test_its_messages_are_those_of_the_contract(tmp_path: Path) -> None:
-    make("generate", f"PROTOC={sys.executable} -m grpc_tools.protoc", f"GENERATED={tmp_path}")
+    make(GO, "generate", f"PROTOC={sys.executable} -m grpc_tools.protoc", f"GENERATED={tmp_path}")
     assert (tmp_path / GENERATED.name).read_text() == (GO / GENERATED).read_text()
 
 
@@ -257,17 +260,12 @@ def test_a_pinned_plugin_that_is_missing_is_named_as_a_program(tmp_path: Path) -
     assert "E-NOT-FOUND: no file cronix-backend-nowhere in " in done.stdout
 
 
-def test_ffi_needs_cgo() -> None:
-    library = PLUGINS / "c" / "build" / "cronix-backend-memory.so"
-    target = ["--manifest", str(MANIFEST), "--backend", str(library), "--transport", "ffi"]
-    if not library.exists():
-        pytest.skip("not run: plugins/c is not built")
+def test_ffi_needs_cgo(c_plugin: Path) -> None:
+    target = ["--manifest", str(MANIFEST), "--backend", str(c_plugin), "--transport", "ffi"]
     done = host("read", *target, "--json")
     assert done.returncode == 1
     assert "built without cgo" in done.stderr
-    if shutil.which("cc") is None:
-        pytest.skip("not run: no cc")
-    make("ffi")
+    make(GO, "ffi")
     command = [f"{HOST}-ffi", "read", *target, "--json"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -1,13 +1,12 @@
 """The peer on HashiCorp's go-plugin: its own checks and tests, and its generated code."""
 
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.languages.conftest import PLUGINS
+from tests.languages.conftest import PLUGINS, make
 
 pytestmark = [
     pytest.mark.languages,
@@ -19,18 +18,13 @@ FOLDER = PLUGINS.parent / "bench" / "peers" / "goplugin"
 GENERATED = Path("readv1", "read.pb.go")
 
 
-def make(*arguments: str) -> None:
-    done = subprocess.run(
-        ["make", "-s", *arguments], check=False, cwd=FOLDER, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 def test_it_is_formatted_and_vetted_and_its_own_tests_pass() -> None:
-    make("test")
+    make(FOLDER, "test")
 
 
 def test_its_messages_are_those_of_its_contract(tmp_path: Path) -> None:
     made = tmp_path / GENERATED.name
-    make("generate", f"PROTOC={sys.executable} -m grpc_tools.protoc", f"GENERATED={tmp_path}")
+    make(
+        FOLDER, "generate", f"PROTOC={sys.executable} -m grpc_tools.protoc", f"GENERATED={tmp_path}"
+    )
     assert made.read_text() == (FOLDER / GENERATED).read_text()

@@ -9,7 +9,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from tests.languages.conftest import PLUGINS, Conforms
+from tests.languages.conftest import PLUGINS, Conforms, make
 
 pytestmark = [
     pytest.mark.languages,
@@ -21,22 +21,15 @@ RUST = PLUGINS / "rust"
 SECRET = "5" * 64
 
 
-def make(target: str) -> None:
-    done = subprocess.run(
-        ["make", "-s", target], check=False, cwd=RUST, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 @pytest.fixture(scope="session")
 def plugin() -> Path:
     """The plugin, built."""
-    make("build")
+    make(RUST, "build")
     return RUST / "build" / "cronix-backend-memory"
 
 
 def test_it_is_formatted_and_linted_and_its_own_tests_pass() -> None:
-    make("test")
+    make(RUST, "test")
 
 
 @pytest.mark.parametrize("transport", ["grpc", "http", "jsonrpc"])

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 from cronsim import CronSim, CronSimError
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from transportlab.manifest.cron import GO_SPACE, MACROS, schedule_problem, trim
@@ -151,7 +151,6 @@ FIELD_TEXTS = st.lists(VALUES | RANGES | STEPS, min_size=1, max_size=3).map(",".
 
 
 @given(FIELD_TEXTS | st.text("0123456*,-/", min_size=1), st.integers(0, 4))
-@settings(deadline=None)
 def test_a_second_parser_agrees_where_the_two_dialects_are_one(text: str, position: int) -> None:
     if position == 4:
         text = text.replace("7", "6")  # cronsim takes 7 for Sunday
@@ -165,7 +164,6 @@ def test_a_second_parser_agrees_where_the_two_dialects_are_one(text: str, positi
 
 
 @given(st.text())
-@settings(deadline=None)
 def test_any_text_is_judged_and_a_problem_is_one_short_line(text: str) -> None:
     problem = schedule_problem(text)
     assert problem is None or (len(problem) < 500 and problem.isprintable())

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from transportlab.errors import ManifestError
@@ -73,7 +73,6 @@ PATHS += [
 
 
 @given(st.sampled_from(PATHS), JSON)
-@settings(deadline=None)
 def test_any_value_anywhere_is_read_or_reported_with_a_path(path: str, value: object) -> None:
     document = changed(path, value)
     try:
@@ -88,7 +87,6 @@ def test_any_value_anywhere_is_read_or_reported_with_a_path(path: str, value: ob
 
 
 @given(st.binary())
-@settings(deadline=None)
 def test_arbitrary_bytes_raise_nothing_but_a_manifest_error(data: bytes) -> None:
     with pytest.raises(ManifestError):
         parse_manifest(data, "m.json")
@@ -144,7 +142,6 @@ MANIFESTS = st.fixed_dictionaries(
 
 
 @given(MANIFESTS)
-@settings(deadline=None)
 def test_canonical_bytes_are_stable_when_read_again(value: object) -> None:
     manifest = parse(value)
     data = canonical_bytes(manifest)

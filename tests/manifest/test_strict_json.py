@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from transportlab.errors import ManifestError
@@ -154,14 +154,12 @@ JSON = st.recursive(
 
 
 @given(JSON, st.booleans())
-@settings(deadline=None)
 def test_every_json_value_comes_back(value: object, ascii_only: bool) -> None:
     data = json.dumps(value, ensure_ascii=ascii_only).encode()
     assert parse(data, "x") == value
 
 
 @given(st.binary() | st.text('{}[]",:\\ua1d8-NI \n').map(str.encode))
-@settings(deadline=None)
 def test_any_bytes_are_read_or_refused_with_one_problem(data: bytes) -> None:
     try:
         parse(data, "x")

@@ -4,7 +4,7 @@ import zoneinfo
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from transportlab.manifest import validators
@@ -153,7 +153,6 @@ VALIDATORS = [value for name, value in vars(validators).items() if name.endswith
 
 
 @given(st.text() | st.text().map("http://{}".format), st.sampled_from(VALIDATORS))
-@settings(deadline=None)
 def test_any_text_is_judged_and_a_problem_is_one_line(text: str, validator: Validator) -> None:
     problem = validator(text)
     assert problem is None or problem.isprintable()

@@ -82,7 +82,7 @@ def test_a_write_keeps_the_mode_under_any_umask(tmp_path: Path, mode: int) -> No
     assert (path.read_bytes(), path.stat().st_mode & 0o7777) == (b"new", mode)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+@pytest.mark.skipif(os.geteuid() != 0, reason="not run: only root can give a file away")
 def test_root_keeps_the_owner(tmp_path: Path) -> None:
     path = tmp_path / "tab"
     path.write_bytes(b"old")
@@ -91,7 +91,9 @@ def test_root_keeps_the_owner(tmp_path: Path) -> None:
     assert (path.stat().st_uid, path.stat().st_gid) == (1234, 2345)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a file that is another's")
+@pytest.mark.skipif(
+    os.geteuid() != 0, reason="not run: only root can make a file that is another's"
+)
 def test_who_cannot_keep_the_owner_does_not_write(folder: Path) -> None:
     path = folder / "tab"
     path.write_bytes(b"old")

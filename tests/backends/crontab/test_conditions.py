@@ -404,7 +404,7 @@ def test_a_hash_that_is_read_is_opaque_text(tab: MakeTab) -> None:
     assert subject.drift() == []
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to others")
+@pytest.mark.skipif(os.geteuid() != 0, reason="not run: only root can give files to others")
 def test_a_file_of_another_owner_is_refused_before_anything_is_written(tab: MakeTab) -> None:
     subject = tab("0 1 * * * backup\n")
     subject.path.chmod(0o666)

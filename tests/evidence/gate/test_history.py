@@ -178,16 +178,17 @@ def test_builds_are_added_with_and_without_a_reference(
 ) -> None:
     path = tmp_path / "h"
     result = gate(path, bare, stdio, "--build", "c1")
-    assert result.code in {0, 3}, result.output  # 3: this machine is busy with other tests
-    if result.code == 0:
-        [entry] = stored(path)
-        assert (entry["name"], entry["subject"]["reference"]) == ("c1", "bare spawns")
-        assert entry["levels"][stdio]["pairs"] == 60
-        assert "1 of the 12 builds" in result.out
-        result = gate(path, bare, stdio, "--against", str(bare_base))
-        assert result.code == 2, result.output
-        assert "against another reference" in result.output
-        assert in_process(["gate", "--history", str(path), "--accept", "why"], {}).code == 0
+    if result.code == 3:
+        pytest.skip("not run: this machine is busy with other tests")
+    assert result.code == 0, result.output
+    [entry] = stored(path)
+    assert (entry["name"], entry["subject"]["reference"]) == ("c1", "bare spawns")
+    assert entry["levels"][stdio]["pairs"] == 60
+    assert "1 of the 12 builds" in result.out
+    result = gate(path, bare, stdio, "--against", str(bare_base))
+    assert result.code == 2, result.output
+    assert "against another reference" in result.output
+    assert in_process(["gate", "--history", str(path), "--accept", "why"], {}).code == 0
     other = tmp_path / "h2"
     gate(other, bare, stdio, "--against", str(bare_base), "--no-counts")
     for entry in stored(other) if other.exists() else ():

@@ -1,6 +1,5 @@
 """Files that cannot run, each real: the check that names the reason, and the start that agrees."""
 
-import shutil
 import struct
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.command import namespace
 from transportlab.host.inspection.check import Check, Status
 from transportlab.host.inspection.elf import parse_file
 from transportlab.host.inspection.file_checks import FILE_CHECKS, check_file
@@ -239,15 +239,10 @@ for path in sys.argv[1:]:
 def test_a_mount_that_lets_nothing_run_is_told_of_plugin_and_interpreter(
     put: Put, tmp_path: Path
 ) -> None:
-    wanted = [shutil.which("unshare") or "unshare", "--user", "--map-root-user", "--mount"]
-    try:
-        subprocess.run([*wanted, "true"], capture_output=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("not run: this machine gives no mount namespace")
     (place := tmp_path / "mount").mkdir()
     script = put(f"#!{place}/sh\n")
     words = ["sh", "-c", MOUNTED, "sh", str(place), sys.executable, str(script), SHOWN]
-    done = subprocess.run([*wanted, *words], capture_output=True, text=True, check=True)
+    done = subprocess.run([*namespace(), *words], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == [
         f"{place} is mounted noexec: nothing on it may run | E-NOEXEC | {{}}",
         f"{place}/sh is on a file system mounted noexec | E-START | {{}}",

@@ -52,7 +52,7 @@ def environment(folder: Path) -> Mapping[str, str]:
 
 
 def listed(folder: Path, *, start: bool = False, **options: object) -> Listing:
-    bounds = HostOptions(**{"stop": 0.4, **options})  # type: ignore[arg-type]  # whatever a test find_libraries
+    bounds = HostOptions(**{"stop": 0.4, **options})  # type: ignore[arg-type]  # whatever a test gives
     return find_plugins(environment(folder), bounds, start=start)
 
 

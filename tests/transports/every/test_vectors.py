@@ -11,7 +11,7 @@ from transportlab.conformance.oracle import disagreements
 from transportlab.conformance.result import ArmResult
 from transportlab.conformance.runner import Options, run_matrix
 from transportlab.conformance.vectors import GROUPS, load_vectors, select
-from transportlab.registry import load_transport, transport_module
+from transportlab.registry import load_transport, transport_module, transport_names
 
 BACKENDS = {
     "session and config", "read", "plan", "apply", "drift", "prune", "adopt", "verify-ownership",
@@ -26,6 +26,9 @@ RAW = ("raw wire", "raw limits")
 """Groups of bytes: each transport has its own, which no other can answer."""
 
 CALLS = [group for group in GROUPS if group not in RAW]
+
+OF_BYTES = [name for name in transport_names() if transport_module(name, "raw")]
+"""The transports whose bytes the suite writes itself."""
 
 
 def run(transport: str, codec: str, group: str) -> ArmResult:
@@ -60,14 +63,15 @@ def test_every_vector_passes_and_is_answered_as_without_a_wire(
     assert disagreements([without_a_wire(group), arm]) == ()
 
 
-@pytest.mark.traits(wire=True)
+def test_each_transport_with_a_wire_of_its_own_has_vectors_of_bytes() -> None:
+    assert set(OF_BYTES) == {"grpc", "http", "jsonrpc"}
+
+
 @pytest.mark.parametrize(
     "group", [pytest.param(g, marks=[pytest.mark.slow] if g == "raw limits" else []) for g in RAW]
 )
-def test_every_vector_of_bytes_passes(transport: str, codec: str, group: str) -> None:
-    usual = load_transport(transport).traits.codecs[0]
-    if transport_module(transport, "raw") is None or codec != usual:
-        return
-    arm = run(transport, codec, group)
+@pytest.mark.parametrize("wire", OF_BYTES)
+def test_every_vector_of_bytes_passes(wire: str, group: str) -> None:
+    arm = run(wire, load_transport(wire).traits.codecs[0], group)
     assert [(bad.vector.id, bad.failure, bad.reason) for bad in arm.bad()] == []
     assert arm.totals()["pass"] == len(arm.outcomes)

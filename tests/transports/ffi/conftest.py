@@ -20,7 +20,7 @@ def ffi_compiler() -> str:
     """The C compiler; the one reason for which tests of FFI may not run."""
     found = shutil.which("cc")
     if found is None:
-        pytest.skip("no C compiler")
+        pytest.skip("not run: no C compiler")
     return found
 
 

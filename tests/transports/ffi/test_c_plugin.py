@@ -122,12 +122,13 @@ def test_a_host_in_c_calls_a_plugin_in_c(host: Path, plugin: Path) -> None:
 
 
 def test_host_and_plugin_in_c_touch_only_what_is_theirs(
-    ffi_compile: FfiCompile, record_property: Callable[[str, object], None], tmp_path: Path
+    ffi_compile: FfiCompile, tmp_path: Path
 ) -> None:
-    flags = SANITIZERS if _sanitizers_work(tmp_path) else ("-O0",)
-    record_property("sanitizers", " ".join(flags))
-    host = ffi_compile("minimal_host.c", *flags)
-    check_pair(run(host, ffi_compile("minimal_plugin.c", "-shared", "-fPIC", *flags), OPEN, {}))
+    if not _sanitizers_work(tmp_path):
+        pytest.skip("not run: the compiler has no sanitizers here")
+    host = ffi_compile("minimal_host.c", *SANITIZERS)
+    plugin = ffi_compile("minimal_plugin.c", "-shared", "-fPIC", *SANITIZERS)
+    check_pair(run(host, plugin, OPEN, {}))
 
 
 def _sanitizers_work(folder: Path) -> bool:
