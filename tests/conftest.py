@@ -17,7 +17,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from transportlab.channel import EndpointKind
-from transportlab.conformance import runner as conformance_runner
+from transportlab.conformance import arm as conformance_arm
 from transportlab.conformance import subject as conformance_subject
 from transportlab.host import HostOptions, HostSession
 from transportlab.registry import load_transport, transport_names
@@ -37,7 +37,7 @@ COVERAGE_NAMES = "COVERAGE_FILE,COVERAGE_PROCESS_CONFIG,COVERAGE_PROCESS_START"
 def pytest_configure() -> None:
     """Widen the bounds before any test module is read: some make options when they are imported."""
     _widen(HostSession, HostOptions, "handshake", "open")
-    _widen(conformance_runner.Arm, conformance_runner.Options, "timeout")
+    _widen(conformance_arm.Arm, conformance_arm.Options, "timeout")
     conformance_subject.HANDSHAKE_SECONDS = PATIENCE
     # Hypothesis has bounds as well: 200 ms for an example, and 1 s for the making of some.
     patient = [HealthCheck.too_slow]

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from tests.conformance.conftest import Make
 from transportlab.channel import EndpointKind
-from transportlab.conformance import runner
+from transportlab.conformance.arm import LEAST_BOUND
 from transportlab.conformance.result import ArmResult, Outcome, Status
 from transportlab.conformance.runner import Options, arms_of, run_matrix
 from transportlab.conformance.subject import Subject
@@ -81,7 +81,7 @@ def test_vectors_in_this_process_and_of_one_plugin_do_not_run_at_once(make: Make
     ("seconds", "step", "offers", "again"),
     [
         (0.1, WRONG, {"fresh-store"}, False),
-        (runner.LEAST_BOUND, WRONG, {"fresh-store"}, True),
+        (LEAST_BOUND, WRONG, {"fresh-store"}, True),
         (0.1, {**WRONG, "timeout": 0.1}, {"fresh-store"}, True),
         (0.1, {**WRONG, "cancel_after": 0.2}, {"fresh-store"}, True),
         (0.1, {**WRONG, "request": {"app": "!sleep:1"}}, {"fresh-store"}, True),

@@ -13,6 +13,7 @@
     ending.py       how a call ended, and whether the vector expects that
     attempt.py      one vector in one session
     runner.py       all vectors on all arms: start here
+    arm.py          one transport with one codec, and how it carries out a vector
     oracle.py       compares the arms with each other
     result.py       what comes out
     standing.py     which vectors a revision requires, and which failures are expected

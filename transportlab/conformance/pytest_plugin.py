@@ -15,9 +15,10 @@ import pytest
 
 from pytest_transportlab import CONFIG, KNOWN, OFFERS, REPEATED, REVISION, TRANSPORT
 from transportlab.cli.config import configuration
+from transportlab.conformance.arm import Arm
 from transportlab.conformance.report import SKIPPED, outcome_text
 from transportlab.conformance.result import BAD, Status
-from transportlab.conformance.runner import Arm, Options, arms_of
+from transportlab.conformance.runner import Options, arms_of
 from transportlab.conformance.standing import load_standing
 from transportlab.conformance.subject import path_of, reachable, subject_of
 from transportlab.conformance.vectors import Vector, load_vectors
