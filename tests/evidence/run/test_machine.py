@@ -46,7 +46,7 @@ def test_turbo_is_told_as_the_driver_shows_it(
 
 
 def test_a_library_that_is_not_there_has_no_backend(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "google.protobuf.internal.api_implementation", None)
+    monkeypatch.setitem(sys.modules, "google.protobuf", None)
     assert machine.facts()["protobuf_backend"] == "not installed"
 
 

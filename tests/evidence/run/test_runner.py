@@ -288,3 +288,19 @@ def test_the_command_says_how_to_resume_after_an_interrupt(
     found = checked(out)
     assert not found.complete
     assert len(found.blocks) == 1
+
+
+def test_the_process_that_starts_the_plugins_loads_no_library_of_theirs(tmp_path: Path) -> None:
+    """A plugin would share it, and its unique memory would be too small."""
+    code = """
+import sys
+from pathlib import Path
+from transportlab.evidence.run.runner import EvidenceRun, Options
+arm = "name=one,plugin=echo,transport=grpc"
+run = EvidenceRun(Options("quick", Path(sys.argv[1]), suites=("handshake", "codec"), arms=(arm,)))
+run.measure(run.plan[0])
+loaded = ("grpc", "google.protobuf", "httpx", "cffi", "jsonrpcserver")
+print(*(name for name in loaded if name in sys.modules))
+"""
+    command = [sys.executable, "-c", code, str(tmp_path / "none.json")]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "\n"

@@ -6,9 +6,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from transportlab.cli.errors import check_writable
-from transportlab.cli.lab.suite import Wanted, json_files, print_text
-from transportlab.cli.out import tell_error
-from transportlab.cli.streams import EXIT_ERROR, EXIT_USAGE
+from transportlab.cli.lab.suite import Wanted, json_files, print_text, usage_errors
+from transportlab.cli.streams import EXIT_ERROR
 from transportlab.conformance.mutants.data import load_mutants
 from transportlab.conformance.mutants.matrix import (
     Matrix,
@@ -39,15 +38,10 @@ def show_mutants(arguments: MutantArguments) -> int:
     """Run the mutants, tell each as it ends, and write the files. Returns the exit status."""
     wanted = arguments.wanted
     apart = (wanted.lists, wanted.revision, wanted.known, wanted.verbose, wanted.capsules)
-    try:
+    with usage_errors():
         if any((*arguments.others, *apart, wanted.junit, wanted.badge)):
             raise UsageError(f"--mutants goes with {TAKEN} alone")
         matrix = _run(arguments)
-    except BrokenPipeError:  # who reads no further has what it wants
-        raise
-    except (UsageError, OSError) as error:
-        tell_error(str(error))
-        return EXIT_USAGE
     return 0 if matrix.ok else EXIT_ERROR
 
 

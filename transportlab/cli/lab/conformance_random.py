@@ -13,10 +13,9 @@ from msgspec import structs
 from transportlab.backend import PROTOCOL_VERSIONS
 from transportlab.cli.config import Configuration
 from transportlab.cli.errors import check_writable
-from transportlab.cli.lab.suite import Wanted, json_lines, print_text
-from transportlab.cli.out import tell_error
+from transportlab.cli.lab.suite import Wanted, json_lines, print_text, usage_errors
 from transportlab.cli.parser import at_least, option
-from transportlab.cli.streams import EXIT_ERROR, EXIT_USAGE
+from transportlab.cli.streams import EXIT_ERROR
 from transportlab.conformance.capsule import make_folder
 from transportlab.conformance.ending import with_texts
 from transportlab.conformance.random.capsule import Capsule, Failed, load_capsule
@@ -122,7 +121,7 @@ def run_chance(
 
     prepare: makes the subject, its configuration and the options that name it.
     """
-    try:
+    with usage_errors():
         _check(chance, wanted)
         subject, config, given = prepare()
         folder = wanted.capsules or Path()
@@ -135,9 +134,6 @@ def run_chance(
                 each.end(report)
         if wanted.junit is not None:
             write_junit(wanted.junit, report)
-    except (UsageError, OSError) as error:
-        tell_error(str(error))
-        return EXIT_USAGE
     return 0 if report.ok else EXIT_ERROR
 
 

@@ -5,6 +5,7 @@
 --capsules                                  a folder, with a file for each failure
 """
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -131,7 +132,7 @@ def carry_out(
     prepare: makes the run of the vectors that are chosen. Whatever is wrong with the options is
     told before anything runs.
     """
-    try:
+    with usage_errors():
         vectors = load()
         standing = load_standing(vectors, suite.of, wanted.revision, wanted.known)
         chosen = select(vectors, wanted.group, wanted.vector)
@@ -141,12 +142,26 @@ def carry_out(
         run = prepare(chosen)
         make_folder(wanted.capsules)
         report = _run(suite, wanted, standing, len(chosen), run)
+    return 0 if report.ok else EXIT_ERROR
+
+
+@contextmanager
+def usage_errors() -> Iterator[None]:
+    """Exit with EXIT_USAGE for wrong options, and for files that cannot be read or written.
+
+    So a status of EXIT_ERROR says that what was tested has failed.
+    """
+    try:
+        yield
     except BrokenPipeError:  # who reads no further has what it wants
         raise
-    except (UsageError, OSError) as error:
+    except UsageError as error:
         tell_error(str(error))
-        return EXIT_USAGE
-    return 0 if report.ok else EXIT_ERROR
+        raise SystemExit(EXIT_USAGE) from None
+    except OSError as error:
+        where = "stdout" if error.filename is None else os.fsdecode(error.filename)
+        tell_error(f"{where}: {(error.strerror or str(error)).lower()}")
+        raise SystemExit(EXIT_USAGE) from None
 
 
 def _check(wanted: Wanted) -> None:

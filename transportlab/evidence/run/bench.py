@@ -11,8 +11,9 @@ import msgspec
 from transportlab.evidence.run.task import Task
 from transportlab.evidence.run.workload import manifest
 
-UNIQUE, *_ = MEMORY = ("uss-plugin", "uss-host")
-"""Members with the unique memory of both ends, and the metrics that they become."""
+ENDS = ("plugin", "host")
+UNIQUE, *_ = MEMORY = tuple(f"{kind}-{end}" for kind in ("uss", "pss", "rss") for end in ENDS)
+"""Members with the unique, proportional and resident memory of both ends, and their metrics."""
 
 TIMEOUT = 60.0
 """Seconds for a whole bench. None comes near it."""

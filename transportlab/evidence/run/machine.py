@@ -14,12 +14,13 @@ import sys
 import sysconfig
 import tempfile
 import time
-from importlib import import_module, metadata
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from transportlab.data import INSTALLED, ROOT
 from transportlab.evidence.run.placement import available_cpus, core_of
+from transportlab.registry import lacks
 
 HIDDEN = "not visible"
 
@@ -143,11 +144,20 @@ def _python() -> dict[str, Any]:
 
 
 def _protobuf_backend() -> str:
-    try:
-        implementation = import_module("google.protobuf.internal.api_implementation")
-    except ImportError:
+    if lacks("google.protobuf"):
         return "not installed"
-    return str(implementation.Type())
+    name = "google.protobuf.internal.api_implementation"
+    return apart(f"from {name} import Type; print(Type())")
+
+
+def apart(code: str, *arguments: str) -> str:
+    """What this code prints in a process of its own.
+
+    For code that loads a library of a transport. This process must not have one: a plugin would
+    share it, and seem to take that much less memory.
+    """
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def versions() -> dict[str, str]:

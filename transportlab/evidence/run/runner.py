@@ -49,7 +49,6 @@ from transportlab.evidence.run.worker import Result
 from transportlab.evidence.suites import GROUPS, SUITES, load_suite, unfit
 from transportlab.evidence.suites.carriage import SIZES as PAYLOADS
 from transportlab.evidence.suites.codec import sizes
-from transportlab.evidence.suites.handshake import plugin_modules
 
 CONFORMANCE = "conformance"
 
@@ -94,7 +93,6 @@ class EvidenceRun:
             beyond = f"carriage beyond {self._profile.effort.largest} bytes"
             self._not_run.append(NotRun(beyond, "the profile full has it"))
         self._placements = self._all_placements()
-        self._modules: dict[str, tuple[str, ...]] = {}
         fresh = self._begin(options)
         self.evidence = resume(options.out, fresh) if options.resume else fresh
         ids = {group: tuple(arm.id for arm in arms) for group, arms in self._arms.items()}
@@ -192,7 +190,7 @@ class EvidenceRun:
         return {
             "placements": msgspec.to_builtins(self._placements),
             "effort": msgspec.to_builtins(self._profile.effort),
-            "message_bytes": {codec: sizes(codec) for codec in sorted(codecs)},
+            "message_bytes": {codec: _message_sizes(codec) for codec in sorted(codecs)},
             **({"programs": programs} if (programs := self._programs()) else {}),
         }
 
@@ -276,12 +274,7 @@ class EvidenceRun:
             return Task(suites, arm, where, effort)
         host = self._chosen.catalogue.host_of(arm)
         plugin = self._chosen.catalogue.plugin(arm.plugin).of(host, arm.transport)
-        modules: tuple[str, ...] = ()
-        if block.group == "handshake" and host.inside:
-            if arm.original not in self._modules:
-                self._modules[arm.original] = plugin_modules(arm, plugin)
-            modules = self._modules[arm.original]
-        return Task(suites, arm, where, effort, host, plugin, modules)
+        return Task(suites, arm, where, effort, host, plugin)
 
     def _skip(self, what: str, why: str) -> None:
         gap = NotRun(what, why)
@@ -306,6 +299,14 @@ class EvidenceRun:
             self.evidence.conformance = conformance(chosen)
         except LabError as error:
             self._skip(CONFORMANCE, machine.without_places(str(error)))
+
+
+def _message_sizes(codec: str) -> dict[str, int]:
+    """See codec.sizes."""
+    code = f"import json, sys; from {sizes.__module__} import sizes"
+    code += "; print(json.dumps(sizes(sys.argv[1])))"
+    found: dict[str, int] = msgspec.json.decode(machine.apart(code, codec))
+    return found
 
 
 def failed(evidence: Evidence) -> list[NotRun]:

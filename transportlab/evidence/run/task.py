@@ -21,8 +21,7 @@ class Task(msgspec.Struct):
     """What one process measures, where, and for how long.
 
     suites: names of suites, all of one group. host, plugin: the arm's; the lab's own unless given.
-    modules: what the arm's plugin imports, in order. plugin_cpus: filled in by open(), the CPUs on
-    which plugins could really run.
+    plugin_cpus: filled in by open(), the CPUs on which plugins could really run.
     """
 
     suites: tuple[str, ...]
@@ -31,7 +30,6 @@ class Task(msgspec.Struct):
     effort: Effort
     host: Host = msgspec.field(default_factory=lambda: load_arms().hosts[0])
     plugin: Plugin = msgspec.field(default_factory=lambda: load_arms().plugins[0])
-    modules: tuple[str, ...] = ()
     plugin_cpus: set[tuple[int, ...]] = set()
 
     @contextmanager

@@ -56,8 +56,8 @@ for name in sys.argv[2:]:
 def measure(task: Task) -> list[Sample]:
     """Two lives of the plugin, and its imports."""
     found = [*life(task, COLD), *life(task, NEXT)]
-    if task.modules:
-        command = [sys.executable, "-c", _IMPORT, task.arm.transport, *task.modules]
+    if modules := plugin_modules(task.arm, task.plugin):
+        command = [sys.executable, "-c", _IMPORT, task.arm.transport, *modules]
         seconds = spawn(command, task.placement)
         found.append(task.arm.one(IMPORTS, "total", seconds))
     return found
@@ -111,10 +111,11 @@ def _children_cpu() -> float:
 
 
 def plugin_modules(arm: Arm, plugin: Plugin) -> tuple[str, ...]:
-    """What the arm's plugin imports until it answers a Read, in order, for Task.modules.
+    """What the arm's plugin imports until it answers a Read, in order.
 
-    The interpreter tells, by -X importtime. Empty for an arm without a plugin process, and for a
-    plugin that is not a script of this interpreter.
+    The interpreter tells, by -X importtime. This process then has the transport's libraries, which
+    it shares with a plugin: no memory may be looked at after that. Empty for an arm without a
+    plugin's process, and for a plugin that is not a script of this interpreter.
     """
     kind = load_transport(arm.transport).traits.endpoint
     if kind not in {EndpointKind.SOCKET, EndpointKind.STDIO}:

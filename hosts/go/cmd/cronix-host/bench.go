@@ -15,17 +15,21 @@ import (
 
 // sample is what bench prints of one session: seconds, by spec/bench.schema.json.
 type sample struct {
-	Spawn     float64   `json:"spawn,omitempty"`
-	Line      float64   `json:"line,omitempty"`
-	Connected float64   `json:"connected,omitempty"`
-	Opened    float64   `json:"opened"`
-	FirstRead float64   `json:"first-read"`
-	Ready     float64   `json:"ready"`
-	Exit      float64   `json:"exit"`
-	Total     float64   `json:"total"`
-	Calls     []float64 `json:"calls,omitempty"`
-	Memory    int       `json:"uss-plugin,omitempty"`
-	Own       int       `json:"uss-host,omitempty"`
+	Spawn       float64   `json:"spawn,omitempty"`
+	Line        float64   `json:"line,omitempty"`
+	Connected   float64   `json:"connected,omitempty"`
+	Opened      float64   `json:"opened"`
+	FirstRead   float64   `json:"first-read"`
+	Ready       float64   `json:"ready"`
+	Exit        float64   `json:"exit"`
+	Total       float64   `json:"total"`
+	Calls       []float64 `json:"calls,omitempty"`
+	Plugin      int       `json:"uss-plugin,omitempty"`
+	Host        int       `json:"uss-host,omitempty"`
+	PluginShare int       `json:"pss-plugin,omitempty"`
+	HostShare   int       `json:"pss-host,omitempty"`
+	PluginAll   int       `json:"rss-plugin,omitempty"`
+	HostAll     int       `json:"rss-host,omitempty"`
 }
 
 func bench(ctx context.Context, name string, words []string) (int, error) {
@@ -97,7 +101,8 @@ func (i *invocation) measure(ctx context.Context, calls int, fill bool) (s sampl
 		}
 		s.Calls = append(s.Calls, lap())
 	}
-	s.Memory, s.Own = uniqueMemory(i.session.PID()), uniqueMemory(os.Getpid())
+	s.Plugin, s.PluginShare, s.PluginAll = memory(i.session.PID())
+	s.Host, s.HostShare, s.HostAll = memory(os.Getpid())
 	lap()
 	i.session.Close()
 	s.Exit = lap()
@@ -105,18 +110,27 @@ func (i *invocation) measure(ctx context.Context, calls int, fill bool) (s sampl
 	return s, nil
 }
 
-// uniqueMemory is what a process shares with no other, in bytes; 0 if that cannot be told.
-func uniqueMemory(pid int) (bytes int) {
+// memory is what a process shares with no other, that with its share of the rest, and all that it
+// has, in bytes; 0 if that cannot be told.
+func memory(pid int) (unique, proportional, resident int) {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
 	if err != nil || pid == 0 {
-		return 0
+		return 0, 0, 0
 	}
 	for text := range strings.Lines(string(data)) {
 		words := strings.Fields(text)
-		if len(words) == 3 && strings.HasPrefix(words[0], "Private_") {
-			kilobytes, _ := strconv.Atoi(words[1])
-			bytes += kilobytes << 10
+		if len(words) != 3 {
+			continue
+		}
+		kilobytes, _ := strconv.Atoi(words[1])
+		switch {
+		case strings.HasPrefix(words[0], "Private_"):
+			unique += kilobytes << 10
+		case words[0] == "Pss:":
+			proportional = kilobytes << 10
+		case words[0] == "Rss:":
+			resident = kilobytes << 10
 		}
 	}
-	return bytes
+	return unique, proportional, resident
 }
