@@ -148,7 +148,7 @@ class DesiredJob(Message, frozen=True):
 
 
 class Entry(Message, frozen=True):
-    """One scheduler entry that carries cronix's mark, in the scheduler's own terms.
+    """One entry of the scheduler, in its own terms. All carry cronix's mark, but for foreign ones.
 
     location says where it stands, for people; it is not part of the entry's identity. index is the
     position among the job's schedules, hash the one of that schedule in DesiredJob.

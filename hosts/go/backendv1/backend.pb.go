@@ -781,7 +781,7 @@ func (x *DesiredJob) GetHashes() []string {
 	return nil
 }
 
-// One scheduler entry that carries cronix's mark, in the scheduler's own terms.
+// One entry of the scheduler, in its own terms. All carry cronix's mark, but for foreign ones.
 type Entry struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	App      string                 `protobuf:"bytes,1,opt,name=app,proto3" json:"app,omitempty"`
