@@ -78,7 +78,7 @@ MEASURES = [
     ("handshake", "unpinned", "cold-start", "cpu-plugin", "s", "value"),
     *(
         ("handshake", "unpinned", "cold-start", metric, "B", "value")
-        for metric in ("rss-plugin", "uss-host", "uss-plugin")
+        for metric in ("rss-plugin", "uss-host", "uss-plugin", "pss-host", "pss-plugin")
     ),
     ("handshake", "unpinned", "imports", "total", "s", "value"),
     *(

@@ -106,8 +106,8 @@ def _pairs(arms: list[Arm]) -> list[tuple[Arm, Arm, str]]:
 def ends(view: View) -> list[str]:
     """CPU seconds and memory of host and plugin."""
     lines = [
-        "Resident memory counts pages that other processes have as well; unique memory is what the",
-        "process has alone.",
+        "Resident memory counts pages that other processes have as well; unique memory is what a",
+        "process has alone; of proportional memory each page is divided among those that have it.",
     ]
     head = ["arm", *(wanted.title for wanted in view.settings.ends)]
     rows = [
