@@ -125,7 +125,7 @@ def costs(view: View) -> list[str]:
     return [
         "Over the baseline of the same host, with the 95 % interval of differences within blocks.",
         "**Bold**: beyond the budget; *?*: not decided. Below 0: less than the baseline.",
-        f"Memory: both ends, unshared, by the limit of a {_strictest(view)}.",
+        f"Memory: both ends, what they share once, by the limit of a {_strictest(view)}.",
         *_bases(view, hosts),
         "",
         *(table(("plugin", "over", *heads), rows, texts=2) if rows else ["Not measured.", ""]),
