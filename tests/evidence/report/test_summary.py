@@ -84,7 +84,7 @@ def test_what_was_not_measured_is_neither_within_nor_beyond(
     for block in made["blocks"]:
         block["samples"] = [s for s in block["samples"] if not s["metric"].startswith("pss-")]
     report = documents_of(made).report
-    assert "host python: grpc and http beyond, ffi and jsonrpc not all measured" in report
+    assert "host python: http beyond, grpc, ffi and jsonrpc not all measured" in report
     assert row(report, "What each transport costs", SDK, "jsonrpc")[4] == NONE
 
 
