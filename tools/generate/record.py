@@ -41,9 +41,6 @@ END = "<!-- end of the figures -->"
 
 WIDTH = 72
 
-DECIDED = "jsonrpc"
-"""The option that the record decides for."""
-
 BUDGETS_MS = (25, 50, 100, 150)
 """Budgets of a start: the one of spec/budget.json, and others."""
 
@@ -86,9 +83,11 @@ def renewed(text: str, lines: Sequence[str], path: Path = RECORD) -> str:
 def figures() -> list[str]:
     """The lines between the marks."""
     view, (decision, cells) = measured(), scored()
+    record = decision.scenarios[0]
+    first = rank(decision, cells, record, decision.weights(record), draws=1).totals[0].option
     lines = [
         *_about(view),
-        *_costs(view, decision),
+        *_costs(view, decision, first),
         *_counted(decision, cells),
         *_rankings(decision, cells),
     ]
@@ -129,8 +128,11 @@ def _about(view: View) -> list[str]:
     ]
 
 
-def _costs(view: View, decision: Decision) -> Iterator[str]:
-    """A table for each cost of the report: what each transport costs under the record's host."""
+def _costs(view: View, decision: Decision, first: str) -> Iterator[str]:
+    """A table for each cost of the report: what each transport costs under the record's host.
+
+    first: the option that is first by the record's weights.
+    """
     options = [option for option in decision.options if _arms(view, option)]
     host, *_ = decision.hosts
     for cost in view.settings.costs:
@@ -146,7 +148,7 @@ def _costs(view: View, decision: Decision) -> Iterator[str]:
         )
         yield ""
         yield from _table(view, cost, options, found)
-        yield from _paired(view, cost, options, host)
+        yield from _paired(view, cost, options, host, first)
         if unit == "s" and cost is view.settings.costs[0]:
             yield from _budgets(view, options, found)
     over = view.baseline(host) if host in view.baselines else "nothing, so its figures are whole"
@@ -158,9 +160,11 @@ def _costs(view: View, decision: Decision) -> Iterator[str]:
     yield ""
 
 
-def _paired(view: View, cost: Cost, options: Sequence[Option], host: str) -> Iterator[str]:
-    """What the others take over the decided one: what the record's `over` and `like` rest on."""
-    decided = next(option for option in options if option.id == DECIDED)
+def _paired(
+    view: View, cost: Cost, options: Sequence[Option], host: str, first: str
+) -> Iterator[str]:
+    """What the others take over the first of the ranking: what the record's `over` rests on."""
+    decided = next(option for option in options if option.id == first)
     others = [option for option in options if option != decided]
     under = {arm.plugin: arm for arm in _arms(view, decided) if arm.host == host}
     found = {
