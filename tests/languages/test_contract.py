@@ -26,9 +26,10 @@ def breaking(now: str, folder: Path) -> list[str]:
     for name, text in (("now", now), ("released", released)):
         (folder / name).mkdir()
         (folder / name / "backend.proto").write_text(text)
-    command = ["npx", "--yes", BUF, "breaking", "now", "--against", "released", "--config", RULES]
+    command = ["npx", "--yes", BUF, "breaking", ".", "--config", RULES]
+    command += ["--against", "../released", "--against-config", RULES]
     done = subprocess.run(
-        command, cwd=folder, check=False, capture_output=True, text=True, timeout=300
+        command, cwd=folder / "now", check=False, capture_output=True, text=True, timeout=300
     )
     assert done.returncode in {0, 100}, done.stderr  # 100: something is broken
     return done.stdout.splitlines()
