@@ -10,16 +10,17 @@ count: it fills caches. --lines prints what the README of each plugin says of it
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from random import Random
+from typing import TypeVar
 
 import msgspec
 
 from bench.languages import count, lives
-from bench.languages.lives import Life
+from bench.languages.lives import Life, Memory
 from bench.languages.table import Languages, Measured, Row, Vectors, markdown
 from bench.paired import ROOT
 from transportlab.conformance.result import BAD, Status
@@ -34,6 +35,11 @@ from transportlab.registry import load_transport
 
 OUT = ROOT / "evidence" / "languages"
 
+LOOKS = 5
+"""Lives in which memory is looked at. It hardly differs between them."""
+
+T = TypeVar("T")
+
 
 def arms_of(known: Catalogue, plugins: Sequence[str]) -> list[Arm]:
     """The arms of the table, each with its transport's usual codec, runnable or not."""
@@ -45,13 +51,15 @@ def arms_of(known: Catalogue, plugins: Sequence[str]) -> list[Arm]:
     return list(found.values())
 
 
-def measure(takes: dict[str, Callable[[], Life]], blocks: int, seed: int) -> dict[str, Measured]:
-    """A life of each in each block, in random order, after one block that does not count.
+def measure(
+    takes: Mapping[str, Callable[[], T]], blocks: int, seed: int
+) -> tuple[dict[str, tuple[T, ...]], dict[str, str]]:
+    """One of each in each block, in random order, after one block that does not count.
 
-    What fails once has no lives, but a reason.
+    Also why each fails that has failed once; it has no values.
     """
     draw = Random(seed)
-    found: dict[str, list[Life]] = {name: [] for name in takes}
+    found: dict[str, list[T]] = {name: [] for name in takes}
     failed: dict[str, str] = {}
     with progress(["block"] * (blocks + 1)) as tell:
         for number in range(blocks + 1):
@@ -60,16 +68,13 @@ def measure(takes: dict[str, Callable[[], Life]], blocks: int, seed: int) -> dic
                 if name in failed:
                     continue
                 try:
-                    life = takes[name]()
+                    one = takes[name]()
                 except (LabError, RuntimeError) as error:
                     failed[name] = machine.without_places(f"failed: {error}")
                     continue
                 if number:
-                    found[name].append(life)
-    return {
-        name: Measured(not_run=failed[name]) if name in failed else Measured(tuple(own))
-        for name, own in found.items()
-    }
+                    found[name].append(one)
+    return {name: tuple(own) for name, own in found.items() if name not in failed}, failed
 
 
 def vectors(plugin: Plugin, arm: Arm, *, own: bool) -> Vectors:
@@ -154,12 +159,24 @@ def main(arguments: Sequence[str]) -> int:
     pairs: Sequence[Program] = () if given.plugin else known.pairs
     reasons = {arm.id: lives.unfit(known, arm) for arm in arms}
     reasons |= {one.id: one.missing() for one in pairs}
-    takes: dict[str, Callable[[], Life]] = {
-        arm.id: partial(lives.live, known, arm) for arm in arms if not reasons[arm.id]
+    runnable = [arm for arm in arms if not reasons[arm.id]]
+    together = [one for one in pairs if not reasons[one.id]]
+    looks: dict[str, Callable[[], Memory]] = {
+        arm.id: partial(lives.memory, known, arm) for arm in arms if lives.shows_memory(known, arm)
     }
-    takes |= {one.id: partial(lives.pair, one) for one in pairs if not reasons[one.id]}
-    measured = {name: Measured(not_run=why) for name, why in reasons.items() if why}
-    measured |= measure(takes, given.blocks, given.seed)
+    looks |= {one.id: partial(lives.memory_of_pair, one) for one in together}
+    memories, _ = measure(looks, min(LOOKS, given.blocks), given.seed)
+    takes: dict[str, Callable[[], Life]] = {
+        arm.id: partial(lives.live, known, arm) for arm in runnable
+    }
+    takes |= {one.id: partial(lives.pair, one) for one in together}
+    found, failed = measure(takes, given.blocks, given.seed)
+    measured = {
+        name: Measured(
+            found.get(name, ()), (reasons | failed).get(name, ""), memories.get(name, ())
+        )
+        for name in reasons
+    }
     made = rows(known, arms, measured)
     facts = machine.facts()
     result = Languages(

@@ -5,7 +5,7 @@ from statistics import median, quantiles
 
 import msgspec
 
-from bench.languages.lives import Life
+from bench.languages.lives import Life, Memory
 
 FEWEST = 4
 """From so many blocks on quartiles say something; below, the range is shown."""
@@ -13,8 +13,13 @@ FEWEST = 4
 METHOD = """\
 A block has one life of each plugin under each host, and of each peer, in random order: a start, a
 first Read, 200 Reads of ten entries, of which the median counts, and the end. The Python host is
-one process whose imports are done; the Go host is a fresh process each time. Memory is what the
-plugin's process shares with no other.
+one process whose imports are done; the Go host is a fresh process each time.
+
+Memory is that of the plugin's process after its Reads, under the Go host: all that it has, and what
+no other process has. It was looked at before the blocks, in {looks} lives of each plugin, while the
+measuring process had loaded no transport; else the pages that both have would be missing. An
+interpreter's own pages are: the measuring process is one of Python. For go-plugin they all are, as
+its host and plugin are one file.
 """
 
 PEERS = """\
@@ -30,10 +35,11 @@ of the conformance suite.
 
 
 class Measured(msgspec.Struct, frozen=True):
-    """What one host found of a row: a life a block, or why there is none."""
+    """What one host found of a row: a life a block, or why there is none; and memory."""
 
     lives: tuple[Life, ...] = ()
     not_run: str = ""
+    memory: tuple[Memory, ...] = ()
 
 
 class Vectors(msgspec.Struct, frozen=True):
@@ -77,6 +83,7 @@ def markdown(found: Languages) -> str:
     timed = [row for row in found.rows if row.role == "candidate"]
     beside = [row for row in found.rows if row.role != "candidate"]
     first = list(found.hosts)[:1]  # another host cannot give a peer its entries
+    looks = max((len(one.memory) for row in found.rows for one in row.hosts.values()), default=0)
     command = f"python -m bench.languages --blocks {found.blocks} --seed {found.seed}"
     machine = ", ".join(f"{name} {value}" for name, value in found.facts.items())
     return "\n".join(
@@ -86,14 +93,17 @@ def markdown(found: Languages) -> str:
             f"Made by `{command}` on {found.measured}, at commit {found.commit[:12]}: {machine}.",
             "",
             f"Medians with quartiles over {found.blocks} blocks.",
-            METHOD,
+            METHOD.format(looks=looks),
             *_measured(found, timed, list(found.hosts)),
             "",
             "## Peers",
             "",
             PEERS,
             *_measured(found, beside, first),
-            *(f"| {name}, both ends | | {_cells(one)} |" for name, one in found.pairs.items()),
+            *(
+                f"| {name}, both ends | | {_cells(one)} | {_memory([one])} |"
+                for name, one in found.pairs.items()
+            ),
             "",
             "## Lines, size, vectors",
             "",
@@ -105,13 +115,14 @@ def markdown(found: Languages) -> str:
 
 
 def _measured(found: Languages, rows: Sequence[Row], hosts: Sequence[str]) -> list[str]:
-    heads = "".join(f" {found.hosts[host]}: first Read | warm Read | memory |" for host in hosts)
+    heads = "".join(f" {found.hosts[host]}: first Read | warm Read |" for host in hosts)
     return [
-        f"| plugin | transport |{heads}",
-        f"|---|---|{'---|' * 3 * len(hosts)}",
+        f"| plugin | transport |{heads} memory | of it alone |",
+        f"|---|---|{'---|' * (2 * len(hosts) + 2)}",
         *(
             f"| {row.plugin} | {row.transport}, {row.codec} |"
             f"{''.join(f' {_cells(row.hosts[host])} |' for host in hosts)}"
+            f" {_memory(list(row.hosts.values()))} |"
             for row in rows
         ),
     ]
@@ -132,14 +143,18 @@ def _static(rows: Sequence[Row]) -> list[str]:
 
 def _cells(one: Measured) -> str:
     if not one.lives:
-        return f"not run: {one.not_run} | |"
-    unique = [life.unique for life in one.lives if life.unique is not None]
-    memory = spread(unique, 1 / 1024**2, "MiB") if unique else "in the host's process"
-    times = (
-        spread([life.ready for life in one.lives], 1e3, "ms"),
-        spread([life.call for life in one.lives], 1e6, "us"),
-    )
-    return " | ".join((*times, memory))
+        return f"not run: {one.not_run} |"
+    ready = spread([life.ready for life in one.lives], 1e3, "ms")
+    return f"{ready} | {spread([life.call for life in one.lives], 1e6, 'us')}"
+
+
+def _memory(found: Sequence[Measured]) -> str:
+    """Both cells, from the host under which memory was looked at."""
+    looks = next((one.memory for one in found if one.memory), ())
+    if not looks:
+        return "not looked at |"
+    kinds = ([look.resident for look in looks], [look.unique for look in looks])
+    return " | ".join(spread(kind, 1 / 1024**2, "MiB") for kind in kinds)
 
 
 def spread(values: Sequence[float], factor: float, unit: str) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from bench.languages import count
 from bench.languages.__main__ import arms_of, measure
-from bench.languages.lives import Life
+from bench.languages.lives import Life, Memory
 from bench.languages.table import Languages, Measured, Row, Vectors, markdown, spread
 from transportlab.errors import LabError
 from transportlab.evidence.arms import Plugin, load_arms
@@ -24,7 +24,11 @@ def row(name: str, role: str, hosts: dict[str, Measured], vectors: Vectors) -> R
     return Row(f"{name}/grpc", name, "grpc", "protobuf", role, lines, 2 << 20, vectors, hosts)
 
 
-LIVES = Measured(tuple(Life(n / 1000, n / 1e6, n * 1024.0**2) for n in (1, 2, 3, 4, 5)))
+MIB = 1024.0**2
+LIVES = Measured(
+    tuple(Life(n / 1000, n / 1e6) for n in (1, 2, 3, 4, 5)),
+    memory=tuple(Memory(2 * n * MIB, n * MIB) for n in (1, 2, 3)),
+)
 FOUND = Languages(
     format=1,
     measured="2026-11-28",
@@ -44,11 +48,12 @@ FOUND = Languages(
 
 def test_each_cell_is_a_median_with_its_spread_or_says_why_not() -> None:
     text = markdown(FOUND)
-    cells = "3 ms [2, 4] | 3 us [2, 4] | 3 MiB [2, 4]"
-    assert f"| Go | grpc, protobuf | {cells} | not run: no go | | |\n" in text
-    assert f"| C | grpc, protobuf | {cells} | {cells} |\n" in text
-    assert f"| Stubs | grpc, protobuf | {cells} |\n" in text
-    assert "| Pair, both ends | | 1 ms [1, 1] | 100 us [100, 100] | in the host's process |" in text
+    cells, memory = "3 ms [2, 4] | 3 us [2, 4]", "4 MiB [2, 6] | 2 MiB [1, 3]"
+    assert f"| Go | grpc, protobuf | {cells} | not run: no go | | {memory} |\n" in text
+    assert f"| C | grpc, protobuf | {cells} | {cells} | {memory} |\n" in text
+    assert f"| Stubs | grpc, protobuf | {cells} | {memory} |\n" in text
+    assert "| Pair, both ends | | 1 ms [1, 1] | 100 us [100, 100] | not looked at | |" in text
+    assert "in 3 lives of each plugin" in text
     assert "| Go | grpc | 174 | 1,296 | not counted | 2 MiB | 117 passed |" in text
     assert "| 1 passed, 2 failed |" in text
     assert "over 5 blocks" in text
@@ -62,9 +67,9 @@ def test_what_fails_is_told_and_the_others_are_measured() -> None:
     def fails() -> Life:
         raise LabError("it fell over")
 
-    found = measure({"good": lambda: Life(1, 1), "bad": fails}, 2, 1)
-    assert len(found["good"].lives) == 2
-    assert found["bad"] == Measured(not_run="failed: it fell over")
+    found, failed = measure({"good": lambda: Life(1, 1), "bad": fails}, 2, 1)
+    assert found == {"good": (Life(1, 1), Life(1, 1))}
+    assert failed == {"bad": "failed: it fell over"}
 
 
 def test_every_host_and_plugin_has_the_usual_codec_of_its_transports() -> None:

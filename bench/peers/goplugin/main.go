@@ -113,7 +113,8 @@ type phases struct {
 	Exit   float64   `json:"exit"`
 	Total  float64   `json:"total"`
 	Calls  []float64 `json:"calls,omitempty"`
-	Memory int       `json:"uss-plugin,omitempty"`
+	Unique int       `json:"uss-plugin,omitempty"`
+	All    int       `json:"rss-plugin,omitempty"`
 }
 
 func session(o options) (phases, error) {
@@ -153,7 +154,7 @@ func session(o options) (phases, error) {
 		}
 		calls = append(calls, time.Since(at).Seconds())
 	}
-	memory := uniqueMemory(client.ReattachConfig().Pid)
+	unique, all := memory(client.ReattachConfig().Pid)
 	ending := time.Now()
 	client.Kill()
 	p := phases{
@@ -162,24 +163,31 @@ func session(o options) (phases, error) {
 		Ready:  ready.Sub(begin).Seconds(),
 		Exit:   time.Since(ending).Seconds(),
 		Calls:  calls,
-		Memory: memory,
+		Unique: unique,
+		All:    all,
 	}
 	p.Total = p.Ready + p.Exit
 	return p, nil
 }
 
-// uniqueMemory is what a process shares with no other, in bytes; 0 if that cannot be told.
-func uniqueMemory(pid int) (bytes int) {
+// memory is what a process shares with no other and all that it has, in bytes; 0 if that cannot be told.
+func memory(pid int) (unique, all int) {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
 	if err != nil {
-		return 0
+		return 0, 0
 	}
 	for line := range strings.Lines(string(data)) {
 		words := strings.Fields(line)
-		if len(words) == 3 && strings.HasPrefix(words[0], "Private_") {
-			kilobytes, _ := strconv.Atoi(words[1])
-			bytes += kilobytes << 10
+		if len(words) != 3 {
+			continue
+		}
+		kilobytes, _ := strconv.Atoi(words[1])
+		switch {
+		case words[0] == "Rss:":
+			all += kilobytes << 10
+		case strings.HasPrefix(words[0], "Private_"):
+			unique += kilobytes << 10
 		}
 	}
-	return bytes
+	return unique, all
 }
