@@ -27,7 +27,7 @@ from typing import Any
 
 import msgspec
 
-from bench.paired import ROOT
+from bench.paired import ROOT, own_python_first
 from transportlab import __version__
 from transportlab.evidence.arms import Catalogue, load_arms
 from transportlab.evidence.gate.decide import (
@@ -328,6 +328,7 @@ def main() -> int:
     options = parser.parse_args()
     samples = options.out.with_suffix(".json.gz")
     if not options.rates:
+        own_python_first()
         targets = arms_of(load_arms())
         if not targets:
             parser.error("no arm runs here; `make programs` builds them")

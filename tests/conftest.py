@@ -5,7 +5,6 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 from sysconfig import get_path
 from typing import Any
@@ -16,6 +15,7 @@ from hypothesis import HealthCheck, settings
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tests.processes import children
 from transportlab.channel import EndpointKind
 from transportlab.conformance import arm as conformance_arm
 from transportlab.conformance import subject as conformance_subject
@@ -163,15 +163,6 @@ def heeded_signals() -> Iterator[None]:
     yield
     signal.signal(signal.SIGINT, interrupt)
     signal.signal(signal.SIGHUP, hangup)
-
-
-def children() -> set[int]:
-    """The numbers of this process's children that are alive or not yet reaped."""
-    found: set[int] = set()
-    for task in Path("/proc/self/task").iterdir():
-        with suppress(OSError):  # a thread may end while its folder is read
-            found |= {int(pid) for pid in (task / "children").read_text().split()}
-    return found
 
 
 @pytest.fixture(autouse=True)

@@ -22,7 +22,7 @@ import msgspec
 from bench.languages import count, lives
 from bench.languages.lives import Life, Memory
 from bench.languages.table import Languages, Measured, Row, Vectors, markdown
-from bench.paired import ROOT
+from bench.paired import ROOT, own_python_first
 from transportlab.conformance.result import BAD, Status
 from transportlab.conformance.runner import Options, run_matrix
 from transportlab.conformance.subject import Subject
@@ -155,6 +155,7 @@ def main(arguments: Sequence[str]) -> int:
             if plugin.parts is not None and count.lines(plugin.parts.store):
                 print(f"{plugin.id}: {count.sentence(plugin)}")
         return 0
+    own_python_first()
     arms = arms_of(known, given.plugin)
     pairs: Sequence[Program] = () if given.plugin else known.pairs
     reasons = {arm.id: lives.unfit(known, arm) for arm in arms}

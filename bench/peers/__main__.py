@@ -17,6 +17,7 @@ from statistics import median
 
 import msgspec
 
+from bench.paired import own_python_first
 from bench.peers.build import Installed, build
 from bench.peers.rows import BEFORE, LAB, Group, Row, Workplace, groups
 from bench.peers.samples import Values
@@ -176,6 +177,7 @@ def options(arguments: Sequence[str]) -> argparse.Namespace:
 def main(arguments: Sequence[str]) -> int:
     """Return the exit status."""
     given = options(arguments)
+    own_python_first()
     before = given.plugin_python and Installed.beside(given.plugin_python)
     with tempfile.TemporaryDirectory(prefix="tl-") as folder:
         at = Workplace(build(Path(folder)), Installed.here(), before or None)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import children
 from transportlab.channel import EndpointKind
 from transportlab.registry import transport_names
 
@@ -35,7 +36,7 @@ def test_a_signal_stops_cleanly_and_the_plugin_with_it(
     assert running.stderr is not None
     assert b"Plan" in running.stderr.readline()
     time.sleep(0.3)  # by now it applies, most of the time; the end is the same before it, too
-    plugins = [pid for pid in descendants(running.pid) if pid != running.pid]
+    plugins = children(running.pid)
     running.send_signal(number)
     _, err = running.communicate(timeout=60)
     assert running.returncode == 128 + number
@@ -43,11 +44,6 @@ def test_a_signal_stops_cleanly_and_the_plugin_with_it(
     assert b"Traceback" not in err
     assert bool(plugins) == (transport in PROCESS)
     assert not [pid for pid in plugins if Path(f"/proc/{pid}").exists()]
-
-
-def descendants(pid: int) -> list[int]:
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    return [int(child) for task in tasks for child in (task / "children").read_text().split()]
 
 
 def test_a_long_apply_shows_progress_on_a_terminal(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.conformance.conftest import Make
+from tests.processes import children
 from transportlab.channel import EndpointKind
 from transportlab.conformance.arm import LEAST_BOUND
 from transportlab.conformance.result import ArmResult, Outcome, Status
@@ -159,7 +160,7 @@ def interrupted(place: Path, words: Sequence[str], said: bytes) -> bytes:
         line = running.stdout.readline()
         assert line, out
         out += line
-    plugins = [pid for pid in descendants(running.pid) if pid != running.pid]
+    plugins = children(running.pid)
     running.send_signal(signal.SIGINT)
     out += running.communicate(timeout=60)[0]
     assert running.returncode == 128 + signal.SIGINT, out
@@ -167,8 +168,3 @@ def interrupted(place: Path, words: Sequence[str], said: bytes) -> bytes:
     assert not [pid for pid in plugins if Path(f"/proc/{pid}").exists()]
     assert not [*place.iterdir()]
     return out
-
-
-def descendants(pid: int) -> list[int]:
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    return [int(child) for task in tasks for child in (task / "children").read_text().split()]

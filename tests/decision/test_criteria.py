@@ -133,6 +133,8 @@ def test_the_names_in_sources_are_known() -> None:
             [figure] = [f for _, f in FIGURES if isinstance(f, FromClauses)]
             [found] = SOURCES.figures(figure, option, DECISION.languages[0])
             assert found.value > 0
+            text = (SPEC / "PROTOCOL.md").read_text()
+            assert [name for name in option.clauses if f"**{name}" not in text] == []
 
 
 def test_a_scale_is_straight_between_its_points_and_level_beyond() -> None:

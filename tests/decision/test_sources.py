@@ -203,7 +203,7 @@ def test_traits_lines_and_parts_are_counted(tmp_path: Path) -> None:
     cases: list[tuple[AnyFigure, list[float]]] = [
         (FromTrait(trait="isolated", figures={"true": 0, "false": 1}), [0]),
         (FromTrait(trait="endpoint", figures={"socket": 1}), [1]),
-        (FromLines(files=("a.go",)), [2]),
+        (FromLines(files=("a.go",)), [4]),
         (FromLines(files=("a.go", "gone.go")), []),
         (FromParts(parts={"a": True, "b": False, "c": True}), [2]),
         (Unmeasured(), []),

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import children
 from transportlab import model
 from transportlab.context import Context
 from transportlab.errors import Code, LabError, PluginError, RpcError, UsageError
@@ -90,9 +91,7 @@ def fails(session: HostSession, fault: str, seen: Seen) -> LabError:
 def in_process(pid: int) -> str:
     """Arguments and environment of a process and its descendants, as the kernel shows them."""
     parts = [Path(f"/proc/{pid}/{name}").read_bytes() for name in ("cmdline", "environ")]
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    children = " ".join((task / "children").read_text() for task in tasks)
-    below = [in_process(int(child)) for child in children.split()]
+    below = [in_process(child) for child in sorted(children(pid))]
     return b"".join(parts).decode("utf-8", "backslashreplace") + "".join(below)
 
 

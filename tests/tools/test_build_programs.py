@@ -10,7 +10,7 @@ from transportlab.evidence.arms import load_arms
 
 def test_programs_of_one_command_are_built_once() -> None:
     commands = wanted(())
-    built = [program.title for programs in commands.values() for program in programs]
+    built = [(program.id, program.title) for programs in commands.values() for program in programs]
     assert len(built) == len(set(built)) > len(commands)
     assert [p.id for programs in wanted(["stubs"]).values() for p in programs] == ["stubs"]
 

@@ -18,6 +18,10 @@ HANG_GUARD = 30.0
 """Seconds after which a wait is taken for a hang."""
 
 
+LINGER = 5.0
+"""Seconds for a thread that has nothing to do. One that is busy in a backend may never end."""
+
+
 class Served:
     """A transport's serve() in a thread, and the plugin's life: a test ends it by stop()."""
 
@@ -25,6 +29,7 @@ class Served:
         self._of = (transport, backend, endpoint, codec)
         self._up, self._down = threading.Event(), threading.Event()
         self._failure: Exception | None = None
+        self._before = set(threading.enumerate())
         self.thread = threading.Thread(target=self._run)
         self.thread.start()
         assert self._up.wait(HANG_GUARD)
@@ -48,10 +53,17 @@ class Served:
         self._down.set()
 
     def end(self) -> None:
-        """Stop, and wait for the end of serve()."""
+        """Stop, and wait for the end of serve(), and of the threads that it leaves behind.
+
+        A plugin's process ends with serve(). Here a test may close the endpoint next, on which an
+        idle thread of it could still be about to wait.
+        """
         self.stop()
         self.thread.join(HANG_GUARD)
         assert not self.thread.is_alive()
+        for thread in set(threading.enumerate()) - self._before - {self.thread}:
+            if thread.name == self._of[0]:
+                thread.join(LINGER)
 
 
 Serve = Callable[[str, Backend, Endpoint, str], Served]

@@ -12,21 +12,23 @@ from pathlib import Path
 from textwrap import wrap
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tools.generate import ROOT
 from tools.generate.decision import scored
 from transportlab.data import ANY_RUN, RUNS
-from transportlab.decision.criteria import Decision, Option, Scenario
-from transportlab.decision.ranking import Move, Ranking, rank
-from transportlab.decision.scoring import Cells
-from transportlab.evidence.analysis.compare import Comparison
+from transportlab.decision.criteria import Decision, Language, Option, Scenario
+from transportlab.decision.ranking import Move, Ranking, Total, rank
+from transportlab.decision.scoring import Cells, cells
+from transportlab.decision.sources import Sources
+from transportlab.evidence.analysis.compare import Comparison, Counts
 from transportlab.evidence.analysis.runs import machine_name, read
 from transportlab.evidence.record import Arm
 from transportlab.evidence.report.config import Cost, View
 from transportlab.evidence.report.document import load_rules, view_of
 from transportlab.evidence.report.formatting import (
     NONE,
-    counts,
+    behind,
     difference,
     listed,
     table,
@@ -44,8 +46,14 @@ WIDTH = 72
 BUDGETS_MS = (25, 50, 100, 150)
 """Budgets of a start: the one of spec/budget.json, and others."""
 
+LEADING = 4
+"""How many criteria are named that a lead rests on."""
+
 COUNTED = {"lines", "clauses"}
 """The units of what is counted and shown."""
+
+PLUGINS, PEERS = "plugins", "peers"
+"""The kinds of plugins that have titles."""
 
 BEYOND, OPEN = " **!**", " ?"
 """Behind a cost: its whole interval is beyond the budget, or it reaches across the budget."""
@@ -59,7 +67,7 @@ class _Cost(Struct, frozen=True):
 
 
 Found = dict[tuple[str, str], _Cost]
-"""By plugin and option."""
+"""By plugin, as it is called, and option."""
 
 
 def derive() -> dict[Path, bytes]:
@@ -82,14 +90,14 @@ def renewed(text: str, lines: Sequence[str], path: Path = RECORD) -> str:
 
 def figures() -> list[str]:
     """The lines between the marks."""
-    view, (decision, cells) = measured(), scored()
+    view, (decision, found) = measured(), scored()
     record = decision.scenarios[0]
-    first = rank(decision, cells, record, decision.weights(record), draws=1).totals[0].option
+    first = rank(decision, found, record, decision.weights(record), draws=1).totals[0].option
     lines = [
         *_about(view),
         *_costs(view, decision, first),
-        *_counted(decision, cells),
-        *_rankings(decision, cells),
+        *_counted(view, decision),
+        *_rankings(view, decision, found),
     ]
     return [part for line in lines for part in _wrapped(line)]
 
@@ -144,20 +152,39 @@ def _costs(view: View, decision: Decision, first: str) -> Iterator[str]:
         yield (
             f"**{_capital(cost.measure.title)}**, {unit_of_differences(unit)}; a"
             f" {allowance.title} may pay {allowance.ms if unit == 's' else allowance.mib:g}."
-            f" At least {counts(fewest)} behind each."
+            f" Behind each: at least {behind(fewest)}{_calls(fewest)}."
         )
         yield ""
         yield from _table(view, cost, options, found)
         yield from _paired(view, cost, options, host, first)
-        if unit == "s" and cost is view.settings.costs[0]:
-            yield from _budgets(view, options, found)
+        if cost is view.settings.costs[0]:
+            yield from _budgets(options, found)
+            yield from _peers(view, cost, options, host)
     over = view.baseline(host) if host in view.baselines else "nothing, so its figures are whole"
     yield (
         f"All under {view.named('hosts', host)}, as cronix would be, and over {over}. A row with"
         " the word *baseline* has whole figures, host included: what its plugin takes is missing"
-        " in the other rows. A host in Python stands in the report of the lab."
+        f" in the other rows{_missing(view, host)}. gRPC and FFI carry protobuf, stdio and HTTP"
+        " JSON. A host in Python stands in the report of the lab."
     )
     yield ""
+
+
+def _missing(view: View, host: str) -> str:
+    """The memory of the plugin of the host's baseline, which its own row does not show apart."""
+    base, memory = view.baselines.get(host), view.settings.costs[-1].measure
+    for arm in view.candidates:
+        same = base and (arm.plugin, arm.transport) == (base.plugin, base.transport)
+        if same and arm != base and (found := view.cost(memory, arm)):
+            value = difference(found.difference.interval(), view.unit(memory)).partition(" ")[0]
+            return f" ({value} MiB under {view.named('hosts', arm.host)})"
+    return ""
+
+
+def _calls(found: Counts) -> str:
+    low, high = found.calls
+    told = f"{low:,}" if low == high else f"{low:,} to {high:,}"
+    return f" and {told} calls in each" if high > 1 else ""
 
 
 def _paired(
@@ -168,7 +195,7 @@ def _paired(
     others = [option for option in options if option != decided]
     under = {arm.plugin: arm for arm in _arms(view, decided) if arm.host == host}
     found = {
-        (arm.plugin, option.id): _Cost(one, "")
+        (view.named(PLUGINS, arm.plugin), option.id): _Cost(one, "")
         for option in others
         for arm in _arms(view, option)
         if arm.host == host and arm.plugin in under
@@ -179,7 +206,7 @@ def _paired(
     yield from _table(view, cost, others, found, judged=False)
 
 
-def _budgets(view: View, options: Sequence[Option], found: Found) -> Iterator[str]:
+def _budgets(options: Sequence[Option], found: Found) -> Iterator[str]:
     """What would be beyond other budgets of a start."""
     rows = []
     for budget in BUDGETS_MS:
@@ -190,8 +217,7 @@ def _budgets(view: View, options: Sequence[Option], found: Found) -> Iterator[st
             for (plugin, of), one in found.items():
                 ends = one.found.difference.interval()
                 if of == option.id and ends.high > budget / 1000:
-                    name = view.named("plugins", plugin)
-                    (beyond if ends.low > budget / 1000 else undecided).append(name)
+                    (beyond if ends.low > budget / 1000 else undecided).append(plugin)
             told = [*beyond, *(f"{name}{OPEN}" for name in undecided)]
             row.append("; ".join(told) or "all within")
         rows.append(row)
@@ -200,18 +226,34 @@ def _budgets(view: View, options: Sequence[Option], found: Found) -> Iterator[st
     yield from table(["budget", *(option.name for option in options)], rows)
 
 
-def _arms(view: View, option: Option) -> list[Arm]:
+def _peers(view: View, cost: Cost, options: Sequence[Option], host: str) -> Iterator[str]:
+    """What plugins cost that others would write, and the least that answer."""
+    yield (
+        "**Beside them**: plugins that others would write, and *the least*, which answers one Read"
+        " and does nothing else."
+    )
+    yield ""
+    found = _found(view, cost, options, host, PEERS)
+    yield from _table(view, cost, options, found)
+
+
+def _arms(view: View, option: Option, kind: str = PLUGINS) -> list[Arm]:
     """The arms that stand for an option: those with its transport's usual codec."""
     carried = (option.transport, option.codec)
-    return [arm for arm in view.candidates if (arm.transport, arm.codec) == carried]
+    arms = view.peers if kind == PEERS else view.candidates
+    return [arm for arm in arms if (arm.transport, arm.codec) == carried]
 
 
-def _found(view: View, cost: Cost, options: Sequence[Option], host: str) -> Found:
+def _found(
+    view: View, cost: Cost, options: Sequence[Option], host: str, kind: str = PLUGINS
+) -> Found:
     """What was found under the host."""
     return {
-        (arm.plugin, option.id): _Cost(found, " (baseline)" if view.is_baseline(arm) else "")
+        (view.named(kind, arm.plugin), option.id): _Cost(
+            found, " (baseline)" if view.is_baseline(arm) else ""
+        )
         for option in options
-        for arm in _arms(view, option)
+        for arm in _arms(view, option, kind)
         if arm.host == host and (found := view.cost(cost.measure, arm))
     }
 
@@ -220,9 +262,10 @@ def _table(
     view: View, cost: Cost, options: Sequence[Option], found: Found, *, judged: bool = True
 ) -> list[str]:
     """A row for each plugin. judged: with a mark for what is beyond the budget, or undecided."""
+    titles = [*view.titles_of(PLUGINS).values(), *view.titles_of(PEERS).values()]
     rows = [
-        [view.named("plugins", plugin), *(_cell(view, cost, one, judged) for one in cells)]
-        for plugin in view.plugins
+        [plugin, *(_cell(view, cost, one, judged) for one in cells)]
+        for plugin in dict.fromkeys([*titles, *(plugin for plugin, _ in found)])
         if any(cells := [found.get((plugin, option.id)) for option in options])
     ]
     return table(["plugin", *(option.name for option in options)], rows)
@@ -241,27 +284,37 @@ def _capital(title: str) -> str:
     return title[:1].upper() + title[1:]
 
 
-def _counted(decision: Decision, cells: Cells) -> Iterator[str]:
+def _counted(view: View, decision: Decision) -> Iterator[str]:
     """What each option asks of authors, hosts and the protocol, as it was counted."""
     options = [option for option in decision.options if option.clauses]
+    plugins = [
+        Language(plugin, view.named("plugins", plugin), (plugin,))
+        for language in decision.languages
+        for plugin in language.plugins
+    ]
+    decision = replace(decision, languages=tuple(plugins))
+    found = cells(decision, Sources(decision.hosts))
     rows = []
     for criterion in decision.criteria:
         if criterion.unit not in COUNTED:
             continue
-        for language in decision.languages[: None if criterion.by_language else 1]:
-            found = [cells[option.id][criterion.id][language.id].figure for option in options]
-            name = f"{criterion.name}: {language.name}" if criterion.by_language else criterion.name
-            if any(found):
-                rows.append([name, *(f"{one.value:,.0f}" if one else NONE for one in found)])
-    yield "**Counted**: lines of code and clauses of PROTOCOL.md that are for one transport alone."
+        for plugin in plugins[: None if criterion.by_language else 1]:
+            figures = [found[option.id][criterion.id][plugin.id].figure for option in options]
+            name = f"{criterion.name}: {plugin.name}" if criterion.by_language else criterion.name
+            if any(figures):
+                rows.append([name, *(f"{one.value:,.0f}" if one else NONE for one in figures)])
+    yield (
+        "**Counted**: lines for the transport alone, with comments and empty ones; clauses of"
+        " PROTOCOL.md that the transport needs and not every other."
+    )
     yield ""
     yield from table(["", *(option.name for option in options)], rows)
 
 
-def _rankings(decision: Decision, cells: Cells) -> Iterator[str]:
+def _rankings(view: View, decision: Decision, found: Cells) -> Iterator[str]:
     """The order of the options in each scenario, and how firm the record's is."""
     names = {option.id: option.name for option in decision.options}
-    rankings = [ranking(decision, cells, scenario) for scenario in decision.scenarios]
+    rankings = [ranking(decision, found, scenario) for scenario in decision.scenarios]
     most = max(len(one.totals) for one in rankings)
     rows = [
         [
@@ -271,16 +324,57 @@ def _rankings(decision: Decision, cells: Cells) -> Iterator[str]:
         ]
         for scenario, one in zip(decision.scenarios, rankings, strict=True)
     ]
-    yield "**Ranking** by `transportlab decide`: points of 10, by the weights of each case."
+    yield (
+        "**Ranking** by `transportlab decide`: points of 10, by the weights of each case. Weights"
+        " and scales are the author's, each with its reason. *Start* is a second start, to its first"
+        " Read. What was not measured under cronix-host is of the host in Python."
+    )
     yield ""
     places = ("first", "second", "third", "fourth", "fifth", "sixth")
     yield from table(["case", *places[:most]], rows)
     first, *others = rankings[0].totals
+    for other in others[:2]:
+        yield _lead(decision, first, other, names)
+    yield _with_one(view, decision, names)
     won = ", ".join(f"{names[t.option]} {t.wins['any']:.0%}" for t in (first, *others))
     yield f"With any weights, each set as likely as another, these come first: {won}."
     for move in rankings[0].moves:
         yield _moved(decision, move, names)
     yield ""
+
+
+def _lead(decision: Decision, first: Total, other: Total, names: dict[str, str]) -> str:
+    """Which criteria the lead of an option over another rests on, by the record's weights."""
+    weights = decision.weights(decision.scenarios[0])
+    whole = sum(weights.values())
+    parts = {
+        criterion.name: weights[criterion.id] / whole * (first.scores[id_] - other.scores[id_])
+        for criterion in decision.criteria
+        if (id_ := criterion.id) in weights
+    }
+    ordered = sorted(parts.items(), key=lambda part: -abs(part[1]))[:LEADING]
+    told = listed([f"{value:+.2f} *{name}*" for name, value in ordered])
+    lead = first.middle - other.middle
+    return (
+        f"{names[first.option]} leads {names[other.option]} by {lead:.2f}; the most of it: {told}."
+    )
+
+
+def _with_one(view: View, decision: Decision, names: dict[str, str]) -> str:
+    """The order of the record's case if only one plugin counts in a language that has several."""
+    languages = tuple(
+        replace(language, plugins=language.plugins[-1:]) for language in decision.languages
+    )
+    fewer = replace(decision, languages=languages)
+    ranked = ranking(fewer, cells(fewer, Sources(fewer.hosts)), fewer.scenarios[0])
+    left = [
+        new.plugins[0] for new, old in zip(languages, decision.languages, strict=True) if new != old
+    ]
+    order = ", ".join(f"{names[total.option]} {total.middle:.2f}" for total in ranked.totals)
+    return (
+        "Of a language's plugins the best one counts in each criterion. If it is"
+        f" {listed([view.named('plugins', one) for one in left])} alone: {order}."
+    )
 
 
 def _moved(decision: Decision, move: Move, names: dict[str, str]) -> str:
@@ -298,9 +392,9 @@ def _moved(decision: Decision, move: Move, names: dict[str, str]) -> str:
     )
 
 
-def ranking(decision: Decision, cells: Cells, scenario: Scenario) -> Ranking:
+def ranking(decision: Decision, found: Cells, scenario: Scenario) -> Ranking:
     """The ranking of a scenario by its weights. Only the record's says how firm it is."""
     weights = decision.weights(scenario)
     if scenario == decision.scenarios[0]:
-        return rank(decision, cells, scenario, weights)
-    return rank(decision, cells, scenario, weights, draws=1)
+        return rank(decision, found, scenario, weights)
+    return rank(decision, found, scenario, weights, draws=1)

@@ -35,9 +35,10 @@ class DecisionError(LabError):
 class Option(Struct, frozen=True, forbid_unknown_fields=True):
     """One of what is chosen from.
 
-    transport, codec: of the lab's that stand for it. clauses: the prefix of those clauses of
-    PROTOCOL.md that are for it alone. parts: the options of which an author chooses one; it has no
-    transport of its own then. plea: the strongest argument for it.
+    transport, codec: of the lab's that stand for it. clauses: those of PROTOCOL.md that it needs
+    and not every other option, as their ids or as what all of a family begin with. parts: the
+    options of which an author chooses one; it has no transport of its own then. plea: the strongest
+    argument for it.
     """
 
     id: Id
@@ -45,7 +46,7 @@ class Option(Struct, frozen=True, forbid_unknown_fields=True):
     plea: Text
     transport: str = ""
     codec: str = ""
-    clauses: str = ""
+    clauses: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
 
 
@@ -122,11 +123,11 @@ class FromVectors(Figure, frozen=True, tag="vectors"):
 
 
 class FromClauses(Figure, frozen=True, tag="clauses"):
-    """How many clauses of PROTOCOL.md are for this option alone."""
+    """How many clauses of PROTOCOL.md this option needs and not every other."""
 
 
 class FromLines(Figure, frozen=True, tag="lines"):
-    """How many lines, without empty ones, these files of the checkout have.
+    """How many lines, with comments and empty ones, these files of the checkout have.
 
     A package that is installed elsewhere has none of them, and nothing is counted.
     """

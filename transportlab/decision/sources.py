@@ -128,16 +128,16 @@ class Sources:
 
     def clauses(self, _figure: FromClauses, option: Option, _: Language) -> list[Found]:
         """See FromClauses."""
-        text = (SPEC / "PROTOCOL.md").read_text()
-        found = set(re.findall(rf"\*\*({option.clauses}-\d+)\*\*", text)) if option.clauses else ()
-        return [exactly(len(found), f"spec/PROTOCOL.md: {option.clauses or 'none'}")]
+        known = re.findall(r"\*\*((P-[A-Z]+)-\d+)\*\*", (SPEC / "PROTOCOL.md").read_text())
+        found = {one for one, family in known if {one, family} & set(option.clauses)}
+        return [exactly(len(found), f"spec/PROTOCOL.md: {', '.join(option.clauses) or 'none'}")]
 
     def lines(self, figure: FromLines, _option: Option, _: Language) -> list[Found]:
         """See FromLines."""
         paths = [self._root / name for name in figure.files]
         if not all(path.is_file() for path in paths):
             return []
-        count = sum(bool(line.strip()) for path in paths for line in path.read_text().splitlines())
+        count = sum(len(path.read_text().splitlines()) for path in paths)
         return [exactly(count, ", ".join(figure.files))]
 
     def parts(self, figure: FromParts, _option: Option, _: Language) -> list[Found]:

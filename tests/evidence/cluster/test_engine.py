@@ -22,6 +22,7 @@ from typing import TypeVar
 import pytest
 
 from tests.command import Done, in_process
+from tests.processes import children
 from transportlab.evidence.analysis.runs import sort
 from transportlab.evidence.record import Evidence, load
 from transportlab.evidence.run.plan import transport_arms
@@ -114,11 +115,10 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
 def below(pid: int) -> dict[int, str]:
     """The command lines of the processes that a process has started, and they again."""
     found: dict[int, str] = {}
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        with suppress(OSError):
-            for child in map(int, task.read_text().split()):
-                words = Path(f"/proc/{child}/cmdline").read_bytes()
-                found |= {child: words.replace(b"\0", b" ").decode()} | below(child)
+    with suppress(OSError):  # it may end meanwhile
+        for child in children(pid):
+            words = Path(f"/proc/{child}/cmdline").read_bytes()
+            found |= {child: words.replace(b"\0", b" ").decode()} | below(child)
     return found
 
 

@@ -40,8 +40,8 @@ def test_the_conformance_of_each_arm_is_told(details: str) -> None:
 
 def test_what_the_intervals_cover_is_told_for_the_counts_of_the_run(report: str) -> None:
     [line] = [one for one in report.splitlines() if one.startswith("- Intervals:")]
-    assert "% hold the truth, in simulations of normal, skewed, bimodal and heavy-tailed" in line
-    assert "1 run: how runs differ is assumed, as it takes 3 to show" in line
+    assert "% hold the truth, in simulations of 4 kinds of data" in line
+    assert "How runs differ is assumed, as it takes 3 to show." in line
 
 
 def test_the_a_a_pair_is_a_check_for_bias(report: str) -> None:
@@ -62,7 +62,7 @@ def test_cases_that_were_not_warm_are_told(
     told = documents_of(found)
     [line] = [one for one in told.report.splitlines() if one.startswith("- Warm calls:")]
     assert "calls takes as long as the first, within 5%." in line
-    assert "2 cases have processes of fewer than 30 calls." in line  # two placements
+    assert "2 have fewer than 30 calls a process." in line  # two placements
     section = told.suites.partition("## Steady state\n")[2].partition("\n## ")[0]
     assert "| unary same http-json Plan/256 latency | 0.700 | 6 of 6 |" in section
     assert section.count("http-json") == 2

@@ -60,8 +60,6 @@ class ColdStart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bare: str
     imports: str
     alone: str
-    again: str
-    ready: str
 
 
 class Floor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -102,7 +100,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     which the others cost something. margin: the factor within which two arms are practically equal.
     costs: the columns of the summary. ratios: what the figure of the summary shows. decider: what
     transports are better or worse in. factors: what codecs and carriages are compared by.
-    unmeasured: what no run measures, in short; threats in full.
+    sure: what else bears on how sure the figures are. unmeasured: what no run measures, in short;
+    threats in full.
     """
 
     question: str
@@ -120,6 +119,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ends: list[Ends]
     factors: list[Measure]
     curves: list[Curve]
+    sure: list[str]
     unmeasured: list[str]
     threats: list[str]
 

@@ -167,8 +167,8 @@ _REPRODUCE = [
     "    make evidence PROFILE=full        # measures this machine, 17 minutes; quick takes 5",
     "    .venv/bin/transportlab reproduce  # judges the claims by that run",
     "",
-    "Everything else is in [suites.md](report/suites.md), the words in [words.md](docs/words.md),",
-    "and all on one page by `transportlab report --html FILE`.",
+    "All else: [suites.md](report/suites.md). Words: [words.md](docs/words.md). On one page:",
+    "`transportlab report --html FILE`.",
     "",
 ]
 

@@ -97,6 +97,12 @@ def counts(found: Counts) -> str:
     return f"{found.blocks} blocks of {found.runs} run{'s' * (found.runs > 1)}, {processes}"
 
 
+def behind(found: Counts) -> str:
+    """The blocks behind a difference: "20 blocks from 4 runs, a process of each side in each"."""
+    whole = f"{found.blocks} blocks" + f" from {found.runs} runs" * (found.runs > 1)
+    return f"{whole}, a process of each side in each"
+
+
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, texts: int = 1) -> list[str]:
     """The lines of a Markdown table. texts: how many columns are aligned as text, not numbers."""
     marks = [*(["---"] * texts), *(["---:"] * (len(head) - texts))]

@@ -12,6 +12,7 @@ from transportlab.evidence.report.config import Cost, Measure, Pair, View
 from transportlab.evidence.report.formatting import (
     NONE,
     amount,
+    behind,
     difference,
     digits,
     interval,
@@ -26,6 +27,12 @@ WITHIN, BEYOND, OPEN, UNKNOWN = "within", "beyond", "not decided", "not all meas
 
 MANY = 2
 """How many transports are named although all of a plugin's are in one place by the budget."""
+
+MEANINGS = {
+    Verdict.INCONCLUSIVE: "*Inconclusive*: too little to tell.",
+    Verdict.EQUAL: "*Practically equal*: within its margin of the bound.",
+}
+"""What a verdict means, where its word does not say it."""
 
 BETTER, WORSE = "better", "worse"
 
@@ -123,7 +130,7 @@ def costs(view: View) -> list[str]:
             rows.append([*name, *cells])
     heads = [f"{_titled(view, one.measure)}, {host}" for host, one in columns]
     return [
-        "Over the baseline of the same host, with the 95 % interval of differences within blocks.",
+        "Over the same host's baseline, with 95 % intervals of differences within blocks.",
         "**Bold**: beyond the budget; *?*: not decided. Below 0: less than the baseline.",
         f"Memory: both ends, what they share once, by the limit of a {_strictest(view)}.",
         *_bases(view, hosts),
@@ -201,11 +208,7 @@ def _behind(view: View) -> list[str]:
     if not known:
         return []
     least = min(known, key=lambda each: each.blocks)
-    blocks = f"{least.blocks} blocks of {least.runs} run{'s' * (least.runs > 1)}"
-    return [
-        f"Behind each figure: {blocks} or more, {least.processes} processes{''.join(calls)}.",
-        "",
-    ]
+    return [f"Behind each: at least {behind(least)}{''.join(calls)}.", ""]
 
 
 def start(view: View) -> list[str]:
@@ -223,7 +226,6 @@ def start(view: View) -> list[str]:
         return ["Not measured.", ""]
     return [
         f"Geometric means, ms: {' + '.join(part.title for part in parts)}.",
-        "In brackets: to the first Read of a second start, when the host's own imports are done.",
         "",
         *table(("plugin", "host", *transports), rows, texts=2),
         *_peers(view),
@@ -231,14 +233,11 @@ def start(view: View) -> list[str]:
 
 
 def _parts(view: View, arm: Arm | None) -> str:
-    """The parts of a start, and the whole of a second one: "8.1 + 3.2 + 1.0 (5.3)"."""
+    """The parts of a start: "8.1 + 3.2 + 1.0"."""
     wanted = view.settings.cold_start
     found = [_phase(view, arm, wanted.case, part.metric) for part in wanted.parts]
     known = [_milliseconds(value) for value in found]
-    if set(known) == {NONE}:
-        return NONE
-    again = _phase(view, arm, wanted.again, wanted.ready)
-    return " + ".join(known) + (f" ({_milliseconds(again)})" if again is not None else "")
+    return NONE if set(known) == {NONE} else " + ".join(known)
 
 
 def _phase(view: View, arm: Arm | None, case: str, metric: str) -> float | None:
@@ -249,17 +248,23 @@ def _phase(view: View, arm: Arm | None, case: str, metric: str) -> float | None:
 
 
 def _peers(view: View) -> list[str]:
-    """What plugins take that others would write, and the least that answer."""
-    wanted, host = view.settings.cold_start, view.own.host
-    values = {
-        view.named("peers", arm.plugin): _phase(view, arm, wanted.again, wanted.ready)
-        for arm in view.peers
-        if arm.host == host
-    }
-    found = [f"{name} {_milliseconds(value)}" for name, value in values.items() if value]
-    if not found:
+    """What plugins cost that others would write, and the least that answer."""
+    cost, found = view.settings.costs[0], dict[tuple[str, str], dict[str, Arm]]()
+    for arm in view.peers:
+        found.setdefault((arm.plugin, arm.transport), {})[arm.host] = arm
+    hosts = [host for host in view.hosts if any(host in arms for arms in found.values())]
+    rows = [
+        [view.named("peers", plugin), transport, *(_cost(view, cost, arms.get(h)) for h in hosts)]
+        for (plugin, transport), arms in found.items()
+    ]
+    if not rows:
         return []
-    return [f"As in brackets, under {host}, for what others would write: {'; '.join(found)}.", ""]
+    return [
+        "What others would write, and the least that answers a Read:"
+        f" {_titled(view, cost.measure)}, over the baseline.",
+        "",
+        *table(("plugin", "over", *hosts), rows, texts=2),
+    ]
 
 
 def _milliseconds(value: float | None) -> str:
@@ -297,10 +302,9 @@ def worse_and_better(view: View) -> list[str]:
     guards = "; ".join(f"by {listed(names)} {what}" for what, names in kept.items())
     margin = round(100 * (view.settings.margin - 1))
     return [
-        f"Ratios to {own} of the same plugin and host: lowest to highest, and in how many pairs it",
-        "is better or worse. Of rates more is better. *Equal*: within"
-        f" {margin} %, by two one-sided tests.",
-        "*?*: not told apart.",
+        f"Ratios of whole figures to {own} of the same plugin and host: lowest to highest, and how",
+        f"many are better or worse. *Equal*: within {margin} %, by two",
+        "one-sided tests. *?*: not told apart.",
         "",
         *table(("in", *others), [row for row in rows if set(row[1:]) != {NONE}]),
         f"Kept from the host: {guards}.",
@@ -344,8 +348,8 @@ def claims(judged: Sequence[Judged]) -> list[str]:
         text = f"{one.claim.id}{measured} {one.claim.comparison} {bound(one)}"
         told.setdefault(one.verdict, []).append(text)
     return [
-        "report/suites.md has their sentences. Verdicts are at 5 % over all claims (Holm).",
-        "*Inconclusive*: too little to tell. *Practically equal*: within its margin of the bound.",
+        "Sentences: report/suites.md. Verdicts are at 5 % over all claims (Holm).",
+        *(meaning for verdict, meaning in MEANINGS.items() if verdict in told),
         *_whole(judged),
         "",
         *(
@@ -361,14 +365,16 @@ def _whole(judged: Sequence[Judged]) -> Iterator[str]:
     """The claims about whole figures, which costs in the tables are less than."""
     names = [one.claim.id for one in judged if not one.claim.against]
     if names:
-        yield f"In {len(names)} of them the baseline is not subtracted: report/suites.md."
+        shown = listed(sorted({name.rpartition("-")[0] for name in names}))
+        yield f"The baseline is not subtracted in the {len(names)} of {shown}."
 
 
 def bound(one: Judged) -> str:
     """The bound of a claim: a ratio, or a limit in ms or MiB."""
     if not isinstance(one.claim.bound, str):
-        return digits(one.claim.bound)
-    return amount(one.limit, one.unit) if one.unit else one.claim.bound
+        return f"{one.claim.bound:g}"
+    value, _, unit = amount(one.limit, one.unit).partition(" ")
+    return f"{float(value):g} {unit}" if one.unit else one.claim.bound
 
 
 def found(one: Judged) -> str:
