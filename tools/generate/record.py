@@ -326,7 +326,7 @@ def _rankings(view: View, decision: Decision, found: Cells) -> Iterator[str]:
     ]
     yield (
         "**Ranking** by `transportlab decide`: points of 10, by the weights of each case. Weights"
-        " and scales are the author's, each with its reason. *Start* is a second start, to its first"
+        " and scales are the author's, with reasons. *Start* is a second start, to its first"
         " Read. What was not measured under cronix-host is of the host in Python."
     )
     yield ""
