@@ -34,6 +34,7 @@ from transportlab.evidence.report.formatting import (
     table,
     unit_of_differences,
 )
+from transportlab.evidence.report.summary import PLACED
 
 RECORD = Path("spec/DECISIONS.md")
 README = Path("README.md")
@@ -152,7 +153,8 @@ def _costs(view: View, decision: Decision, first: str) -> Iterator[str]:
         yield (
             f"**{_capital(cost.measure.title)}**, {unit_of_differences(unit)}; a"
             f" {allowance.title} may pay {allowance.ms if unit == 's' else allowance.mib:g}."
-            f" Behind each: at least {behind(fewest)}{_calls(fewest)}."
+            f" Behind each: at least {behind(fewest)}"
+            f"{_calls(fewest, view.placement(cost.measure.suite))}."
         )
         yield ""
         yield from _table(view, cost, options, found)
@@ -181,10 +183,10 @@ def _missing(view: View, host: str) -> str:
     return ""
 
 
-def _calls(found: Counts) -> str:
+def _calls(found: Counts, placement: str) -> str:
     low, high = found.calls
     told = f"{low:,}" if low == high else f"{low:,} to {high:,}"
-    return f" and {told} calls in each" if high > 1 else ""
+    return f" and {told} calls in each, {PLACED[placement]}" if high > 1 else ""
 
 
 def _paired(

@@ -12,8 +12,8 @@ def test_every_suite_and_placement_has_a_table(details: str) -> None:
         )
         == suites
     )
-    assert "host transportlab (Python); placement: same</summary>" in section
-    assert "<summary>Go, host cronix-host (Go); placement: split</summary>" in section
+    assert "host transportlab (Python); placement: split</summary>" in section
+    assert "<summary>Go, host cronix-host (Go); placement: same</summary>" in section
     row = next(line for line in section.splitlines() if line.startswith("| dozen total |"))
     assert row.endswith("| 10 blocks of 1 run, 20 processes of 1 call |")  # of both sides
 

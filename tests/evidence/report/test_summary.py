@@ -51,7 +51,7 @@ def test_each_transport_has_its_costs_over_direct_with_intervals(report: str) ->
     assert "Baseline of python: `direct`: start to end " in text
     assert "go has no baseline here, so its figures are whole." in text
     assert "Behind each: at least 10 blocks, a process of each side in each" in text
-    assert "; warm Read: 500 to 500 calls in each." in text
+    assert "; warm Read: 500 to 500 calls in each, on one CPU." in text
 
 
 def test_a_baseline_with_a_plugin_is_subtracted_and_has_a_row_of_its_own(
@@ -84,7 +84,7 @@ def test_what_was_not_measured_is_neither_within_nor_beyond(
     for block in made["blocks"]:
         block["samples"] = [s for s in block["samples"] if not s["metric"].startswith("pss-")]
     report = documents_of(made).report
-    assert "host python: http beyond, grpc, ffi and jsonrpc not all measured" in report
+    assert "host python: grpc and http beyond, ffi and jsonrpc not all measured" in report
     assert row(report, "What each transport costs", SDK, "jsonrpc")[4] == NONE
 
 

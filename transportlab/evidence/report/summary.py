@@ -28,6 +28,13 @@ WITHIN, BEYOND, OPEN, UNKNOWN = "within", "beyond", "not decided", "not all meas
 MANY = 2
 """How many transports are named although all of a plugin's are in one place by the budget."""
 
+PLACED = {
+    "same": "on one CPU",
+    "split": "each end on a CPU of its own",
+    "unpinned": "on any CPU",
+}
+"""What a placement means."""
+
 MEANINGS = {
     Verdict.INCONCLUSIVE: "*Inconclusive*: too little to tell.",
     Verdict.EQUAL: "*Practically equal*: within its margin of the bound.",
@@ -204,7 +211,8 @@ def _behind(view: View) -> list[str]:
             (pick(c for x in these for c in x.calls) for pick in (min, max)) if these else (1, 1)
         )
         if high > 1:
-            calls.append(f"; {one.measure.title}: {low:,} to {high:,} calls in each")
+            where = PLACED[view.placement(one.measure.suite)]
+            calls.append(f"; {one.measure.title}: {low:,} to {high:,} calls in each, {where}")
     if not known:
         return []
     least = min(known, key=lambda each: each.blocks)
