@@ -3,7 +3,7 @@
 import shlex
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -203,11 +203,22 @@ def test_the_labs_own_host_passes_some() -> None:
     assert report.ok
 
 
+SOCKETS = [name for name in host_transports() if name != PIPE]
+ON_THE_WIRE = {"secret", "calls", "streams", "crash", "deadline and cancellation"}
+"""The groups of vectors in which a socket may differ from a pipe."""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("transport", host_transports())
-def test_the_labs_own_host_passes_all(transport: str) -> None:
-    report = run_host(
-        parse_template(OWN), tuple(VECTORS.values()), [transport], HostOptions(jobs=3)
-    )
+@pytest.mark.parametrize(
+    ("transport", "groups"),
+    [
+        (PIPE, HostVector.GROUPS),
+        *((name, ON_THE_WIRE) for name in SOCKETS),
+        *(pytest.param(name, HostVector.GROUPS, marks=pytest.mark.long) for name in SOCKETS),
+    ],
+)
+def test_the_labs_own_host_passes_all(transport: str, groups: Collection[str]) -> None:
+    vectors = [vector for vector in VECTORS.values() if vector.group in groups]
+    report = run_host(parse_template(OWN), vectors, [transport], HostOptions(jobs=3))
     assert [(o.vector.id, o.failure, o.reason) for o in report.arms[0].bad()] == []
     assert report.ok
