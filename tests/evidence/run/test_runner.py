@@ -19,6 +19,7 @@ import pytest
 
 from transportlab.data import ROOT, SPEC
 from transportlab.errors import UsageError
+from transportlab.evidence.arms import Catalogue
 from transportlab.evidence.record import (
     Affinity,
     Conformance,
@@ -199,6 +200,21 @@ def test_with_one_cpu_split_is_not_run_and_says_why(
     run = EvidenceRun(Options("quick", out, arms=(FEW,)))
     assert not [block for block in run.plan if block.placement == "split"]
     assert NotRun("placement split", "only one CPU is available") in run.evidence.not_run
+
+
+@pytest.mark.skipif(len(available_cpus()) == 1, reason="not run: one CPU cannot be split")
+def test_another_host_is_not_measured_where_it_cannot_be_placed(
+    out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Catalogue, "missing", lambda *_: "")
+    other = "go/go/grpc-protobuf"
+    run = EvidenceRun(Options("quick", out, arms=("grpc-protobuf", other)))
+    placed = {block.placement: set(block.order) for block in run.plan if block.group == "steady"}
+    assert placed["same"] - placed["split"] == {other}
+    why = "that host starts its plugin itself, on its own CPUs"
+    assert NotRun("placement split of go", why) in run.evidence.not_run
+    alone = EvidenceRun(Options("quick", out, arms=(other,)))
+    assert not [block for block in alone.plan if block.placement == "split"]
 
 
 @pytest.mark.parametrize(
