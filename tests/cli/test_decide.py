@@ -35,9 +35,9 @@ def test_a_scenario_has_its_own_options_and_weights(run: Run) -> None:
 
 def test_weights_of_ones_own_change_the_winner(run: Run, tmp_path: Path) -> None:
     own = tmp_path / "weights.json"
-    own.write_text('{"hang": 0, "crash": 0, "clauses": 1000}')  # which are counted, not measured
+    own.write_text('{"hang": 0, "crash": 0, "host-lines": 1000}')  # which are counted, not measured
     found = run("decide", "--weights", str(own), "--json").json
-    assert found["ranking"]["weights"]["clauses"] == 1000
+    assert found["ranking"]["weights"]["host-lines"] == 1000
     assert found["ranking"]["weights"]["memory"] == 3
     assert found["orders"]["record"][0] == "grpc"
     assert found["orders"]["record"] != run("decide", "--json").json["orders"]["record"]
