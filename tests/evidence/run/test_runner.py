@@ -29,7 +29,7 @@ from transportlab.evidence.record import (
     load,
     write,
 )
-from transportlab.evidence.run import runner
+from transportlab.evidence.run import machine, runner
 from transportlab.evidence.run.placement import available_cpus
 from transportlab.evidence.run.plan import transport_arms
 from transportlab.evidence.run.process import MeasureError
@@ -206,7 +206,8 @@ def test_with_one_cpu_split_is_not_run_and_says_why(
 def test_another_host_is_not_measured_where_it_cannot_be_placed(
     out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Catalogue, "missing", lambda *_: "")
+    monkeypatch.setattr(Catalogue, "missing", lambda *_: "")  # nothing is started
+    monkeypatch.setattr(machine, "file_digest", lambda _: "0" * 64)
     other = "go/go/grpc-protobuf"
     run = EvidenceRun(Options("quick", out, arms=("grpc-protobuf", other)))
     placed = {block.placement: set(block.order) for block in run.plan if block.group == "steady"}
