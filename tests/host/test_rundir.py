@@ -3,7 +3,6 @@
 import errno
 import fcntl
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import largest_file
 from transportlab.channel import EndpointKind, SocketEndpoint
 from transportlab.errors import PluginError
 from transportlab.host import open_backend
@@ -214,12 +214,10 @@ def test_hosts_that_start_while_others_tidy_up_keep_what_they_made(place: str) -
 def test_disks_that_are_all_full_are_one_clear_error(
     what: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     monkeypatch.setattr(tempfile, "tempdir", None)  # it is found out once for each process
-    try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
-        with pytest.raises(PluginError, match="No usable temporary directory") as caught:
-            what("x")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with (
+        largest_file(0),
+        pytest.raises(PluginError, match="No usable temporary directory") as caught,
+    ):
+        what("x")
     assert caught.value.code == "E-FOLDER"

@@ -5,7 +5,6 @@ import errno
 import fcntl
 import hashlib
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.command import namespace
+from tests.processes import largest_file
 from transportlab.channel import EndpointKind
 from transportlab.errors import PluginError
 from transportlab.host import HostOptions, open_backend
@@ -85,14 +85,11 @@ def test_a_file_that_shrinks_or_grows_gives_the_sum_of_what_was_copied(tmp_path:
 
 def test_a_system_that_gives_no_memory_file_is_told(put: Put, pinned: Pinned) -> None:
     path = put(b"\x7fELF" + bytes(100_000))
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
     try:
-        with pytest.raises(PluginError) as caught:
+        with largest_file(4096), pytest.raises(PluginError) as caught:
             pinned(path)
     finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         signal.signal(signal.SIGXFSZ, before)
     assert caught.value.code == "E-SEAL"
     assert "memfd" in caught.value.action

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import resource
 import shutil
 import socket
 import subprocess
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import largest_file
 from transportlab.context import Cancellation, Context
 from transportlab.errors import Code, RpcError
 from transportlab.store.file import SharedFile
@@ -133,12 +133,8 @@ def test_a_read_only_folder_is_refused(folder: Path) -> None:
 def test_a_full_disk_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
     path = tmp_path / "tab"
     path.write_bytes(b"old")
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
-    try:
+    with largest_file(10_000):
         found = refusal(path, b"x" * 100_000)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert found == (Code.RESOURCE_EXHAUSTED, "NO_SPACE", str(path))
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["tab"]
