@@ -20,21 +20,17 @@ from pathlib import Path
 import pytest
 
 from tools.generate.decision import scored
-from tools.generate.record import BEGIN, END, measured
+from tools.generate.record import BEGIN, END, elsewhere, measured, views
 from transportlab.conformance.host.vectors import load_host_vectors
 from transportlab.conformance.vectors import load_vectors
-from transportlab.data import ANY_RUN, ROOT, RUNS
+from transportlab.data import ROOT
 from transportlab.decision.ranking import Total, rank
 from transportlab.errors import MAX_MESSAGE_BYTES
-from transportlab.evidence.analysis.budget import load_budget
 from transportlab.evidence.analysis.claims import Judged, Verdict, judge, load_claims
-from transportlab.evidence.analysis.compare import Measured
-from transportlab.evidence.analysis.runs import read
 from transportlab.evidence.record import Arm
 from transportlab.evidence.report import summary
-from transportlab.evidence.report.config import Cost
+from transportlab.evidence.report.config import Cost, View
 from transportlab.evidence.report.formatting import difference, unit_of_differences
-from transportlab.evidence.run.machine import source_digest
 from transportlab.registry import load_transport, transport_names
 
 SPEC = Path(__file__).resolve().parents[1] / "spec"
@@ -91,6 +87,9 @@ FIGURES = re.compile(
 DECIDED = re.compile(
     r"\[D: (?P<of>[a-z-]+): (?P<said>(?P<one>[a-z-]+) (?:first|(?:over|like) (?P<other>[a-z-]+)))\]"
 )
+ELSEWHERE = " elsewhere"
+"""Behind what a citation is of: as it is on each other machine."""
+
 OPEN = "[open]"
 CITATION = re.compile(r"\[(?:[CPV](?=[-:])|[LFD](?=:)|open)[^\]]*\]")
 MEASURED_FORMS = (CLAIM, TABLE, FIGURES, DECIDED)
@@ -130,10 +129,17 @@ def split_items(block: str) -> list[str]:
 
 
 @cache
+def judged() -> list[dict[str, Judged]]:
+    """Each claim as it is on the committed evidence, by machine."""
+    claims = load_claims()
+    return [
+        {one.claim.id: one for one in judge(claims, view.measured, view.budget)} for view in views()
+    ]
+
+
 def committed() -> dict[str, Judged]:
-    """Each claim as it is on the committed evidence."""
-    runs = Measured(read(sorted(RUNS.glob(ANY_RUN)), source_digest()).groups[0])
-    return {one.claim.id: one for one in judge(load_claims(), runs, load_budget())}
+    """The same on the machine of the record."""
+    return judged()[0]
 
 
 def slug(heading: str) -> str:
@@ -257,10 +263,10 @@ def cost(of: str) -> Cost:
     return next(one for one in measured().settings.costs if one.measure.title == of)
 
 
-def arm(pair: str, transport: str) -> Arm:
+def arm(view: View, pair: str, transport: str) -> Arm:
     """The arm of a host and a plugin. transport: its id, or that with a codec that is not usual."""
     host, plugin = pair.split("/")
-    arms = [*measured().all_arms, *measured().peers]
+    arms = [*view.all_arms, *view.peers]
     names = {f"{a.transport}-{a.codec}": a for a in arms if (a.host, a.plugin) == (host, plugin)}
     usual = {a.transport: a for a in names.values() if a.usual or a.role == "peer"}
     return {**names, **usual}[transport]
@@ -268,11 +274,19 @@ def arm(pair: str, transport: str) -> Arm:
 
 def by_runs(cited: re.Match[str], pair: str) -> tuple[str, str]:
     """What the runs have of a host and a plugin, and what a citation may say of that."""
-    view, of, one, other = measured(), cost(cited["of"]), cited["one"], cited["other"]
+    there = cited["of"].endswith(ELSEWHERE)
+    found = [on_machine(cited, pair, view) for view in (elsewhere() if there else [measured()])]
+    assert found, f"{cited[0]}: there is no other machine"
+    return "; ".join(shown for shown, _ in found), " or ".join(dict.fromkeys(s for _, s in found))
+
+
+def on_machine(cited: re.Match[str], pair: str, view: View) -> tuple[str, str]:
+    """The same on one machine."""
+    of, one, other = cost(cited["of"].removesuffix(ELSEWHERE)), cited["one"], cited["other"]
     if other:
-        found = view.compare(of.measure, arm(pair, one).id, arm(pair, other).id)
+        found = view.compare(of.measure, arm(view, pair, one).id, arm(view, pair, other).id)
     else:
-        found = view.cost(of.measure, arm(pair, one))
+        found = view.cost(of.measure, arm(view, pair, one))
     assert found is not None, f"{cited[0]}: {pair} was not measured by the runs"
     ends, unit = found.difference.interval(), view.unit(of.measure)
     shown = f"{difference(ends, unit)} {unit_of_differences(unit)}"
@@ -417,6 +431,16 @@ def test_a_figure_that_is_cited_wrongly_is_told_with_what_to_write() -> None:
 )
 def test_each_place_by_the_budget_has_a_word(ends: tuple[float, float], said: str) -> None:
     assert by_budget(*ends, 5) == said
+
+
+def test_no_other_machine_contradicts_what_holds_as_the_record_says() -> None:
+    assert "It contradicts none that holds on the first." in " ".join(QUESTIONS.split())
+    holding = {name for name, one in committed().items() if one.verdict is Verdict.HOLDS}
+    others = judged()[1:]
+    assert others
+    assert [
+        name for one in others for name in holding if one[name].verdict is Verdict.CONTRADICTED
+    ] == []
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

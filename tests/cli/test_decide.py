@@ -1,11 +1,19 @@
 """transportlab decide: the ranking, as text, as JSON and as a page."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.command import Run
+from tests.command import Run, in_process
 from transportlab.data import ROOT
+from transportlab.decision.criteria import load_decision
+
+
+@pytest.fixture(scope="module")
+def ranked() -> Any:
+    """What --json prints, by the record's weights."""
+    return in_process(["decide", "--json"], {}).json
 
 
 def test_it_shows_a_ranking_and_how_firm_it_is(run: Run) -> None:
@@ -16,31 +24,30 @@ def test_it_shows_a_ranking_and_how_firm_it_is(run: Run) -> None:
     assert "not measured" not in done.out, "a table says how much is known"
 
 
-def test_json_has_the_ranking_each_cell_and_each_scenario(run: Run) -> None:
-    found = run("decide", "--json").json
-    assert [total["option"] for total in found["ranking"]["totals"]] == found["orders"]["record"]
-    cell = found["cells"]["ffi"]["hang"]["go"]
+def test_json_has_the_ranking_each_cell_and_each_scenario(ranked: Any) -> None:
+    order = [total["option"] for total in ranked["ranking"]["totals"]]
+    assert order == ranked["orders"]["record"]
+    cell = ranked["cells"]["ffi"]["hang"]["go"]
     assert (cell["high"], cell["figure"]["value"]) == (0, 0)
     assert cell["figure"]["source"].startswith("evidence/faults.json: ")
-    assert found["orders"].keys() >= {"go-only", "scripts", "long-lived", "one-job", "nothing"}
+    assert ranked["orders"].keys() >= {"go-only", "scripts", "long-lived", "one-job", "nothing"}
 
 
 def test_a_scenario_has_its_own_options_and_weights(run: Run) -> None:
     found = run("decide", "--scenario", "nothing", "--json").json["ranking"]
     assert "in-tree" in {total["option"] for total in found["totals"]}
-    assert (
-        run("decide", "--scenario", "one-job", "--json").json["ranking"]["weights"]["payload"] == 0
-    )
+    decision = load_decision()
+    assert decision.weights(decision.scenario("one-job"))["payload"] == 0
 
 
-def test_weights_of_ones_own_change_the_winner(run: Run, tmp_path: Path) -> None:
+def test_weights_of_ones_own_change_the_winner(run: Run, tmp_path: Path, ranked: Any) -> None:
     own = tmp_path / "weights.json"
     own.write_text('{"hang": 0, "crash": 0, "host-lines": 1000}')  # which are counted, not measured
     found = run("decide", "--weights", str(own), "--json").json
     assert found["ranking"]["weights"]["host-lines"] == 1000
     assert found["ranking"]["weights"]["memory"] == 3
     assert found["orders"]["record"][0] == "grpc"
-    assert found["orders"]["record"] != run("decide", "--json").json["orders"]["record"]
+    assert found["orders"]["record"] != ranked["orders"]["record"]
 
 
 def test_the_page_is_the_derived_one(run: Run, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from transportlab.decision.criteria import (
     Unmeasured,
 )
 from transportlab.decision.sources import Found, Sources
+from transportlab.evidence.analysis.compare import Measured
 from transportlab.evidence.record import (
     FORMAT,
     SECONDS,
@@ -130,6 +131,17 @@ def test_costs_of_the_go_host_are_over_its_baseline_which_counts_under_the_next_
     [found] = known.figures(READY, FFI, C)
     assert found.value == pytest.approx(16)
     assert " over direct-none, " in found.source
+
+
+def test_runs_that_are_given_count_in_place_of_those_in_evidence(tmp_path: Path) -> None:
+    here, there = (
+        evidence([DIRECT, SDK], [{"direct-none": 0.1, "grpc-protobuf": total}] * 6, [])
+        for total in (0.2, 0.4)
+    )
+    sources(tmp_path, here)
+    known = Sources(("python",), tmp_path, tmp_path, measured=[Measured([there])])
+    [found] = known.figures(READY, GRPC, PYTHON)
+    assert found.value == pytest.approx(300)
 
 
 def test_a_host_without_a_baseline_has_its_figures_as_they_are(tmp_path: Path) -> None:

@@ -21,11 +21,13 @@ from transportlab.decision.criteria import Decision, Language, Option, Scenario
 from transportlab.decision.ranking import Move, Ranking, Total, rank
 from transportlab.decision.scoring import Cells, cells
 from transportlab.decision.sources import Sources
+from transportlab.evidence.analysis.claims import judge
 from transportlab.evidence.analysis.compare import Comparison, Counts
-from transportlab.evidence.analysis.runs import machine_name, read
+from transportlab.evidence.analysis.runs import digest_of, machine_name, read
 from transportlab.evidence.record import Arm
+from transportlab.evidence.report import summary
 from transportlab.evidence.report.config import Cost, View
-from transportlab.evidence.report.document import load_rules, view_of
+from transportlab.evidence.report.document import load_rules, views_of
 from transportlab.evidence.report.formatting import (
     NONE,
     behind,
@@ -119,18 +121,28 @@ def _wrapped(line: str) -> list[str]:
 
 
 @cache
+def views() -> list[View]:
+    """The runs of the newest code in evidence/runs by machine, that with most of them first."""
+    return views_of(read(sorted(RUNS.glob(ANY_RUN))), load_rules())
+
+
 def measured() -> View:
-    """The runs of the newest code in evidence/runs, on the machine that has most of them."""
-    return view_of(read(sorted(RUNS.glob(ANY_RUN))), load_rules())
+    """The machine of the record."""
+    return views()[0]
+
+
+def elsewhere() -> list[View]:
+    """The other machines."""
+    return views()[1:]
 
 
 def _about(view: View) -> list[str]:
     runs = view.measured.runs
     days = " and ".join(dict.fromkeys(run.started[:10] for run in runs))
-    code = str(runs[0].facts.get("source_sha256", ""))[:12]
     return [
-        f"Measured by {len(runs)} run{'s' * (len(runs) > 1)} of {days}, code {code}, on"
-        f" {machine_name(runs[-1])}. In brackets: 95 % intervals, with a term for how runs differ."
+        f"Measured by {len(runs)} run{'s' * (len(runs) > 1)} of {days}, code"
+        f" {digest_of(runs[0])[:12]}, on {machine_name(runs[-1])}. In brackets: 95 % intervals,"
+        " with a term for how runs differ."
         f"{BEYOND}: beyond the budget.{OPEN}: not decided. Only the claims are corrected for their"
         f" number. {NONE}: there is no such plugin, or it was not measured.",
         "",
@@ -162,12 +174,17 @@ def _costs(view: View, decision: Decision, first: str) -> Iterator[str]:
         if cost is view.settings.costs[0]:
             yield from _budgets(options, found)
             yield from _peers(view, cost, options, host)
+            yield from _elsewhere(cost, options, host)
     over = view.baseline(host) if host in view.baselines else "nothing, so its figures are whole"
+    carried: dict[str, list[str]] = {}
+    for option in options:
+        carried.setdefault(option.codec, []).append(option.name)
+    codecs = "; ".join(f"{codec} over {listed(names)}" for codec, names in carried.items())
     yield (
         f"All under {view.named('hosts', host)}, as cronix would be, and over {over}. A row with"
         " the word *baseline* has whole figures, host included: what its plugin takes is missing"
-        f" in the other rows{_missing(view, host)}. gRPC and FFI carry protobuf, stdio and HTTP"
-        " JSON. A host in Python stands in the report of the lab."
+        f" in the other rows{_missing(view, host)}. Codecs: {codecs}. A host in Python stands"
+        " in the report of the lab."
     )
     yield ""
 
@@ -237,6 +254,19 @@ def _peers(view: View, cost: Cost, options: Sequence[Option], host: str) -> Iter
     yield ""
     found = _found(view, cost, options, host, PEERS)
     yield from _table(view, cost, options, found)
+
+
+def _elsewhere(cost: Cost, options: Sequence[Option], host: str) -> Iterator[str]:
+    """What all of these cost on other machines."""
+    rules = load_rules()
+    judged = [judge(rules.claims, view.measured, rules.budget) for view in views()]
+    yield from summary.elsewhere(views(), judged)
+    for view in elsewhere():
+        unit = unit_of_differences(view.unit(cost.measure))
+        yield f"{_capital(cost.measure.title)} there, {unit}:"
+        yield ""
+        found = _found(view, cost, options, host) | _found(view, cost, options, host, PEERS)
+        yield from _table(view, cost, options, found)
 
 
 def _arms(view: View, option: Option, kind: str = PLUGINS) -> list[Arm]:
@@ -338,6 +368,11 @@ def _rankings(view: View, decision: Decision, found: Cells) -> Iterator[str]:
     for other in others[:2]:
         yield _lead(decision, first, other, names)
     yield _with_one(view, decision, names)
+    for there in elsewhere():
+        known = cells(decision, Sources(decision.hosts, measured=[there.measured]))
+        ranked = ranking(decision, known, decision.scenarios[0])
+        where = machine_name(there.measured.runs[-1])
+        yield f"With the runs on {where} in place of these: {_order(ranked, names)}."
     won = ", ".join(f"{names[t.option]} {t.wins['any']:.0%}" for t in (first, *others))
     yield f"With any weights, each set as likely as another, these come first: {won}."
     for move in rankings[0].moves:
@@ -372,11 +407,15 @@ def _with_one(view: View, decision: Decision, names: dict[str, str]) -> str:
     left = [
         new.plugins[0] for new, old in zip(languages, decision.languages, strict=True) if new != old
     ]
-    order = ", ".join(f"{names[total.option]} {total.middle:.2f}" for total in ranked.totals)
     return (
         "Of a language's plugins the best one counts in each criterion. If it is"
-        f" {listed([view.named('plugins', one) for one in left])} alone: {order}."
+        f" {listed([view.named('plugins', one) for one in left])} alone: {_order(ranked, names)}."
     )
+
+
+def _order(ranked: Ranking, names: dict[str, str]) -> str:
+    """The options and their points, the first one first."""
+    return ", ".join(f"{names[total.option]} {total.middle:.2f}" for total in ranked.totals)
 
 
 def _moved(decision: Decision, move: Move, names: dict[str, str]) -> str:

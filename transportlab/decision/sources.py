@@ -57,12 +57,19 @@ def exactly(value: float, source: str) -> Found:
 class Sources:
     """Looks figures up. hosts: whose figures are taken, the first that has any.
 
-    evidence, root: where the files of evidence are, and the checkout.
+    evidence, root: where the files of evidence are, and the checkout. measured: the runs to take
+    in place of those in evidence.
     """
 
-    def __init__(self, hosts: Sequence[str], evidence: Path = EVIDENCE, root: Path = ROOT) -> None:
+    def __init__(
+        self,
+        hosts: Sequence[str],
+        evidence: Path = EVIDENCE,
+        root: Path = ROOT,
+        measured: Sequence[Measured] = (),
+    ) -> None:
         self.hosts = hosts
-        self._evidence, self._root = evidence, root
+        self._evidence, self._root, self._given = evidence, root, measured
 
     def figures(self, figure: AnyFigure, option: Option, language: Language) -> list[Found]:
         """The figures for an option and a language; [] if it is not measured.
@@ -156,8 +163,10 @@ class Sources:
         return []
 
     @cached_property
-    def _measured(self) -> list[Measured]:
+    def _measured(self) -> Sequence[Measured]:
         """The runs of the newest code, by machine, the one with most blocks first."""
+        if self._given:
+            return self._given
         paths = sorted((self._evidence / RUNS.name).glob(ANY_RUN))
         return [Measured(group) for group in read(paths).groups] if paths else []
 

@@ -84,10 +84,15 @@ def test_the_verdicts_of_another_machine_stand_beside(
 ) -> None:
     other = synthesize(2, true={"grpc-protobuf": 1.0, "jsonrpc-json": 0.1}, blocks=5)
     other["facts"]["cpu"] = {"model": "Another CPU"}
-    text = documents_of(synthesize(), other).suites
-    section = text.partition("## Other machines")[2]
+    both = documents_of(synthesize(), other)
+    section = both.suites.partition("## Other machines")[2].partition("\n## ")[0]
     assert "Another CPU, ? CPUs" in section
-    assert "Other machines" not in made.suites
+    assert section.count("\nOver the host's baseline: ") > 1
+    assert "## Other machines" not in made.suites
+    [told] = [p for p in both.report.split("\n\n") if p.startswith("**On another machine**")]
+    assert re.search(r", Another CPU, .* 1 run: start to end takes [\d.]+ to [\d.]+ of the", told)
+    assert re.search(r"\nThere not measured: .*C-PLAN-GRPC-CODEC", told)
+    assert "On another machine" not in made.report
 
 
 def test_what_is_missing_is_said(synthesize: Synthesize, documents_of: DocumentsOf) -> None:

@@ -94,7 +94,7 @@ def write_page(paths: Sequence[Path], out: Path) -> None:
 
 def _made(paths: Sequence[Path]) -> tuple[Documents, dict[str, bytes]]:
     runs, rules = read(paths, source_digest()), load_rules()
-    drawn = figures(view_of(runs, rules))
+    drawn = figures(views_of(runs, rules)[0])
     return documents(runs, rules, drawn), drawn
 
 
@@ -103,9 +103,10 @@ def current(runs: Runs) -> bool:
     return runs.digest == source_digest()
 
 
-def view_of(runs: Runs, rules: Rules) -> View:
-    """The machine that has most blocks."""
-    return View(Measured(runs.groups[0]), rules.settings, rules.budget, _titles())
+def views_of(runs: Runs, rules: Rules) -> list[View]:
+    """Each machine. The first one, with most blocks, is that of the report."""
+    titles = _titles()
+    return [View(Measured(group), rules.settings, rules.budget, titles) for group in runs.groups]
 
 
 def _titles() -> dict[str, dict[str, str]]:
@@ -134,8 +135,9 @@ def documents(
     drawn: the names of the figures. of: whether the runs are of the code at hand, if it is not to
     be looked up.
     """
-    view = replace(view_of(runs, rules), drawn=frozenset(drawn))
-    judged = [judge(rules.claims, Measured(group), rules.budget) for group in runs.groups]
+    views = views_of(runs, rules)
+    view = replace(views[0], drawn=frozenset(drawn))
+    judged = [judge(rules.claims, one.measured, rules.budget) for one in views]
     head = provenance.head(view, runs, current=current(runs) if of is None else of)
     report = [
         *head,
@@ -143,7 +145,7 @@ def documents(
         *_section("What each transport costs", summary.costs(view)),
         *_section("Where a start goes", summary.start(view)),
         *_section("Better and worse", summary.worse_and_better(view)),
-        *_section("Claims", summary.claims(judged[0])),
+        *_section("Claims", [*summary.claims(judged[0]), *summary.elsewhere(views, judged)]),
         *_section("How sure", provenance.method(view)),
         *_section("What was not measured", provenance.not_measured(view)),
         *_section("Reproduce it", _REPRODUCE),
@@ -155,7 +157,7 @@ def documents(
         "",
         *head[4:],
         *_section("Runs", provenance.runs_table(runs)),
-        *provenance.machines(judged, runs),
+        *provenance.machines(views, judged),
         *_section("Claims", claims_in_full(judged[0])),
     ]
     for title, section in _DETAILS:

@@ -13,8 +13,8 @@ from transportlab.evidence.analysis.runs import Runs, digest_of, machine_name
 from transportlab.evidence.analysis.stats import MIN_BLOCKS, MIN_RUNS
 from transportlab.evidence.record import ConformanceResult, Evidence
 from transportlab.evidence.report.config import View
-from transportlab.evidence.report.formatting import digits, listed, table
-from transportlab.evidence.report.summary import found
+from transportlab.evidence.report.formatting import NONE, digits, listed, table
+from transportlab.evidence.report.summary import found, shown_cost, titled
 
 EXPERIMENTS = 400
 """Of the simulation of what intervals cover: a standard error of one percent."""
@@ -188,16 +188,27 @@ def steady(view: View) -> list[str]:
     ]
 
 
-def machines(judged: Sequence[Sequence[Judged]], runs: Runs) -> list[str]:
-    """The verdicts of each machine, where there is more than one. The first is the report's."""
-    if len(judged) < 2:  # noqa: PLR2004  # see above
+def machines(views: Sequence[View], judged: Sequence[Sequence[Judged]]) -> list[str]:
+    """Verdicts and costs by machine, where there is more than one. The first is the report's."""
+    first, *others = views
+    if not others:
         return []
-    names = [machine_name(group[0]) for group in runs.groups]
+    names = [machine_name(view.measured.runs[0]) for view in views]
     rows = [
         [group[0].claim.id, *(f"{one.verdict}: {found(one)}" for one in group)]
         for group in zip(*judged, strict=True)
     ]
-    return ["## Other machines", "", *table(["claim", *names], rows)]
+    lines = ["## Other machines", "", *table(["claim", *names], rows)]
+    for cost in first.settings.costs:
+        rows = [
+            [first.named(kind, arm.plugin), arm.host, arm.transport, *cells]
+            for kind, arms in (("plugins", first.candidates), ("peers", first.peers))
+            for arm in arms
+            if set(cells := [shown_cost(view, cost, arm) for view in views]) != {NONE}
+        ]
+        lines += [f"Over the host's baseline: {titled(first, cost.measure)}.", ""]
+        lines += table(["plugin", "host", "over", *names], rows, texts=3)
+    return lines
 
 
 def _one_line(value: Any) -> str:

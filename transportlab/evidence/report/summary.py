@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from transportlab.errors import UsageError
 from transportlab.evidence.analysis.claims import Judged, Verdict
 from transportlab.evidence.analysis.compare import Counts, Side
+from transportlab.evidence.analysis.runs import machine_name
 from transportlab.evidence.analysis.stats import Told
 from transportlab.evidence.record import Arm
 from transportlab.evidence.report.config import Cost, Measure, Pair, View
@@ -132,10 +133,10 @@ def costs(view: View) -> list[str]:
     columns = [(host, one) for host in hosts for one in view.settings.costs]
     rows = []
     for name, arms in _grouped(view, hosts):
-        cells = [_cost(view, one, arms.get(host)) for host, one in columns]
+        cells = [shown_cost(view, one, arms.get(host)) for host, one in columns]
         if set(cells) != {NONE}:
             rows.append([*name, *cells])
-    heads = [f"{_titled(view, one.measure)}, {host}" for host, one in columns]
+    heads = [f"{titled(view, one.measure)}, {host}" for host, one in columns]
     return [
         "Over the same host's baseline, with 95 % intervals of differences within blocks.",
         "**Bold**: beyond the budget; *?*: not decided. Below 0: less than the baseline.",
@@ -184,13 +185,14 @@ def _bases(view: View, hosts: Sequence[str]) -> Iterator[str]:
             yield f"Baseline of {host}: {view.baseline(host)}: {listed(known)}."
 
 
-def _titled(view: View, measure: Measure) -> str:
+def titled(view: View, measure: Measure) -> str:
     """The title of a column, with its unit if it was measured."""
     unit = view.unit(measure)
     return f"{measure.title}, {unit_of_differences(unit)}" if unit else measure.title
 
 
-def _cost(view: View, cost: Cost, arm: Arm | None) -> str:
+def shown_cost(view: View, cost: Cost, arm: Arm | None) -> str:
+    """What an arm costs, marked if that is beyond the budget, or may be."""
     found = view.cost(cost.measure, arm) if arm else None
     if found is None or arm is None:
         return NONE
@@ -226,6 +228,8 @@ def start(view: View) -> list[str]:
     rows = []
     for host in dict.fromkeys(arm.host for arm in view.candidates):
         for plugin in view.plugins:
+            if host == view.own.host and plugin != view.own.plugin:
+                continue  # suites.md has them
             arms = {a.transport: a for a in view.candidates if (a.host, a.plugin) == (host, plugin)}
             cells = [_parts(view, arms.get(transport)) for transport in transports]
             if set(cells) != {NONE}:
@@ -262,14 +266,18 @@ def _peers(view: View) -> list[str]:
         found.setdefault((arm.plugin, arm.transport), {})[arm.host] = arm
     hosts = [host for host in view.hosts if any(host in arms for arms in found.values())]
     rows = [
-        [view.named("peers", plugin), transport, *(_cost(view, cost, arms.get(h)) for h in hosts)]
+        [
+            view.named("peers", plugin),
+            transport,
+            *(shown_cost(view, cost, arms.get(host)) for host in hosts),
+        ]
         for (plugin, transport), arms in found.items()
     ]
     if not rows:
         return []
     return [
         "What others would write, and the least that answers a Read:"
-        f" {_titled(view, cost.measure)}, over the baseline.",
+        f" {titled(view, cost.measure)}, over the baseline.",
         "",
         *table(("plugin", "over", *hosts), rows, texts=2),
     ]
@@ -334,11 +342,10 @@ def _against(view: View, measure: Measure, transport: str) -> str:
         told[_judged(found.logs.told(view.settings.margin), rate=view.unit(measure) == "1/s")] += 1
     if not ratios:
         return NONE
-    ends = list(dict.fromkeys(digits(end, 2) for end in (min(ratios), max(ratios))))
     counted = ", ".join(
         f"{told[word]} {word}" for word in (BETTER, WORSE, "equal", "?") if told[word]
     )
-    return f"{' to '.join(ends)}: {counted}"
+    return f"{_range(sorted(ratios))}: {counted}"
 
 
 def _judged(told: Told, *, rate: bool) -> str:
@@ -375,6 +382,44 @@ def _whole(judged: Sequence[Judged]) -> Iterator[str]:
     if names:
         shown = listed(sorted({name.rpartition("-")[0] for name in names}))
         yield f"The baseline is not subtracted in the {len(names)} of {shown}."
+
+
+def elsewhere(views: Sequence[View], judged: Sequence[Sequence[Judged]]) -> list[str]:
+    """What a start takes on other machines, and which verdicts differ there."""
+    here, *others = views
+    measure = here.settings.costs[0].measure
+    lines = []
+    for there, found_there in zip(others, judged[1:], strict=True):
+        runs = there.measured.runs
+        both = [
+            (here.absolute(measure, arm.id), there.absolute(measure, arm.id))
+            for arm in here.candidates
+        ]
+        ratios = sorted(other / own for own, other in both if own and other)
+        took = f" {measure.title} takes {_range(ratios)} of the time here." if ratios else ""
+        differing: dict[Verdict, list[str]] = {}
+        for ours, theirs in zip(judged[0], found_there, strict=True):
+            if ours.verdict is not theirs.verdict:
+                text = f"{theirs.claim.id} {found(theirs)}"
+                differing.setdefault(theirs.verdict, []).append(text)
+        same = len(found_there) - sum(map(len, differing.values()))
+        told = [f"{verdict}: {', '.join(texts)}" for verdict, texts in differing.items()]
+        lines += [
+            f"**On another machine**, {machine_name(runs[0])}, {_times(len(runs), 'run')}:{took}"
+            f" Of {len(found_there)} verdicts {same} are the same.",
+            *(f"There {one}." for one in told),
+            "",
+        ]
+    return lines
+
+
+def _times(count: int, what: str) -> str:
+    return f"{count} {what}{'s' * (count > 1)}"
+
+
+def _range(values: Sequence[float]) -> str:
+    ends = dict.fromkeys(digits(end, 2) for end in (values[0], values[-1]))
+    return " to ".join(ends)
 
 
 def bound(one: Judged) -> str:
