@@ -1,6 +1,7 @@
 """The figures of the record are those of the runs, and only they are written by the command."""
 
 import re
+from functools import cache
 
 import pytest
 
@@ -34,10 +35,16 @@ def test_a_file_without_the_marks_is_an_error(text: str) -> None:
         renewed(text, [])
 
 
+@cache
+def shown() -> str:
+    """The figures, made once for all tests of a process."""
+    return "\n".join(figures())
+
+
 def tables() -> list[tuple[float, list[list[str]]]]:
     """The limit of the budget and the rows of each table of costs."""
     found: list[tuple[float, list[list[str]]]] = []
-    blocks = iter("\n".join(figures()).split("\n\n"))
+    blocks = iter(shown().split("\n\n"))
     for block in blocks:
         if title := TITLE.match(" ".join(block.split())):
             rows = [
@@ -67,7 +74,7 @@ def test_each_cost_is_marked_by_the_budget() -> None:
 
 def test_each_plugin_under_the_records_host_has_a_row() -> None:
     view, (decision, _) = measured(), scored()
-    text = "\n".join(figures())
+    text = shown()
     plugins = [pair.plugin for pair in view.pairs if pair.host == decision.hosts[0]]
     assert len(plugins) > 3
     for plugin in plugins:
@@ -79,7 +86,7 @@ def test_each_plugin_under_the_records_host_has_a_row() -> None:
 
 
 def test_other_budgets_are_told_by_the_same_intervals() -> None:
-    text = "\n".join(figures())
+    text = shown()
     rows = re.findall(r"^\| (\d+) ms \| (.+) \|$", text, re.M)
     assert [int(budget) for budget, _ in rows] == list(BUDGETS_MS)
     names = [re.split(r" \| |; ", cells) for _, cells in rows]
@@ -89,4 +96,4 @@ def test_other_budgets_are_told_by_the_same_intervals() -> None:
 
 
 def test_the_figures_are_the_same_each_time() -> None:
-    assert figures() == figures()
+    assert "\n".join(figures()) == shown()

@@ -131,6 +131,11 @@ def measured() -> View:
     return views()[0]
 
 
+def sources(decision: Decision, *of: View) -> Sources:
+    """The figures of the decision, by these runs; by all unless given."""
+    return Sources(decision.hosts, measured=[view.measured for view in of or views()])
+
+
 def elsewhere() -> list[View]:
     """The other machines."""
     return views()[1:]
@@ -325,7 +330,7 @@ def _counted(view: View, decision: Decision) -> Iterator[str]:
         for plugin in language.plugins
     ]
     decision = replace(decision, languages=tuple(plugins))
-    found = cells(decision, Sources(decision.hosts))
+    found = cells(decision, sources(decision))
     rows = []
     for criterion in decision.criteria:
         if criterion.unit not in COUNTED:
@@ -369,7 +374,7 @@ def _rankings(view: View, decision: Decision, found: Cells) -> Iterator[str]:
         yield _lead(decision, first, other, names)
     yield _with_one(view, decision, names)
     for there in elsewhere():
-        known = cells(decision, Sources(decision.hosts, measured=[there.measured]))
+        known = cells(decision, sources(decision, there))
         ranked = ranking(decision, known, decision.scenarios[0])
         where = machine_name(there.measured.runs[-1])
         yield f"With the runs on {where} in place of these: {_order(ranked, names)}."
@@ -403,7 +408,7 @@ def _with_one(view: View, decision: Decision, names: dict[str, str]) -> str:
         replace(language, plugins=language.plugins[-1:]) for language in decision.languages
     )
     fewer = replace(decision, languages=languages)
-    ranked = ranking(fewer, cells(fewer, Sources(fewer.hosts)), fewer.scenarios[0])
+    ranked = ranking(fewer, cells(fewer, sources(fewer)), fewer.scenarios[0])
     left = [
         new.plugins[0] for new, old in zip(languages, decision.languages, strict=True) if new != old
     ]
