@@ -92,7 +92,8 @@ def test_the_verdicts_of_another_machine_stand_beside(
     [told] = [p for p in both.report.split("\n\n") if p.startswith("**On another machine**")]
     assert re.search(r", Another CPU, .* 1 run: start to end takes [\d.]+ to [\d.]+ of the", told)
     assert re.search(r"\nThere not measured: .*C-PLAN-GRPC-CODEC", told)
-    assert "On another machine" not in made.report
+    assert "\nAnd 1 run on another machine: see *Claims*.\n" in both.report
+    assert "nother machine" not in made.report
 
 
 def test_what_is_missing_is_said(synthesize: Synthesize, documents_of: DocumentsOf) -> None:

@@ -45,6 +45,8 @@ def head(view: View, runs: Runs, *, current: bool) -> list[str]:
         f" {machine_name(measured[-1])}. Code {runs.digest[:12]}, commit"
         f" {', '.join(dict.fromkeys(run.commit[:12] + _state(run) for run in measured))}.",
     ]
+    if count := sum(map(len, runs.groups[1:])):
+        lines.append(f"And {count} run{'s' * (count > 1)} on another machine: see *Claims*.")
     if count := len(runs.other_code):
         lines.append(
             f"Left out: {count} run{'s' * (count > 1)} of other code; see report/suites.md."
