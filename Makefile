@@ -16,7 +16,8 @@ PYTEST = $(BIN)/$(if $(COVERAGE),coverage run -m,python -m) pytest -n $(WORKERS)
 # Else each of some thousand processes that tests start would compile the project anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: evidence record report cronix-proposal bench test test-all test-slow test-long test-mutants test-languages check install derived libraries archives \
+.PHONY: evidence record report cronix-proposal bench test test-quick test-all test-slow test-long test-mutants \
+    test-languages check install derived libraries archives \
     programs suite clean
 
 # quick is for a look and made for less than five minutes; PROFILE=full takes 17.
@@ -47,8 +48,12 @@ bench: install
 	$(BIN)/python -m pytest bench --benchmark-only --benchmark-json=out/benchmarks.json \
 	    --benchmark-columns=min,median,iqr,rounds --benchmark-sort=name
 
-# Before a commit: the checks, and every test that is not marked slow. COVERAGE=1 notes what they run.
-test: install check
+# Before a commit: the checks and, beside them, every test that is not marked slow.
+test: install
+	@$(MAKE) --no-print-directory --jobs=2 check test-quick
+
+# COVERAGE=1 notes what the tests run.
+test-quick: install
 	$(PYTEST) -m "not slow and not long and not mutants and not languages"
 
 # All tests, each once, with their coverage.
