@@ -68,8 +68,8 @@ MIN_RUNS = 3
 BETWEEN = 0.03
 """The variance between runs, as a part of that of blocks within one, where runs cannot show it.
 
-Of the steady ratios of the runs of 2026-11-23 and 2026-11-24 in evidence/older, 13 to 18 % differ by
-more than 1.96 standard errors of 30 blocks, not 5 %. So differ runs with this part or a little
+Of the steady ratios of the runs of 2026-11-23 and 2026-11-24 in evidence/older, 13 to 18 % differ
+by more than 1.96 standard errors of 30 blocks, not 5 %. So differ runs with this part or a little
 less.
 """
 
