@@ -179,7 +179,7 @@ def _costs(view: View, decision: Decision, first: str) -> Iterator[str]:
         if cost is view.settings.costs[0]:
             yield from _budgets(options, found)
             yield from _peers(view, cost, options, host)
-            yield from _elsewhere(cost, options, host)
+            yield from _elsewhere(cost, options, host, first)
     over = view.baseline(host) if host in view.baselines else "nothing, so its figures are whole"
     carried: dict[str, list[str]] = {}
     for option in options:
@@ -261,8 +261,8 @@ def _peers(view: View, cost: Cost, options: Sequence[Option], host: str) -> Iter
     yield from _table(view, cost, options, found)
 
 
-def _elsewhere(cost: Cost, options: Sequence[Option], host: str) -> Iterator[str]:
-    """What all of these cost on other machines."""
+def _elsewhere(cost: Cost, options: Sequence[Option], host: str, first: str) -> Iterator[str]:
+    """The same on other machines."""
     rules = load_rules()
     judged = [judge(rules.claims, view.measured, rules.budget) for view in views()]
     yield from summary.elsewhere(views(), judged)
@@ -270,8 +270,10 @@ def _elsewhere(cost: Cost, options: Sequence[Option], host: str) -> Iterator[str
         unit = unit_of_differences(view.unit(cost.measure))
         yield f"{_capital(cost.measure.title)} there, {unit}:"
         yield ""
-        found = _found(view, cost, options, host) | _found(view, cost, options, host, PEERS)
-        yield from _table(view, cost, options, found)
+        found = _found(view, cost, options, host)
+        yield from _table(view, cost, options, found | _found(view, cost, options, host, PEERS))
+        yield from _paired(view, cost, options, host, first)
+        yield from _budgets(options, found)
 
 
 def _arms(view: View, option: Option, kind: str = PLUGINS) -> list[Arm]:
@@ -377,7 +379,10 @@ def _rankings(view: View, decision: Decision, found: Cells) -> Iterator[str]:
         known = cells(decision, sources(decision, there))
         ranked = ranking(decision, known, decision.scenarios[0])
         where = machine_name(there.measured.runs[-1])
-        yield f"With the runs on {where} in place of these: {_order(ranked, names)}."
+        yield (
+            "By the record's weights and the figures of the runs on"
+            f" {where}: {_order(ranked, names)}."
+        )
     won = ", ".join(f"{names[t.option]} {t.wins['any']:.0%}" for t in (first, *others))
     yield f"With any weights, each set as likely as another, these come first: {won}."
     for move in rankings[0].moves:

@@ -90,9 +90,13 @@ def test_the_verdicts_of_another_machine_stand_beside(
     assert section.count("\nOver the host's baseline: ") > 1
     assert "## Other machines" not in made.suites
     [told] = [p for p in both.report.split("\n\n") if p.startswith("**On another machine**")]
-    assert re.search(r", Another CPU, .* 1 run: start to end takes [\d.]+ to [\d.]+ of the", told)
+    assert re.search(
+        r", Another CPU, .* 1 run: start to end, .* takes [\d.]+ to [\d.]+ of the", told
+    )
     assert re.search(r"\nThere not measured: .*C-PLAN-GRPC-CODEC", told)
-    assert "\nAnd 1 run on another machine: see *Claims*.\n" in both.report
+    told = "\nAnd 1 run on another machine; verdicts that differ: *{}*.\n"
+    assert told.format("Claims") in both.report
+    assert told.format("Other machines") in both.suites
     assert "nother machine" not in made.report
 
 

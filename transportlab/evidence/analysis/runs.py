@@ -34,7 +34,10 @@ GROUPED_BY = (
 
 
 class Runs(msgspec.Struct, frozen=True):
-    """Runs of one code: a group for each machine, that with most blocks first. Others are apart."""
+    """Runs of one code: a group for each machine. Others are apart.
+
+    The group with most blocks is first; of equals, the one that was measured first.
+    """
 
     groups: list[list[Evidence]]
     other_code: list[Evidence] = []

@@ -33,6 +33,9 @@ FIGURES = "report"
 
 LARGEST = 10_000
 
+OTHERS = "Other machines"
+"""The section of suites.md on them."""
+
 _Section = tuple[str, Callable[[View], list[str]]]
 
 _DETAILS: tuple[_Section, ...] = (
@@ -138,9 +141,13 @@ def documents(
     views = views_of(runs, rules)
     view = replace(views[0], drawn=frozenset(drawn))
     judged = [judge(rules.claims, one.measured, rules.budget) for one in views]
-    head = provenance.head(view, runs, current=current(runs) if of is None else of)
+    known = current(runs) if of is None else of
+    heads = {
+        section: provenance.head(view, runs, current=known, others=section)
+        for section in ("Claims", OTHERS)
+    }
     report = [
-        *head,
+        *heads["Claims"],
         *_section("The answer", summary.answer(view)),
         *_section("What each transport costs", summary.costs(view)),
         *_section("Where a start goes", summary.start(view)),
@@ -155,9 +162,9 @@ def documents(
         "",
         "What [REPORT.md](../REPORT.md) rests on. Generated with it; do not edit it.",
         "",
-        *head[4:],
+        *heads[OTHERS][4:],
         *_section("Runs", provenance.runs_table(runs)),
-        *provenance.machines(views, judged),
+        *(_section(OTHERS, provenance.machines(views, judged)) if len(views) > 1 else []),
         *_section("Claims", claims_in_full(judged[0])),
     ]
     for title, section in _DETAILS:
@@ -166,7 +173,7 @@ def documents(
 
 
 _REPRODUCE = [
-    "    make evidence PROFILE=full        # measures this machine, 17 minutes; quick takes 5",
+    "    make evidence PROFILE=full        # this machine, 17 minutes; quick takes 5",
     "    .venv/bin/transportlab reproduce  # judges the claims by that run",
     "",
     "All else: [suites.md](report/suites.md). Words: [words.md](docs/words.md). On one page:",

@@ -31,8 +31,11 @@ STATUSES = ("pass", "fail", "unsupported", "not run", "harness error")
 OTHER_CODE = "**NOT CURRENT: these figures are of other code than this tree's.**"
 
 
-def head(view: View, runs: Runs, *, current: bool) -> list[str]:
-    """The title, whether the figures are of this code, and the runs behind them."""
+def head(view: View, runs: Runs, *, current: bool, others: str) -> list[str]:
+    """The title, whether the figures are of this code, and the runs behind them.
+
+    others: the section that other machines are in.
+    """
     measured = view.measured.runs
     blocks = sum(len(run.blocks) for run in measured)
     lines = [
@@ -46,7 +49,8 @@ def head(view: View, runs: Runs, *, current: bool) -> list[str]:
         f" {', '.join(dict.fromkeys(run.commit[:12] + _state(run) for run in measured))}.",
     ]
     if count := sum(map(len, runs.groups[1:])):
-        lines.append(f"And {count} run{'s' * (count > 1)} on another machine: see *Claims*.")
+        told = f"And {count} run{'s' * (count > 1)} on another machine; verdicts that differ"
+        lines.append(f"{told}: *{others}*.")
     if count := len(runs.other_code):
         lines.append(
             f"Left out: {count} run{'s' * (count > 1)} of other code; see report/suites.md."
@@ -191,16 +195,14 @@ def steady(view: View) -> list[str]:
 
 
 def machines(views: Sequence[View], judged: Sequence[Sequence[Judged]]) -> list[str]:
-    """Verdicts and costs by machine, where there is more than one. The first is the report's."""
-    first, *others = views
-    if not others:
-        return []
+    """Verdicts and costs by machine. The first is the report's."""
+    first = views[0]
     names = [machine_name(view.measured.runs[0]) for view in views]
     rows = [
         [group[0].claim.id, *(f"{one.verdict}: {found(one)}" for one in group)]
         for group in zip(*judged, strict=True)
     ]
-    lines = ["## Other machines", "", *table(["claim", *names], rows)]
+    lines = table(["claim", *names], rows)
     for cost in first.settings.costs:
         rows = [
             [first.named(kind, arm.plugin), arm.host, arm.transport, *cells]

@@ -396,18 +396,26 @@ def elsewhere(views: Sequence[View], judged: Sequence[Sequence[Judged]]) -> list
             for arm in here.candidates
         ]
         ratios = sorted(other / own for own, other in both if own and other)
-        took = f" {measure.title} takes {_range(ratios)} of the time here." if ratios else ""
+        took = (
+            f" {measure.title}, baseline included, takes {_range(ratios)} of the time here."
+            if ratios
+            else ""
+        )
+        both_judged = list(zip(judged[0], found_there, strict=True))
+        counted = []
+        for verdict in Verdict:
+            theirs = [other.verdict for ours, other in both_judged if ours.verdict is verdict]
+            if theirs:
+                counted.append(f"{verdict} here {len(theirs)}, there too {theirs.count(verdict)}")
         differing: dict[Verdict, list[str]] = {}
-        for ours, theirs in zip(judged[0], found_there, strict=True):
+        for ours, theirs in both_judged:
             if ours.verdict is not theirs.verdict:
                 text = f"{theirs.claim.id} {found(theirs)}"
                 differing.setdefault(theirs.verdict, []).append(text)
-        same = len(found_there) - sum(map(len, differing.values()))
-        told = [f"{verdict}: {', '.join(texts)}" for verdict, texts in differing.items()]
         lines += [
             f"**On another machine**, {machine_name(runs[0])}, {_times(len(runs), 'run')}:{took}"
-            f" Of {len(found_there)} verdicts {same} are the same.",
-            *(f"There {one}." for one in told),
+            f" Of the claims: {'; '.join(counted)}.",
+            *(f"There {verdict}: {', '.join(texts)}." for verdict, texts in differing.items()),
             "",
         ]
     return lines
