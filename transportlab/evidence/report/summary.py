@@ -404,9 +404,10 @@ def elsewhere(views: Sequence[View], judged: Sequence[Sequence[Judged]]) -> list
         both_judged = list(zip(judged[0], found_there, strict=True))
         counted = []
         for verdict in Verdict:
-            theirs = [other.verdict for ours, other in both_judged if ours.verdict is verdict]
-            if theirs:
-                counted.append(f"{verdict} here {len(theirs)}, there too {theirs.count(verdict)}")
+            there_too = [other.verdict for one, other in both_judged if one.verdict is verdict]
+            if there_too:
+                count = there_too.count(verdict)
+                counted.append(f"{verdict} here {len(there_too)}, there too {count}")
         differing: dict[Verdict, list[str]] = {}
         for ours, theirs in both_judged:
             if ours.verdict is not theirs.verdict:
