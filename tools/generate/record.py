@@ -25,7 +25,7 @@ from transportlab.evidence.analysis.claims import judge
 from transportlab.evidence.analysis.compare import Comparison, Counts
 from transportlab.evidence.analysis.runs import digest_of, machine_name, read
 from transportlab.evidence.record import Arm
-from transportlab.evidence.report import summary
+from transportlab.evidence.report import machines
 from transportlab.evidence.report.config import Cost, View
 from transportlab.evidence.report.document import load_rules, views_of
 from transportlab.evidence.report.formatting import (
@@ -265,7 +265,7 @@ def _elsewhere(cost: Cost, options: Sequence[Option], host: str, first: str) -> 
     """The same on other machines."""
     rules = load_rules()
     judged = [judge(rules.claims, view.measured, rules.budget) for view in views()]
-    yield from summary.elsewhere(views(), judged)
+    yield from machines.elsewhere(views(), judged)
     for view in elsewhere():
         unit = unit_of_differences(view.unit(cost.measure))
         yield f"{_capital(cost.measure.title)} there, {unit}:"

@@ -21,7 +21,7 @@ from transportlab.evidence.analysis.claims import CLAIMS, Claim, Judged, judge, 
 from transportlab.evidence.analysis.compare import Measured
 from transportlab.evidence.analysis.runs import Runs, read
 from transportlab.evidence.arms import load_arms
-from transportlab.evidence.report import breakdown, provenance, suites, summary
+from transportlab.evidence.report import breakdown, machines, provenance, suites, summary
 from transportlab.evidence.report.config import SETTINGS, Settings, View, load_settings
 from transportlab.evidence.report.formatting import NONE, counts, probability, table
 from transportlab.evidence.report.page import page
@@ -152,7 +152,7 @@ def documents(
         *_section("What each transport costs", summary.costs(view)),
         *_section("Where a start goes", summary.start(view)),
         *_section("Better and worse", summary.worse_and_better(view)),
-        *_section("Claims", [*summary.claims(judged[0]), *summary.elsewhere(views, judged)]),
+        *_section("Claims", [*summary.claims(judged[0]), *machines.elsewhere(views, judged)]),
         *_section("How sure", provenance.method(view)),
         *_section("What was not measured", provenance.not_measured(view)),
         *_section("Reproduce it", _REPRODUCE),
@@ -164,7 +164,7 @@ def documents(
         "",
         *heads[OTHERS][4:],
         *_section("Runs", provenance.runs_table(runs)),
-        *(_section(OTHERS, provenance.machines(views, judged)) if len(views) > 1 else []),
+        *(_section(OTHERS, machines.in_full(views, judged)) if len(views) > 1 else []),
         *_section("Claims", claims_in_full(judged[0])),
     ]
     for title, section in _DETAILS:

@@ -79,6 +79,11 @@ def ratio(found: Comparison | None) -> str:
     return interval(found.ratio)
 
 
+def span(values: Sequence[float]) -> str:
+    """The least and the greatest of some numbers, at least one: "0.60 to 0.96"."""
+    return " to ".join(dict.fromkeys(digits(end, 2) for end in (min(values), max(values))))
+
+
 def factor(value: float) -> str:
     """A factor: "1.07x"."""
     return f"{digits(value)}x"

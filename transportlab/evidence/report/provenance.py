@@ -2,19 +2,17 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from textwrap import shorten
 from typing import Any
 
-from transportlab.evidence.analysis.claims import Judged
 from transportlab.evidence.analysis.compare import DRIFTING, STEADY, Side
 from transportlab.evidence.analysis.coverage import SHAPES, coverage
 from transportlab.evidence.analysis.runs import Runs, digest_of, machine_name
 from transportlab.evidence.analysis.stats import MIN_BLOCKS, MIN_RUNS
 from transportlab.evidence.record import ConformanceResult, Evidence
 from transportlab.evidence.report.config import View
-from transportlab.evidence.report.formatting import NONE, digits, listed, table
-from transportlab.evidence.report.summary import found, shown_cost, titled
+from transportlab.evidence.report.formatting import digits, listed, table
 
 EXPERIMENTS = 400
 """Of the simulation of what intervals cover: a standard error of one percent."""
@@ -192,27 +190,6 @@ def steady(view: View) -> list[str]:
         "",
         *(table(["case", "second half over first", "drifting"], cold) if cold else ["None.", ""]),
     ]
-
-
-def machines(views: Sequence[View], judged: Sequence[Sequence[Judged]]) -> list[str]:
-    """Verdicts and costs by machine. The first is the report's."""
-    first = views[0]
-    names = [machine_name(view.measured.runs[0]) for view in views]
-    rows = [
-        [group[0].claim.id, *(f"{one.verdict}: {found(one)}" for one in group)]
-        for group in zip(*judged, strict=True)
-    ]
-    lines = table(["claim", *names], rows)
-    for cost in first.settings.costs:
-        rows = [
-            [first.named(kind, arm.plugin), arm.host, arm.transport, *cells]
-            for kind, arms in (("plugins", first.candidates), ("peers", first.peers))
-            for arm in arms
-            if set(cells := [shown_cost(view, cost, arm) for view in views]) != {NONE}
-        ]
-        lines += [f"Over the host's baseline: {titled(first, cost.measure)}.", ""]
-        lines += table(["plugin", "host", "over", *names], rows, texts=3)
-    return lines
 
 
 def _one_line(value: Any) -> str:

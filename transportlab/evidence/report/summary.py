@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from transportlab.errors import UsageError
 from transportlab.evidence.analysis.claims import Judged, Verdict
 from transportlab.evidence.analysis.compare import Counts, Side
-from transportlab.evidence.analysis.runs import machine_name
 from transportlab.evidence.analysis.stats import Told
 from transportlab.evidence.record import Arm
 from transportlab.evidence.report.config import Cost, Measure, Pair, View
@@ -18,6 +17,7 @@ from transportlab.evidence.report.formatting import (
     digits,
     interval,
     listed,
+    span,
     table,
     unit_of_differences,
 )
@@ -345,7 +345,7 @@ def _against(view: View, measure: Measure, transport: str) -> str:
     counted = ", ".join(
         f"{told[word]} {word}" for word in (BETTER, WORSE, "equal", "?") if told[word]
     )
-    return f"{_range(sorted(ratios))}: {counted}"
+    return f"{span(ratios)}: {counted}"
 
 
 def _judged(told: Told, *, rate: bool) -> str:
@@ -382,53 +382,6 @@ def _whole(judged: Sequence[Judged]) -> Iterator[str]:
     if names:
         shown = listed(sorted({name.rpartition("-")[0] for name in names}))
         yield f"The baseline is not subtracted in the {len(names)} of {shown}."
-
-
-def elsewhere(views: Sequence[View], judged: Sequence[Sequence[Judged]]) -> list[str]:
-    """What a start takes on other machines, and which verdicts differ there."""
-    here, *others = views
-    measure = here.settings.costs[0].measure
-    lines = []
-    for there, found_there in zip(others, judged[1:], strict=True):
-        runs = there.measured.runs
-        both = [
-            (here.absolute(measure, arm.id), there.absolute(measure, arm.id))
-            for arm in here.candidates
-        ]
-        ratios = sorted(other / own for own, other in both if own and other)
-        took = (
-            f" {measure.title}, baseline included, takes {_range(ratios)} of the time here."
-            if ratios
-            else ""
-        )
-        both_judged = list(zip(judged[0], found_there, strict=True))
-        counted = []
-        for verdict in Verdict:
-            there_too = [other.verdict for one, other in both_judged if one.verdict is verdict]
-            if there_too:
-                count = there_too.count(verdict)
-                counted.append(f"{verdict} here {len(there_too)}, there too {count}")
-        differing: dict[Verdict, list[str]] = {}
-        for ours, theirs in both_judged:
-            if ours.verdict is not theirs.verdict:
-                text = f"{theirs.claim.id} {found(theirs)}"
-                differing.setdefault(theirs.verdict, []).append(text)
-        lines += [
-            f"**On another machine**, {machine_name(runs[0])}, {_times(len(runs), 'run')}:{took}"
-            f" Of the claims: {'; '.join(counted)}.",
-            *(f"There {verdict}: {', '.join(texts)}." for verdict, texts in differing.items()),
-            "",
-        ]
-    return lines
-
-
-def _times(count: int, what: str) -> str:
-    return f"{count} {what}{'s' * (count > 1)}"
-
-
-def _range(values: Sequence[float]) -> str:
-    ends = dict.fromkeys(digits(end, 2) for end in (values[0], values[-1]))
-    return " to ".join(ends)
 
 
 def bound(one: Judged) -> str:
