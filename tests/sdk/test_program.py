@@ -90,8 +90,8 @@ def test_sigterm_ends_a_plugin_cleanly_and_takes_its_socket_along(
         line = plugin.stdout.readline()
         assert line.startswith(f"CRONIX-PLUGIN-V1 {path} transport={transport} ".encode())
         assert path.is_socket()
-        # A fault of ProcessLife.wait: a signal in the instant before it polls is seen only with
-        # the next one, as the program has no wakeup descriptor. Until that is mended it is sent again.
+        # A fault of ProcessLife.wait: a signal in the instant before it polls is seen with the next
+        # one only, as the program has no wakeup descriptor. Until that is mended it is sent again.
         for _ in range(60):
             plugin.send_signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
