@@ -112,6 +112,27 @@ def test_bench_prints_what_its_schema_says(transport: str) -> None:
     for sample in samples:
         jsonschema.validate(sample, schema)
     assert [len(sample["calls"]) for sample in samples] == [3, 3]
+    assert {*samples[0]["plugin-cpus"]} == os.sched_getaffinity(0)
+    cpu = max(os.sched_getaffinity(0))
+    (moved,) = host("bench", *target, "--runs", "1", "--plugin-cpus", str(cpu)).stdout.splitlines()
+    assert json.loads(moved)["plugin-cpus"] == [cpu]
+
+
+@pytest.mark.parametrize(
+    ("cpus", "told"),
+    [
+        ("1,x", 'got "1,x"'),
+        ("-1", 'got "-1"'),
+        ("4096", 'got "4096"'),
+        ("1023", "invalid argument"),
+    ],
+)
+def test_cpus_that_the_machine_has_not_are_refused(cpus: str, told: str) -> None:
+    target = ["--manifest", str(MANIFEST), "--backend", str(ECHO), "--transport", "jsonrpc"]
+    done = host("bench", *target, "--plugin-cpus", cpus)
+    assert done.returncode == 2
+    assert "--plugin-cpus" in done.stderr
+    assert told in done.stderr
 
 
 def test_it_runs_what_is_pinned_and_nothing_else(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """A plugin program started by hand, or by a host that asks for what it does not have."""
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -90,12 +89,75 @@ def test_sigterm_ends_a_plugin_cleanly_and_takes_its_socket_along(
         line = plugin.stdout.readline()
         assert line.startswith(f"CRONIX-PLUGIN-V1 {path} transport={transport} ".encode())
         assert path.is_socket()
-        # A fault of ProcessLife.wait: a signal in the instant before it polls is seen with the next
-        # one only, as the program has no wakeup descriptor. Until that is mended it is sent again.
-        for _ in range(60):
-            plugin.send_signal(signal.SIGTERM)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                plugin.wait(1)
-                break
-        assert plugin.poll() == 0
+        plugin.send_signal(signal.SIGTERM)
+        assert plugin.wait(60) == 0
     assert not folder.exists()
+
+
+def wait_in(program: str) -> None:
+    """Run a program that waits by ProcessLife, called `life`, in its main thread, and ends."""
+    head = """
+import os, signal, threading
+from transportlab.sdk.program import ProcessLife
+life = ProcessLife("", None, None)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", head + program], timeout=60, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_signal_that_interrupts_no_poll_ends_the_wait() -> None:
+    """As one does that comes just before the poll; another thread gets it here."""
+    wait_in("""
+life.stop_at(signal.SIGTERM)
+polling = threading.Event()
+def send():
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    polling.wait()
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+threading.Thread(target=send).start()
+threading.Timer(0.3, polling.set).start()
+life.wait()
+""")
+
+
+def test_a_signal_of_the_backends_own_does_not_end_the_wait() -> None:
+    wait_in("""
+life.stop_at(signal.SIGTERM)
+seen = []
+signal.signal(signal.SIGUSR1, lambda *_: seen.append(1))
+def send():
+    while not seen:
+        os.kill(os.getpid(), signal.SIGUSR1)
+    seen.append(2)
+    os.kill(os.getpid(), signal.SIGTERM)
+threading.Thread(target=send).start()
+life.wait()
+assert 2 in seen
+""")
+
+
+def test_a_forked_child_that_is_terminated_does_not_end_its_parent() -> None:
+    """multiprocessing's fork copies the handlers and the pipe."""
+    wait_in("""
+life.stop_at(signal.SIGTERM)
+ended = []
+def fork():
+    child = os.fork()
+    if not child:
+        while True:
+            signal.pause()
+            os._exit(0)
+    while True:
+        os.kill(child, signal.SIGTERM)
+        pid, _ = os.waitpid(child, os.WNOHANG)
+        if pid:
+            break
+    ended.append(child)
+    os.kill(os.getpid(), signal.SIGTERM)
+threading.Thread(target=fork).start()
+life.wait()
+assert ended
+""")

@@ -27,7 +27,6 @@ import sys
 import time
 from collections.abc import Callable
 from io import FileIO
-from types import FrameType
 from typing import NoReturn
 
 from transportlab import handshake
@@ -63,6 +62,8 @@ class ProcessLife:
         self._stdout = stdout
         self._stdin = stdin
         self._woken, self._waker = os.pipe()
+        os.set_blocking(self._waker, False)  # so that a full pipe keeps no signal's handler waiting
+        self._stopped = False
 
     def ready(self) -> None:
         """Write the handshake line."""
@@ -75,14 +76,30 @@ class ProcessLife:
         poll.register(self._woken, select.POLLIN)
         if self._stdin is not None:
             poll.register(self._stdin, select.POLLIN)
-        while True:
+        while not self._stopped:
             ready = [fd for fd, _ in poll.poll()]
-            if self._woken in ready or not os.read(ready[0], 65536):
+            if self._woken in ready:
+                os.read(self._woken, 65536)
+            elif not os.read(ready[0], 65536):
                 return
 
     def stop(self) -> None:
         """Make wait() return; safe in a signal handler."""
-        os.write(self._waker, b"x")
+        self._stopped = True
+        with contextlib.suppress(BlockingIOError):  # full: it wakes wait() as it is
+            os.write(self._waker, b"x")
+
+    def stop_at(self, *signals: signal.Signals) -> None:
+        """Call stop() at each of these signals from now on.
+
+        Python runs a handler in the main thread, between two of its instructions. A signal that
+        comes just before poll(), or that the kernel gives to another thread, interrupts no poll():
+        so Python is to write to the pipe when the signal comes, which wakes wait(), and only then
+        the handler runs.
+        """
+        signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
+        for number in signals:
+            signal.signal(number, lambda _number, _frame: self.stop())
 
 
 def claim_stdout() -> FileIO:
@@ -226,12 +243,7 @@ def _serve(
     backend = make(codec)
     line = handshake_line(name, version, transport.name, codec, address)
     life = ProcessLife(line, pipes.writer, stdin)
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        life.stop()
-
-    signal.signal(signal.SIGTERM, on_signal)
-    signal.signal(signal.SIGINT, on_signal)
+    life.stop_at(signal.SIGTERM, signal.SIGINT)
     try:
         transport.serve(backend, endpoint, codec=codec, life=life)
     finally:

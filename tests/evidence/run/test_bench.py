@@ -71,6 +71,17 @@ def test_a_host_is_told_what_to_call(task: Task, tmp_path: Path) -> None:
     assert len(load_manifest(tmp_path / "manifest.json").jobs) == 10
 
 
+def test_a_host_is_told_where_its_plugin_runs(task: Task, tmp_path: Path) -> None:
+    apart, together = Placement("split", (0,), (2, 3)), Placement("same", (0,), (0,))
+    for place, told_where in [(apart, True), (together, False)]:
+        bench(replace(task, placement=place), runs=2)
+        words = (tmp_path / "told").read_text()
+        assert words.endswith(" --plugin-cpus 2,3\n") == told_where
+    library = replace(task.arm, transport="ffi")  # in the host's own process
+    bench(replace(task, placement=apart, arm=library), runs=2)
+    assert "--plugin-cpus" not in (tmp_path / "told").read_text()
+
+
 def test_its_phases_are_those_of_the_suite(task: Task) -> None:
     found = {(s.case, s.metric): s.value for s in handshake.measure_host(task)}
     phases = {name: value for name, value in LINE.items() if name not in {"calls"}}

@@ -14,6 +14,7 @@ from transportlab.evidence.run.placement import (
     available_cpus,
     core_of,
     placement,
+    threads,
 )
 
 CORES = {0: "0-1", 1: "0-1", 2: "2-3", 3: "2-3"}
@@ -53,6 +54,22 @@ def test_a_pinned_process_runs_where_it_was_put() -> None:
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
             pin(process.pid)
             assert process.communicate()[0].split() == [str(cpu).encode()]
+
+
+def test_threads_that_are_there_already_are_pinned_too() -> None:
+    cpu = available_cpus()[-1]
+    program = (
+        "import sys, threading; threading.Thread(target=sys.stdin.read).start(); print(flush=True)"
+    )
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        Placement(SPLIT, None, (cpu,)).pin_plugin(process.pid)
+        found = threads(process.pid)
+        assert len(found) == 2
+        assert {tuple(os.sched_getaffinity(one)) for one in found} == {(cpu,)}
+        process.communicate()
 
 
 def test_a_core_is_known_by_the_cpus_that_share_it() -> None:

@@ -19,7 +19,6 @@ import pytest
 
 from transportlab.data import ROOT, SPEC
 from transportlab.errors import UsageError
-from transportlab.evidence.arms import Catalogue
 from transportlab.evidence.record import (
     Affinity,
     Conformance,
@@ -29,7 +28,7 @@ from transportlab.evidence.record import (
     load,
     write,
 )
-from transportlab.evidence.run import machine, runner
+from transportlab.evidence.run import runner
 from transportlab.evidence.run.placement import available_cpus
 from transportlab.evidence.run.plan import transport_arms
 from transportlab.evidence.run.process import MeasureError
@@ -200,22 +199,6 @@ def test_with_one_cpu_split_is_not_run_and_says_why(
     run = EvidenceRun(Options("quick", out, arms=(FEW,)))
     assert not [block for block in run.plan if block.placement == "split"]
     assert NotRun("placement split", "only one CPU is available") in run.evidence.not_run
-
-
-@pytest.mark.skipif(len(available_cpus()) == 1, reason="not run: one CPU cannot be split")
-def test_another_host_is_not_measured_where_it_cannot_be_placed(
-    out: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Catalogue, "missing", lambda *_: "")  # nothing is started
-    monkeypatch.setattr(machine, "file_digest", lambda _: "0" * 64)
-    other = "go/go/grpc-protobuf"
-    run = EvidenceRun(Options("quick", out, arms=("grpc-protobuf", other)))
-    placed = {block.placement: set(block.order) for block in run.plan if block.group == "steady"}
-    assert placed["same"] - placed["split"] == {other}
-    why = "that host starts its plugin itself, on its own CPUs"
-    assert NotRun("placement split of go", why) in run.evidence.not_run
-    alone = EvidenceRun(Options("quick", out, arms=(other,)))
-    assert not [block for block in alone.plan if block.placement == "split"]
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,11 @@ def bench(task: Task, *, runs: int = 1, size: int = 0, calls: int = 0) -> list[d
         file.write_bytes(msgspec.json.encode(manifest(max(size, 1))))
         command = [task.host.command, "bench", *operands(task, file), "--runs", str(runs)]
         command += ["--calls", str(calls), *(["--fill"] if size else [])]
-        return told(command, runs)
+        if task.apart:
+            command += ["--plugin-cpus", ",".join(map(str, task.placement.plugin or ()))]
+        found = told(command, runs)
+    task.plugin_cpus |= {tuple(one["plugin-cpus"]) for one in found if "plugin-cpus" in one}
+    return found
 
 
 def operands(task: Task, manifest: Path, config: Mapping[str, str] | None = None) -> list[str]:

@@ -32,9 +32,10 @@ class Placement(msgspec.Struct, frozen=True):
             os.sched_setaffinity(pid, self.host)
 
     def pin_plugin(self, pid: int) -> None:
-        """Pin a plugin process as soon as it runs, while it has one thread."""
+        """Pin a plugin process as soon as it runs, with the threads that it may have by then."""
         if self.plugin is not None:
-            os.sched_setaffinity(pid, self.plugin)
+            for thread in threads(pid):
+                os.sched_setaffinity(thread, self.plugin)
 
 
 def placement(name: str, cpus: tuple[int, ...], core: Callable[[int], str]) -> Placement | str:
@@ -51,6 +52,11 @@ def placement(name: str, cpus: tuple[int, ...], core: Callable[[int], str]) -> P
         return "only one CPU is available"
     apart = tuple(cpu for cpu in cpus[1:] if core(cpu) != core(first[0]))
     return Placement(name, first, (apart or cpus[1:])[:1])
+
+
+def threads(pid: int) -> list[int]:
+    """The ids of the threads of a running process."""
+    return [int(name) for name in os.listdir(f"/proc/{pid}/task")]
 
 
 def available_cpus() -> tuple[int, ...]:

@@ -13,6 +13,8 @@ from transportlab.errors import LabError
 from transportlab.evidence.run.machine import without_places
 from transportlab.evidence.run.task import Task
 from transportlab.evidence.run.worker import Result
+from transportlab.evidence.suites import STEADY
+from transportlab.registry import load_transport
 
 TIMEOUT = 120.0
 """Seconds after which a measuring process is killed. A few are enough for any task."""
@@ -78,7 +80,16 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def _checked(task: Task, result: Result) -> Result:
     """The result, if the process and its plugins ran on the CPUs of the placement."""
     place, ran = task.placement, result.affinity
+    if place.plugin is not None and _has_process(task) and not ran.plugin:
+        raise MeasureError("nothing tells on which CPUs the plugin ran")
     for wanted, found in [(place.host, [ran.host]), (place.plugin, ran.plugin)]:
         if wanted is not None and any(cpus != wanted for cpus in found):
             raise MeasureError(f"ran on CPUs {found}, not on {list(wanted)}")
     return result
+
+
+def _has_process(task: Task) -> bool:
+    """Whether the plugin of a task is a process of its own, and has to be pinned."""
+    if task.arm.role == "control" or not set(task.suites) <= set(STEADY):
+        return False
+    return load_transport(task.arm.transport).traits.isolated

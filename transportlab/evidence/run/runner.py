@@ -101,8 +101,7 @@ class EvidenceRun:
             for group, places in self._profile.blocks.items()
             if group in ids
         }
-        due = map(self._placed, schedule(blocks, ids, self.evidence.seed))
-        self.plan = [block for block in due if {*block.order} - {CONTROL_ARM.id}]
+        self.plan = schedule(blocks, ids, self.evidence.seed)
 
     def _all_arms(self, words: Sequence[str]) -> dict[str, list[Arm]]:
         """The arms of each group, with the copy and the control."""
@@ -161,33 +160,7 @@ class EvidenceRun:
                 self._not_run.append(NotRun(f"placement {name}", made))
             else:
                 found[name] = made
-        hosts = {
-            arm.host: None for arms in self._arms.values() for arm in arms if self._together(arm)
-        }
-        for name, made in found.items():
-            if hosts and made.host != made.plugin:
-                why = "that host starts its plugin itself, on its own CPUs"
-                self._not_run.append(NotRun(f"placement {name} of {', '.join(hosts)}", why))
         return found
-
-    def _placed(self, block: Planned) -> Planned:
-        """The block without the arms that cannot be placed so.
-
-        Another host than the lab's starts its plugin itself, on its own CPUs.
-        """
-        place = self._placements[block.placement]
-        if place.host == place.plugin:
-            return block
-        arms = {arm.id: arm for arm in self._arms[block.group]}
-        return msgspec.structs.replace(
-            block, order=tuple(name for name in block.order if not self._together(arms[name]))
-        )
-
-    def _together(self, arm: Arm) -> bool:
-        """Whether host and plugin of an arm have the same CPUs in each placement."""
-        if arm.role == "control" or not arm.transport:
-            return False
-        return not self._chosen.catalogue.host_of(arm).inside
 
     def _begin(self, options: Options) -> Evidence:
         """The evidence of a run that begins now: no blocks yet."""

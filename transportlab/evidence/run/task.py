@@ -12,16 +12,17 @@ import msgspec
 
 from transportlab.evidence.arms import Host, Plugin, load_arms
 from transportlab.evidence.record import Arm
-from transportlab.evidence.run.placement import Placement
+from transportlab.evidence.run.placement import Placement, threads
 from transportlab.evidence.run.timing import Effort
 from transportlab.host import HostOptions, HostSession, open_backend
+from transportlab.registry import load_transport
 
 
 class Task(msgspec.Struct):
     """What one process measures, where, and for how long.
 
     suites: names of suites, all of one group. host, plugin: the arm's; the lab's own unless given.
-    plugin_cpus: filled in by open(), the CPUs on which plugins could really run.
+    plugin_cpus: the CPUs on which plugins could really run, by thread; open() fills it in.
     """
 
     suites: tuple[str, ...]
@@ -31,6 +32,12 @@ class Task(msgspec.Struct):
     host: Host = msgspec.field(default_factory=lambda: load_arms().hosts[0])
     plugin: Plugin = msgspec.field(default_factory=lambda: load_arms().plugins[0])
     plugin_cpus: set[tuple[int, ...]] = set()
+
+    @property
+    def apart(self) -> bool:
+        """Whether the plugin is a process that runs on other CPUs than its host."""
+        own = load_transport(self.arm.transport).traits.isolated
+        return own and self.placement.host != self.placement.plugin
 
     @contextmanager
     def open(self, config: Mapping[str, str]) -> Iterator["Opened"]:
@@ -45,7 +52,9 @@ class Task(msgspec.Struct):
             if pid is not None and name == "started":
                 self.placement.pin_plugin(pid)
             if pid is not None and name == "opened":
-                self.plugin_cpus.add(tuple(sorted(os.sched_getaffinity(pid))))
+                self.plugin_cpus |= {
+                    tuple(sorted(os.sched_getaffinity(one))) for one in threads(pid)
+                }
 
         config = {**self.plugin.config, **config}
         options = HostOptions(codec=self.arm.codec, config=config, on_phase=on_phase)

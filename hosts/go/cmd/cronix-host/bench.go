@@ -5,9 +5,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
 
 	pb "cronix-host/backendv1"
 	"cronix-host/host"
@@ -30,6 +35,64 @@ type sample struct {
 	HostShare   int       `json:"pss-host,omitempty"`
 	PluginAll   int       `json:"rss-plugin,omitempty"`
 	HostAll     int       `json:"rss-host,omitempty"`
+	PluginCPUs  []int     `json:"plugin-cpus,omitempty"`
+}
+
+// cpus is the CPUs that a plugin is to run on, empty for those of this host.
+type cpus []int
+
+func (c *cpus) String() string { return "" }
+
+func (c *cpus) Set(word string) error {
+	for part := range strings.SplitSeq(word, ",") {
+		cpu, err := strconv.Atoi(part)
+		if err != nil || cpu < 0 || cpu >= maxCPUs {
+			return fmt.Errorf("expected numbers of CPUs, separated by commas, got %.60q", word)
+		}
+		*c = append(*c, cpu)
+	}
+	return nil
+}
+
+// maxCPUs is how many a unix.CPUSet has room for.
+const maxCPUs = int(unsafe.Sizeof(unix.CPUSet{})) * 8
+
+// enter has this goroutine run on the CPUs, which a process that it starts inherits, until leave.
+func (c cpus) enter() (leave func(), err error) {
+	if len(c) == 0 {
+		return func() {}, nil
+	}
+	var own, wanted unix.CPUSet
+	for _, cpu := range c {
+		wanted.Set(cpu)
+	}
+	runtime.LockOSThread() // and should leave fail, the thread ends with the goroutine
+	if err = unix.SchedGetaffinity(0, &own); err == nil {
+		err = unix.SchedSetaffinity(0, &wanted)
+	}
+	if err != nil {
+		runtime.UnlockOSThread()
+		return nil, usage("bench: --plugin-cpus %v: %s", []int(c), err)
+	}
+	return sync.OnceFunc(func() {
+		if unix.SchedSetaffinity(0, &own) == nil {
+			runtime.UnlockOSThread()
+		}
+	}), nil
+}
+
+// cpusOf is the CPUs that a process may run on; nil if that cannot be told.
+func cpusOf(pid int) (found []int) {
+	var set unix.CPUSet
+	if pid == 0 || unix.SchedGetaffinity(pid, &set) != nil {
+		return nil
+	}
+	for cpu := range maxCPUs {
+		if set.IsSet(cpu) {
+			found = append(found, cpu)
+		}
+	}
+	return found
 }
 
 func bench(ctx context.Context, name string, words []string) (int, error) {
@@ -37,6 +100,8 @@ func bench(ctx context.Context, name string, words []string) (int, error) {
 	i.declare(f)
 	runs := f.Int("runs", 10, "how many sessions, `N`")
 	calls := f.Int("calls", 0, "how many Reads after the first one of each session, `N`")
+	var place cpus
+	f.Var(&place, "plugin-cpus", "start the plugin on these CPUs: `LIST`, as 1,3; on those of the host by default")
 	fill := f.Bool("fill", false, "apply the manifest after the first Read, so that the later ones find entries")
 	if _, err := f.parse(words, 0); err != nil {
 		return 0, err
@@ -49,7 +114,7 @@ func bench(ctx context.Context, name string, words []string) (int, error) {
 	}
 	encoder := json.NewEncoder(stdout)
 	for range *runs {
-		measured, err := i.measure(ctx, *calls, *fill)
+		measured, err := i.measure(ctx, *calls, *fill, place)
 		if err != nil {
 			return 0, err
 		}
@@ -61,7 +126,12 @@ func bench(ctx context.Context, name string, words []string) (int, error) {
 }
 
 // measure times one session. Of the calls it keeps the times, and nothing else.
-func (i *invocation) measure(ctx context.Context, calls int, fill bool) (s sample, err error) {
+func (i *invocation) measure(ctx context.Context, calls int, fill bool, place cpus) (s sample, err error) {
+	leave, err := place.enter()
+	if err != nil {
+		return s, err
+	}
+	defer leave() // after an error
 	begin := time.Now()
 	last := begin
 	lap := func() float64 {
@@ -71,7 +141,10 @@ func (i *invocation) measure(ctx context.Context, calls int, fill bool) (s sampl
 	}
 	parts := map[string]*float64{"started": &s.Spawn, "line": &s.Line, "connected": &s.Connected, "opened": &s.Opened}
 	options := i.options
-	options.OnPhase = func(name string) { *parts[name] = lap() }
+	options.OnPhase = func(name string) {
+		leave() // the first phase is over when the plugin has started
+		*parts[name] = lap()
+	}
 	if i.session, err = host.Open(ctx, i.backend, i.transport, options); err != nil {
 		return s, err
 	}
@@ -103,6 +176,7 @@ func (i *invocation) measure(ctx context.Context, calls int, fill bool) (s sampl
 	}
 	s.Plugin, s.PluginShare, s.PluginAll = memory(i.session.PID())
 	s.Host, s.HostShare, s.HostAll = memory(os.Getpid())
+	s.PluginCPUs = cpusOf(i.session.PID())
 	lap()
 	i.session.Close()
 	s.Exit = lap()
