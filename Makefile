@@ -20,7 +20,7 @@ unexport PYTHONDONTWRITEBYTECODE
     test-languages check install derived libraries archives \
     programs suite clean
 
-# quick is for a look and made for less than five minutes; PROFILE=full takes 17.
+# quick is for a look and made for less than five minutes; PROFILE=full takes 15.
 # The last run is replaced when the new one is complete.
 evidence: install programs
 	$(BIN)/transportlab evidence --profile $(or $(PROFILE),quick) --force --out out/evidence.new.json

@@ -132,13 +132,18 @@ def measured() -> View:
 
 
 def sources(decision: Decision, *of: View) -> Sources:
-    """The figures of the decision, by these runs; by all unless given."""
-    return Sources(decision.hosts, measured=[view.measured for view in of or views()])
+    """The figures of the decision, by these runs; by all of the newest code unless given."""
+    newest = [view for view in views() if _code(view) == _code(measured())]
+    return Sources(decision.hosts, measured=[view.measured for view in of or newest])
 
 
 def elsewhere() -> list[View]:
-    """The other machines."""
-    return views()[1:]
+    """The other machines, which may have measured earlier code."""
+    return machines.others(views())
+
+
+def _code(view: View) -> str:
+    return digest_of(view.measured.runs[0])
 
 
 def _about(view: View) -> list[str]:
@@ -146,7 +151,7 @@ def _about(view: View) -> list[str]:
     days = " and ".join(dict.fromkeys(run.started[:10] for run in runs))
     return [
         f"Measured by {len(runs)} run{'s' * (len(runs) > 1)} of {days}, code"
-        f" {digest_of(runs[0])[:12]}, on {machine_name(runs[-1])}. In brackets: 95 % intervals,"
+        f" {_code(view)[:12]}, on {machine_name(runs[-1])}. In brackets: 95 % intervals,"
         " with a term for how runs differ."
         f"{BEYOND}: beyond the budget.{OPEN}: not decided. Only the claims are corrected for their"
         f" number. {NONE}: there is no such plugin, or it was not measured.",

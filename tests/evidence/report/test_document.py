@@ -68,13 +68,13 @@ def test_figures_of_other_code_say_so_at_the_top_of_both(
 def test_all_runs_count_and_those_of_other_code_are_told(
     synthesize: Synthesize, documents_of: DocumentsOf
 ) -> None:
-    old = synthesize(9)
-    old["facts"]["source_sha256"] = "f" * 64
-    made = documents_of(old, *(synthesize(seed, blocks=5) for seed in (10, 11, 12)))
+    older, old = synthesize(8), synthesize(9)
+    older["facts"]["source_sha256"], old["facts"]["source_sha256"] = "e" * 64, "f" * 64
+    made = documents_of(older, old, *(synthesize(seed, blocks=5) for seed in (10, 11, 12)))
     text = made.report
     assert "3 runs with 90 blocks in all" in text
     assert "Left out: 1 run of other code" in text
-    assert "left out: 2026-01-01 (quick, code ffffffffffff)" in made.suites
+    assert "left out: 2026-01-01 (quick, code eeeeeeeeeeee)" in made.suites
     assert "blocks from 3 runs, a process of each side in each" in text
     assert "data. 3 runs show how runs differ." in text
 
@@ -94,10 +94,27 @@ def test_the_verdicts_of_another_machine_stand_beside(
         r", Another CPU, .* 1 run: start to end, .* takes [\d.]+ to [\d.]+ of the", told
     )
     assert re.search(r"\nThere not measured: .*C-PLAN-GRPC-CODEC", told)
-    told = "\nAnd 1 run on another machine; verdicts that differ: *{}*.\n"
+    told = "\nAnd 1 run on another machine: *{}*.\n"
     assert told.format("Claims") in both.report
     assert told.format("Other machines") in both.suites
     assert "nother machine" not in made.report
+
+
+def test_another_machines_runs_of_earlier_code_are_named_so(
+    synthesize: Synthesize, documents_of: DocumentsOf
+) -> None:
+    other = synthesize(2, blocks=5)
+    other["facts"] |= {"cpu": {"model": "Another CPU"}, "source_sha256": "f" * 64}
+    other["commit"] = "e" * 40
+    old = synthesize(3)
+    old["facts"]["source_sha256"] = "f" * 64
+    made = documents_of(synthesize(9), other, old)
+    assert "\nAnd 1 run on another machine, of earlier code: *Claims*.\n" in made.report
+    assert ", 1 run of earlier code: start to end" in made.report
+    assert f" of earlier code (commit {'e' * 12}) |" in made.suites
+    assert f"| ffffffffffff | {'e' * 12} |" in made.suites
+    assert "**On this machine**" in made.suites
+    assert "**On this machine**" not in made.report
 
 
 def test_what_is_missing_is_said(synthesize: Synthesize, documents_of: DocumentsOf) -> None:

@@ -189,6 +189,7 @@ def report(*, files: list[Path], out: Path | None, html: Path | None) -> None:
 def reproduce(*, file: Path, against: list[Path], lists: bool) -> int:
     """Judge every claim by your own run, beside the committed evidence.
 
+    If that is of several machines, it is the evidence of the one that is most like yours.
     Exits with 0 if every claim on which both runs say something is reproduced, and one is; with 1
     if a claim holds in one and is contradicted in the other, or a file is not evidence; with 2 for
     a wrong command line; with 3 if it is undecided, also because your machine was too busy to tell.
@@ -209,9 +210,8 @@ def reproduce(*, file: Path, against: list[Path], lists: bool) -> int:
             raise UsageError(f"no committed evidence in {RUNS}; give --against")
         if not file.exists():
             raise UsageError(f"{file}: no such file; `transportlab evidence --out {file}` makes it")
-        found = reproduction(
-            *(read(paths, source_digest()).groups[0] for paths in ([file], theirs))
-        )
+        own = read([file], source_digest()).groups[0]
+        found = reproduction(own, read(theirs, source_digest()).like(own[0]))
         out = open_out()
         for machine in found.machines:
             out.print(machine)

@@ -149,7 +149,8 @@ def _sentence(group: Sequence[Evidence]) -> str:
 
 def _left_out(side: str, runs: Runs) -> list[str]:
     others = [(run, "another machine") for group in runs.groups[1:] for run in group]
-    others += [(run, "other code") for run in runs.other_code]
+    earlier = [run for group in runs.earlier for run in group]
+    others += [(run, "other code") for run in (*earlier, *runs.other_code)]
     return [f"{side}: the run of {run.started} is of {why}" for run, why in others]
 
 

@@ -4,9 +4,12 @@ A run is never replaced by a later one: runs differ by more than the blocks of o
 far is part of each interval (stats.py). So evidence/runs keeps every run, and whoever reads them
 sorts them here:
 
-- runs of the same code (facts/source_sha256) count, others are told and left out;
+- runs of the same code (facts/source_sha256) count;
 - of these, runs on the same machine with the same libraries, programs and effort are one group.
-  Each group has its own estimates, since a machine is not a draw among machines.
+  Each group has its own estimates, since a machine is not a draw among machines;
+- the newest runs of earlier code of each machine stand beside and are named so: a machine may not
+  have measured this code, and one that has shows what the change of the code did. All else is told
+  and left out.
 """
 
 import json
@@ -36,16 +39,22 @@ GROUPED_BY = (
 class Runs(msgspec.Struct, frozen=True):
     """Runs of one code: a group for each machine. Others are apart.
 
-    The group with most blocks is first; of equals, the one that was measured first.
+    The group with most blocks is first; of equals, the one that was measured first. earlier: the
+    newest group of other code of each machine. other_code: the rest.
     """
 
     groups: list[list[Evidence]]
+    earlier: list[list[Evidence]] = []
     other_code: list[Evidence] = []
 
     @property
     def digest(self) -> str:
         """The digest of the code that the groups measured."""
         return digest_of(self.groups[0][0])
+
+    def like(self, run: Evidence) -> list[Evidence]:
+        """The group of the machine that is most like that of a run; of equals the first."""
+        return max(self.groups, key=lambda group: _alike(group[0], run))
 
 
 def read(paths: Sequence[Path], digest: str = "") -> Runs:
@@ -74,7 +83,35 @@ def sort(found: Sequence[Evidence], digest: str = "") -> Runs:
     most_blocks_first = sorted(
         groups.values(), key=lambda group: -sum(len(run.blocks) for run in group)
     )
-    return Runs(most_blocks_first, [run for run in runs if digest_of(run) != wanted])
+    others = [run for run in runs if digest_of(run) != wanted]
+    earlier = _newest(others)
+    beside = [run for group in earlier for run in group]
+    return Runs(most_blocks_first, earlier, [run for run in others if run not in beside])
+
+
+def _newest(runs: Sequence[Evidence]) -> list[list[Evidence]]:
+    """The newest group of each machine. runs: by the time of their start."""
+    groups: dict[str, list[Evidence]] = {}
+    for run in reversed(runs):
+        group = groups.setdefault(hardware(run), [])
+        if not group or _kinds(run) == _kinds(group[0]):
+            group.insert(0, run)
+    return list(groups.values())
+
+
+def hardware(run: Evidence) -> str:
+    """The machine of a run, whatever is installed there."""
+    return json.dumps([_model(run), run.facts.get("topology")], sort_keys=True)
+
+
+def _kinds(run: Evidence) -> tuple[str, str]:
+    return digest_of(run), kind_of(run)
+
+
+def _alike(one: Evidence, other: Evidence) -> int:
+    """How much of two machines is the same: their model first, then each fact."""
+    same = [name for name in GROUPED_BY if one.facts.get(name) == other.facts.get(name)]
+    return len(same) + len(GROUPED_BY) * (_model(one) == _model(other))
 
 
 def digest_of(run: Evidence) -> str:
@@ -125,11 +162,17 @@ def _model(run: Evidence) -> str:
 
 def machine_name(run: Evidence) -> str:
     """The machine of a run in a few words."""
-    topology, python = run.facts.get("topology"), run.facts.get("python")
-    cpus = topology.get("available", ()) if isinstance(topology, dict) else ()
+    python = run.facts.get("python")
     version = python.get("version", "?") if isinstance(python, dict) else "?"
-    model = " ".join(_model(run).split()) or "an unknown CPU"
-    return f"{model}, {len(cpus) or '?'} CPUs, {run.facts.get('kernel', '?')}, Python {version}"
+    return f"{cpu_name(run)}, {run.facts.get('kernel', '?')}, Python {version}"
+
+
+def cpu_name(run: Evidence) -> str:
+    """The model and number of its CPUs."""
+    topology = run.facts.get("topology")
+    cpus = topology.get("available", ()) if isinstance(topology, dict) else ()
+    model = " ".join(re.sub(r"\((?:R|TM)\)", "", _model(run)).split()) or "an unknown CPU"
+    return f"{model}, {len(cpus) or '?'} CPUs"
 
 
 def joined(runs: Sequence[Evidence]) -> Evidence:

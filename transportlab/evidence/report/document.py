@@ -107,9 +107,12 @@ def current(runs: Runs) -> bool:
 
 
 def views_of(runs: Runs, rules: Rules) -> list[View]:
-    """Each machine. The first one, with most blocks, is that of the report."""
-    titles = _titles()
-    return [View(Measured(group), rules.settings, rules.budget, titles) for group in runs.groups]
+    """Each machine. The first one, with most blocks, is that of the report.
+
+    Those with runs of earlier code come last.
+    """
+    titles, groups = _titles(), [*runs.groups, *runs.earlier]
+    return [View(Measured(group), rules.settings, rules.budget, titles) for group in groups]
 
 
 def _titles() -> dict[str, dict[str, str]]:
@@ -173,10 +176,10 @@ def documents(
 
 
 _REPRODUCE = [
-    "    make evidence PROFILE=full        # this machine, 17 minutes; quick takes 5",
+    "    make evidence PROFILE=full        # this machine, 15 minutes; quick takes 5",
     "    .venv/bin/transportlab reproduce  # judges the claims by that run",
     "",
-    "All else: [suites.md](report/suites.md). Words: [words.md](docs/words.md). On one page:",
+    "More: [suites.md](report/suites.md). Words: [words.md](docs/words.md). One page:",
     "`transportlab report --html FILE`.",
     "",
 ]

@@ -4,25 +4,53 @@ from collections import Counter
 from collections.abc import Sequence
 
 from transportlab.evidence.analysis.claims import Judged, Verdict
-from transportlab.evidence.analysis.runs import machine_name
+from transportlab.evidence.analysis.runs import cpu_name, digest_of, hardware, machine_name
 from transportlab.evidence.report.config import View
 from transportlab.evidence.report.formatting import NONE, span, table
 from transportlab.evidence.report.summary import found, shown_cost, titled
+
+
+def others(views: Sequence[View]) -> list[View]:
+    """The views of other machines than the first one's, or of its own with other libraries."""
+    return [view for view in views[1:] if not _is_before(views[0], view)]
+
+
+def _is_before(here: View, there: View) -> bool:
+    """Whether runs are of the same machine, and of earlier code."""
+    same = hardware(here.measured.runs[0]) == hardware(there.measured.runs[0])
+    return same and bool(_earlier(here, there))
 
 
 def elsewhere(views: Sequence[View], judged: Sequence[Sequence[Judged]]) -> list[str]:
     """What a start takes on other machines, and which verdicts differ there."""
     lines = []
     for there, judged_there in zip(views[1:], judged[1:], strict=True):
-        runs = there.measured.runs
-        count = f"{len(runs)} run{'s' * (len(runs) > 1)}"
-        lines += [
-            f"**On another machine**, {machine_name(runs[0])}, {count}:"
-            f"{_took(views[0], there)}{_counted(judged[0], judged_there)}",
-            *_differing(judged[0], judged_there),
-            "",
-        ]
+        if not _is_before(views[0], there):
+            lines += _beside(views[0], there, judged[0], judged_there, "On another machine")
     return lines
+
+
+def _beside(
+    here: View, there: View, judged: Sequence[Judged], judged_there: Sequence[Judged], where: str
+) -> list[str]:
+    runs = there.measured.runs
+    own, cpu = (cpu_name(view.measured.runs[0]) for view in (here, there))
+    name = machine_name(runs[0]) if cpu == own else cpu
+    code = " of earlier code" if _earlier(here, there) else ""
+    count = f"{len(runs)} run{'s' * (len(runs) > 1)}{code}"
+    return [
+        f"**{where}**, {name}, {count}:{_took(here, there)}{_counted(judged, judged_there)}",
+        *_differing(judged, judged_there),
+        "",
+    ]
+
+
+def _earlier(here: View, there: View) -> str:
+    """What is to be known of runs there if they are not of the report's code."""
+    run = there.measured.runs[0]
+    if digest_of(run) == digest_of(here.measured.runs[0]):
+        return ""
+    return f" of earlier code (commit {run.commit[:12]})"
 
 
 def _took(here: View, there: View) -> str:
@@ -54,14 +82,23 @@ def _differing(here: Sequence[Judged], there: Sequence[Judged]) -> list[str]:
 
 
 def in_full(views: Sequence[View], judged: Sequence[Sequence[Judged]]) -> list[str]:
-    """Verdicts and costs by machine. The first is the report's."""
+    """Verdicts and costs by machine, and by code if it was measured there before.
+
+    The first is the report's.
+    """
     first = views[0]
-    names = [machine_name(view.measured.runs[0]) for view in views]
+    names = [machine_name(view.measured.runs[0]) + _earlier(first, view) for view in views]
     rows = [
         [group[0].claim.id, *(f"{one.verdict}: {found(one)}" for one in group)]
         for group in zip(*judged, strict=True)
     ]
-    lines = table(["claim", *names], rows)
+    lines = [
+        line
+        for view, own in zip(views, judged, strict=True)
+        if _is_before(first, view)
+        for line in _beside(first, view, judged[0], own, "On this machine")
+    ]
+    lines += table(["claim", *names], rows)
     for cost in first.settings.costs:
         rows = [
             [first.named(kind, arm.plugin), arm.host, arm.transport, *cells]

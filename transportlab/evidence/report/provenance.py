@@ -8,7 +8,7 @@ from typing import Any
 
 from transportlab.evidence.analysis.compare import DRIFTING, STEADY, Side
 from transportlab.evidence.analysis.coverage import SHAPES, coverage
-from transportlab.evidence.analysis.runs import Runs, digest_of, machine_name
+from transportlab.evidence.analysis.runs import Runs, digest_of, hardware, machine_name
 from transportlab.evidence.analysis.stats import MIN_BLOCKS, MIN_RUNS
 from transportlab.evidence.record import ConformanceResult, Evidence
 from transportlab.evidence.report.config import View
@@ -42,18 +42,23 @@ def head(view: View, runs: Runs, *, current: bool, others: str) -> list[str]:
         "Made by `transportlab report`; do not edit it.",
         "",
         *([] if current else [OTHER_CODE, ""]),
-        f"{len(measured)} run{'s' * (len(measured) > 1)} with {blocks} blocks in all, of"
+        f"{_counted(len(measured))} with {blocks} blocks in all, of"
         f" {machine_name(measured[-1])}. Code {runs.digest[:12]}, commit"
         f" {', '.join(dict.fromkeys(run.commit[:12] + _state(run) for run in measured))}.",
     ]
-    if count := sum(map(len, runs.groups[1:])):
-        told = f"And {count} run{'s' * (count > 1)} on another machine; verdicts that differ"
-        lines.append(f"{told}: *{others}*.")
+    own = hardware(measured[0])
+    elsewhere = [group for group in runs.earlier if hardware(group[0]) != own]
+    for groups, code in ((runs.groups[1:], ""), (elsewhere, ", of earlier code")):
+        if count := sum(map(len, groups)):
+            told = f"And {_counted(count)} on another machine{code}: *{others}*."
+            lines.append(told)
     if count := len(runs.other_code):
-        lines.append(
-            f"Left out: {count} run{'s' * (count > 1)} of other code; see report/suites.md."
-        )
+        lines.append(f"Left out: {_counted(count)} of other code; see report/suites.md.")
     return [*lines, ""]
+
+
+def _counted(runs: int) -> str:
+    return f"{runs} run{'s' * (runs > 1)}"
 
 
 def _state(run: Evidence) -> str:
@@ -68,20 +73,21 @@ def _day(run: Evidence) -> str:
 
 
 def runs_table(runs: Runs) -> list[str]:
-    """Every run of this code, of this machine first."""
+    """Every run that counts, of this machine first."""
     rows = [
         [
             run.started,
             run.profile,
             str(len(run.blocks)),
             str(run.seed),
+            digest_of(run)[:12],
             run.commit[:12] + _state(run),
             machine_name(run),
         ]
-        for group in runs.groups
+        for group in (*runs.groups, *runs.earlier)
         for run in group
     ]
-    lines = table(["started", "profile", "blocks", "seed", "commit", "machine"], rows)
+    lines = table(["started", "profile", "blocks", "seed", "code", "commit", "machine"], rows)
     if runs.other_code:
         lines += [f"Of other code and left out: {', '.join(map(_day, runs.other_code))}.", ""]
     return lines
