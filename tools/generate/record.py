@@ -153,7 +153,8 @@ def _about(view: View) -> list[str]:
         f"Measured by {len(runs)} run{'s' * (len(runs) > 1)} of {days}, code"
         f" {_code(view)[:12]}, on {machine_name(runs[-1])}. In brackets: 95 % intervals,"
         " with a term for how runs differ."
-        f"{BEYOND}: beyond the budget.{OPEN}: not decided. Only the claims are corrected for their"
+        f"{BEYOND}: beyond the budget.{OPEN}: not decided. An end that is shown as the budget"
+        " itself lies where the mark says. Only the claims are corrected for their"
         f" number. {NONE}: there is no such plugin, or it was not measured.",
         "",
     ]

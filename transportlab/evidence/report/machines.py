@@ -27,6 +27,8 @@ def elsewhere(views: Sequence[View], judged: Sequence[Sequence[Judged]]) -> list
     for there, judged_there in zip(views[1:], judged[1:], strict=True):
         if not _is_before(views[0], there):
             lines += _beside(views[0], there, judged[0], judged_there, "On another machine")
+        elif differing := _differing(judged[0], judged_there, "With earlier code"):
+            lines += [*differing, ""]
     return lines
 
 
@@ -40,7 +42,7 @@ def _beside(
     count = f"{len(runs)} run{'s' * (len(runs) > 1)}{code}"
     return [
         f"**{where}**, {name}, {count}:{_took(here, there)}{_counted(judged, judged_there)}",
-        *_differing(judged, judged_there),
+        *_differing(judged, judged_there, "There"),
         "",
     ]
 
@@ -72,13 +74,13 @@ def _counted(here: Sequence[Judged], there: Sequence[Judged]) -> str:
     return f" Of the claims: {'; '.join(told)}."
 
 
-def _differing(here: Sequence[Judged], there: Sequence[Judged]) -> list[str]:
+def _differing(here: Sequence[Judged], there: Sequence[Judged], where: str) -> list[str]:
     """The claims whose verdict differs there, by that verdict."""
     found_there: dict[Verdict, list[str]] = {}
     for ours, theirs in zip(here, there, strict=True):
         if ours.verdict is not theirs.verdict:
             found_there.setdefault(theirs.verdict, []).append(f"{theirs.claim.id} {found(theirs)}")
-    return [f"There {verdict}: {', '.join(texts)}." for verdict, texts in found_there.items()]
+    return [f"{where} {verdict}: {', '.join(texts)}." for verdict, texts in found_there.items()]
 
 
 def in_full(views: Sequence[View], judged: Sequence[Sequence[Judged]]) -> list[str]:
