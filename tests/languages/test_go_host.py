@@ -114,7 +114,8 @@ def test_bench_prints_what_its_schema_says(transport: str) -> None:
     assert [len(sample["calls"]) for sample in samples] == [3, 3]
     assert {*samples[0]["plugin-cpus"]} == os.sched_getaffinity(0)
     cpu = max(os.sched_getaffinity(0))
-    (moved,) = host("bench", *target, "--runs", "1", "--plugin-cpus", str(cpu)).stdout.splitlines()
+    options = ["--runs", "1", "--plugin-cpus", "1023", "--plugin-cpus", str(cpu)]  # the last counts
+    (moved,) = host("bench", *target, *options).stdout.splitlines()
     assert json.loads(moved)["plugin-cpus"] == [cpu]
 
 
@@ -125,6 +126,7 @@ def test_bench_prints_what_its_schema_says(transport: str) -> None:
         ("-1", 'got "-1"'),
         ("4096", 'got "4096"'),
         ("1023", "invalid argument"),
+        ("0,1023", "invalid argument"),
     ],
 )
 def test_cpus_that_the_machine_has_not_are_refused(cpus: str, told: str) -> None:

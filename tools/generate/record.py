@@ -138,7 +138,7 @@ def sources(decision: Decision, *of: View) -> Sources:
 
 
 def elsewhere() -> list[View]:
-    """The other machines, which may have measured earlier code."""
+    """The other machines, which may have measured other code."""
     return machines.others(views())
 
 

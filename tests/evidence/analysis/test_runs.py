@@ -50,20 +50,20 @@ def test_a_library_that_no_measured_process_imports_makes_no_group(run: Run) -> 
 def test_runs_of_other_code_are_no_group(run: Run) -> None:
     old, new = run(1, source_sha256="a" * 64), run(2, source_sha256="b" * 64)
     assert sort([new, old]).groups == [[new]]
-    assert sort([new, old]).earlier == [[old]]
-    assert sort([new, old]).other_code == []
+    assert sort([new, old]).other_code == [[old]]
+    assert sort([new, old]).left_out == []
     assert sort([new, old], "a" * 64).groups == [[old]]
     assert sort([new, old], "c" * 64).groups == [[new]]
 
 
-def test_the_newest_runs_of_earlier_code_stand_beside_by_machine(run: Run) -> None:
+def test_the_newest_runs_of_other_code_stand_beside_by_machine(run: Run) -> None:
     amd: dict[str, Any] = {"cpu": {"model": "B"}}
     oldest, older = run(1, **amd, source_sha256="a" * 64), run(2, **amd, source_sha256="b" * 64)
     again, own = run(3, **amd, source_sha256="b" * 64), run(4, source_sha256="b" * 64)
     new = run(5, source_sha256="c" * 64)
     found = sort([again, new, own, older, oldest])
-    assert (found.groups, found.earlier) == ([[new]], [[own], [older, again]])
-    assert found.other_code == [oldest]
+    assert (found.groups, found.other_code) == ([[new]], [[own], [older, again]])
+    assert found.left_out == [oldest]
 
 
 def test_a_run_is_compared_with_the_machine_that_is_most_like_its_own(run: Run) -> None:
@@ -74,6 +74,17 @@ def test_a_run_is_compared_with_the_machine_that_is_most_like_its_own(run: Run) 
         assert found.like(one) == [one]
     assert found.like(run(4, cpu={"model": "B"}, programs={"plugin x": "0"})) == [there]
     assert found.like(run(5, cpu={"model": "C"})) == [here]
+    other_library = run(6, blocks=3, versions={"grpcio": "2"})
+    assert sort([here, other_library]).like(run(7, versions={"grpcio": "2"})) == [other_library]
+
+
+def test_runs_of_other_code_are_compared_with_if_they_alone_are_of_such_a_cpu(run: Run) -> None:
+    new, old = run(9), run(8, source_sha256="a" * 64)
+    there = run(1, cpu={"model": "B"}, source_sha256="a" * 64)
+    found = sort([new, old, there])
+    assert found.groups == [[new]]
+    assert found.like(run(10, cpu={"model": "B"})) == [there]
+    assert found.like(run(11)) == [new]
 
 
 def test_of_copies_of_a_run_the_longest_counts(run: Run) -> None:

@@ -94,13 +94,13 @@ def test_the_verdicts_of_another_machine_stand_beside(
         r", Another CPU, .* 1 run: start to end, .* takes [\d.]+ to [\d.]+ of the", told
     )
     assert re.search(r"\nThere not measured: .*C-PLAN-GRPC-CODEC", told)
-    told = "\nAnd 1 run on another machine: *{}*.\n"
+    told = "\nRuns beside them: 1 on another machine: *{}*.\n"
     assert told.format("Claims") in both.report
     assert told.format("Other machines") in both.suites
     assert "nother machine" not in made.report
 
 
-def test_another_machines_runs_of_earlier_code_are_named_so(
+def test_another_machines_runs_of_other_code_are_named_so(
     synthesize: Synthesize, documents_of: DocumentsOf
 ) -> None:
     other = synthesize(2, blocks=5)
@@ -109,9 +109,10 @@ def test_another_machines_runs_of_earlier_code_are_named_so(
     old = synthesize(3)
     old["facts"]["source_sha256"] = "f" * 64
     made = documents_of(synthesize(9), other, old)
-    assert "\nAnd 1 run on another machine, of earlier code: *Claims*.\n" in made.report
-    assert ", 1 run of earlier code: start to end" in made.report
-    assert f" of earlier code (commit {'e' * 12}) |" in made.suites
+    told = "1 of other code here, 1 of other code on another machine"
+    assert f"\nRuns beside them: {told}: *Claims*.\n" in made.report
+    assert ", 1 run of other code: start to end" in made.report
+    assert f" of other code (commit {'e' * 12}) |" in made.suites
     assert f"| ffffffffffff | {'e' * 12} |" in made.suites
     assert "**On this machine**" in made.suites
     assert "**On this machine**" not in made.report

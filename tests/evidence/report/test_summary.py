@@ -90,7 +90,7 @@ def test_what_was_not_measured_is_neither_within_nor_beyond(
 
 def test_a_start_has_its_parts_under_each_host(report: str) -> None:
     title = "Where a start goes"
-    assert "ms: to the handshake line + from there to the first Read + end" in report
+    assert "ms: to the handshake line + to the first Read + end" in report
     parts = r"[\d.]+ \+ [\d.]+ \+ [\d.]+"
     assert all(re.fullmatch(parts, cell) for cell in row(report, title, SDK, "python")[2:])
     cells = row(report, title, "Go", "go")[2:]

@@ -149,8 +149,9 @@ def _sentence(group: Sequence[Evidence]) -> str:
 
 def _left_out(side: str, runs: Runs) -> list[str]:
     others = [(run, "another machine") for group in runs.groups[1:] for run in group]
-    earlier = [run for group in runs.earlier for run in group]
-    others += [(run, "other code") for run in (*earlier, *runs.other_code)]
+    newest = [run for group in runs.other_code for run in group]
+    others += [(run, "other code") for run in (*newest, *runs.left_out)]
+    others.sort(key=lambda one: one[0].started)
     return [f"{side}: the run of {run.started} is of {why}" for run, why in others]
 
 

@@ -7,7 +7,7 @@ sorts them here:
 - runs of the same code (facts/source_sha256) count;
 - of these, runs on the same machine with the same libraries, programs and effort are one group.
   Each group has its own estimates, since a machine is not a draw among machines;
-- the newest runs of earlier code of each machine stand beside and are named so: a machine may not
+- the newest runs of other code of each machine stand beside and are named so: a machine may not
   have measured this code, and one that has shows what the change of the code did. All else is told
   and left out.
 """
@@ -39,13 +39,13 @@ GROUPED_BY = (
 class Runs(msgspec.Struct, frozen=True):
     """Runs of one code: a group for each machine. Others are apart.
 
-    The group with most blocks is first; of equals, the one that was measured first. earlier: the
-    newest group of other code of each machine. other_code: the rest.
+    The group with most blocks is first; of equals, the one that was measured first. other_code: the
+    newest group of other code of each machine. left_out: the rest.
     """
 
     groups: list[list[Evidence]]
-    earlier: list[list[Evidence]] = []
-    other_code: list[Evidence] = []
+    other_code: list[list[Evidence]] = []
+    left_out: list[Evidence] = []
 
     @property
     def digest(self) -> str:
@@ -53,8 +53,18 @@ class Runs(msgspec.Struct, frozen=True):
         return digest_of(self.groups[0][0])
 
     def like(self, run: Evidence) -> list[Evidence]:
-        """The group of the machine that is most like that of a run; of equals the first."""
-        return max(self.groups, key=lambda group: _alike(group[0], run))
+        """The group of the machine that is most like that of a run; of equals the first.
+
+        It has other code only if no machine with such a CPU has measured this code.
+        """
+        return max((*self.groups, *self.other_code), key=lambda group: self._alike(group[0], run))
+
+    def _alike(self, one: Evidence, other: Evidence) -> tuple[bool, bool, int]:
+        """How much of two machines is the same: the CPU, this code, then each fact."""
+        same = [name for name in GROUPED_BY if one.facts.get(name) == other.facts.get(name)]
+        libraries_too = _versions(one) == _versions(other)
+        cpu, code = _model(one) == _model(other), digest_of(one) == self.digest
+        return cpu, code, len(same) + libraries_too
 
 
 def read(paths: Sequence[Path], digest: str = "") -> Runs:
@@ -84,9 +94,9 @@ def sort(found: Sequence[Evidence], digest: str = "") -> Runs:
         groups.values(), key=lambda group: -sum(len(run.blocks) for run in group)
     )
     others = [run for run in runs if digest_of(run) != wanted]
-    earlier = _newest(others)
-    beside = [run for group in earlier for run in group]
-    return Runs(most_blocks_first, earlier, [run for run in others if run not in beside])
+    beside = _newest(others)
+    known = [run for group in beside for run in group]
+    return Runs(most_blocks_first, beside, [run for run in others if run not in known])
 
 
 def _newest(runs: Sequence[Evidence]) -> list[list[Evidence]]:
@@ -101,17 +111,13 @@ def _newest(runs: Sequence[Evidence]) -> list[list[Evidence]]:
 
 def hardware(run: Evidence) -> str:
     """The machine of a run, whatever is installed there."""
-    return json.dumps([_model(run), run.facts.get("topology")], sort_keys=True)
+    topology = run.facts.get("topology")
+    online = topology.get("online") if isinstance(topology, dict) else None
+    return json.dumps([_model(run), online])
 
 
 def _kinds(run: Evidence) -> tuple[str, str]:
     return digest_of(run), kind_of(run)
-
-
-def _alike(one: Evidence, other: Evidence) -> int:
-    """How much of two machines is the same: their model first, then each fact."""
-    same = [name for name in GROUPED_BY if one.facts.get(name) == other.facts.get(name)]
-    return len(same) + len(GROUPED_BY) * (_model(one) == _model(other))
 
 
 def digest_of(run: Evidence) -> str:
@@ -172,7 +178,7 @@ def cpu_name(run: Evidence) -> str:
     topology = run.facts.get("topology")
     cpus = topology.get("available", ()) if isinstance(topology, dict) else ()
     model = " ".join(re.sub(r"\((?:R|TM)\)", "", _model(run)).split()) or "an unknown CPU"
-    return f"{model}, {len(cpus) or '?'} CPUs"
+    return f"{model}, {len(cpus) or '?'} CPU{'s' * (len(cpus) != 1)}"
 
 
 def joined(runs: Sequence[Evidence]) -> Evidence:

@@ -109,9 +109,9 @@ def current(runs: Runs) -> bool:
 def views_of(runs: Runs, rules: Rules) -> list[View]:
     """Each machine. The first one, with most blocks, is that of the report.
 
-    Those with runs of earlier code come last.
+    Those with runs of other code come last.
     """
-    titles, groups = _titles(), [*runs.groups, *runs.earlier]
+    titles, groups = _titles(), [*runs.groups, *runs.other_code]
     return [View(Measured(group), rules.settings, rules.budget, titles) for group in groups]
 
 

@@ -16,9 +16,9 @@ def others(views: Sequence[View]) -> list[View]:
 
 
 def _is_before(here: View, there: View) -> bool:
-    """Whether runs are of the same machine, and of earlier code."""
+    """Whether runs are of the same machine, and of other code."""
     same = hardware(here.measured.runs[0]) == hardware(there.measured.runs[0])
-    return same and bool(_earlier(here, there))
+    return same and bool(_code(here, there))
 
 
 def elsewhere(views: Sequence[View], judged: Sequence[Sequence[Judged]]) -> list[str]:
@@ -27,7 +27,7 @@ def elsewhere(views: Sequence[View], judged: Sequence[Sequence[Judged]]) -> list
     for there, judged_there in zip(views[1:], judged[1:], strict=True):
         if not _is_before(views[0], there):
             lines += _beside(views[0], there, judged[0], judged_there, "On another machine")
-        elif differing := _differing(judged[0], judged_there, "With earlier code"):
+        elif differing := _differing(judged[0], judged_there, "With other code here"):
             lines += [*differing, ""]
     return lines
 
@@ -38,7 +38,7 @@ def _beside(
     runs = there.measured.runs
     own, cpu = (cpu_name(view.measured.runs[0]) for view in (here, there))
     name = machine_name(runs[0]) if cpu == own else cpu
-    code = " of earlier code" if _earlier(here, there) else ""
+    code = " of other code" if _code(here, there) else ""
     count = f"{len(runs)} run{'s' * (len(runs) > 1)}{code}"
     return [
         f"**{where}**, {name}, {count}:{_took(here, there)}{_counted(judged, judged_there)}",
@@ -47,12 +47,12 @@ def _beside(
     ]
 
 
-def _earlier(here: View, there: View) -> str:
+def _code(here: View, there: View) -> str:
     """What is to be known of runs there if they are not of the report's code."""
     run = there.measured.runs[0]
     if digest_of(run) == digest_of(here.measured.runs[0]):
         return ""
-    return f" of earlier code (commit {run.commit[:12]})"
+    return f" of other code (commit {run.commit[:12]})"
 
 
 def _took(here: View, there: View) -> str:
@@ -89,7 +89,7 @@ def in_full(views: Sequence[View], judged: Sequence[Sequence[Judged]]) -> list[s
     The first is the report's.
     """
     first = views[0]
-    names = [machine_name(view.measured.runs[0]) + _earlier(first, view) for view in views]
+    names = [machine_name(view.measured.runs[0]) + _code(first, view) for view in views]
     rows = [
         [group[0].claim.id, *(f"{one.verdict}: {found(one)}" for one in group)]
         for group in zip(*judged, strict=True)

@@ -47,13 +47,16 @@ def head(view: View, runs: Runs, *, current: bool, others: str) -> list[str]:
         f" {', '.join(dict.fromkeys(run.commit[:12] + _state(run) for run in measured))}.",
     ]
     own = hardware(measured[0])
-    elsewhere = [group for group in runs.earlier if hardware(group[0]) != own]
-    for groups, code in ((runs.groups[1:], ""), (elsewhere, ", of earlier code")):
-        if count := sum(map(len, groups)):
-            told = f"And {_counted(count)} on another machine{code}: *{others}*."
-            lines.append(told)
-    if count := len(runs.other_code):
-        lines.append(f"Left out: {_counted(count)} of other code; see report/suites.md.")
+    beside = {
+        "on another machine": runs.groups[1:],
+        "of other code here": [g for g in runs.other_code if hardware(g[0]) == own],
+        "of other code on another machine": [g for g in runs.other_code if hardware(g[0]) != own],
+    }
+    counts = {words: sum(map(len, groups)) for words, groups in beside.items()}
+    if told := [f"{count} {words}" for words, count in counts.items() if count]:
+        lines.append(f"Runs beside them: {', '.join(told)}: *{others}*.")
+    if runs.left_out:
+        lines.append(f"Left out: {_counted(len(runs.left_out))} of other code; see suites.md.")
     return [*lines, ""]
 
 
@@ -84,12 +87,12 @@ def runs_table(runs: Runs) -> list[str]:
             run.commit[:12] + _state(run),
             machine_name(run),
         ]
-        for group in (*runs.groups, *runs.earlier)
+        for group in (*runs.groups, *runs.other_code)
         for run in group
     ]
     lines = table(["started", "profile", "blocks", "seed", "code", "commit", "machine"], rows)
-    if runs.other_code:
-        lines += [f"Of other code and left out: {', '.join(map(_day, runs.other_code))}.", ""]
+    if runs.left_out:
+        lines += [f"Of other code and left out: {', '.join(map(_day, runs.left_out))}.", ""]
     return lines
 
 

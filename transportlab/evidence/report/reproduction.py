@@ -15,7 +15,7 @@ from transportlab.evidence.analysis.claims import (
     outcome,
 )
 from transportlab.evidence.analysis.compare import Measured, busy
-from transportlab.evidence.analysis.runs import machine_name
+from transportlab.evidence.analysis.runs import digest_of, machine_name
 from transportlab.evidence.record import Evidence
 from transportlab.evidence.report.summary import bound, found
 from transportlab.words import explained
@@ -70,7 +70,8 @@ def reproduction(own: Sequence[Evidence], committed: Sequence[Evidence]) -> Repr
 
 def _group(runs: Sequence[Evidence]) -> str:
     many = f"{len(runs)} run{'s' * (len(runs) > 1)}"
-    return f"{machine_name(runs[0])}; {many}, profile {runs[0].profile}"
+    code = digest_of(runs[0])[:12]
+    return f"{machine_name(runs[0])}; {many}, profile {runs[0].profile}, code {code}"
 
 
 def _row(own: Judged, committed: Judged) -> tuple[str, ...]:

@@ -363,7 +363,7 @@ def claims(judged: Sequence[Judged]) -> list[str]:
         text = f"{one.claim.id}{measured} {one.claim.comparison} {bound(one)}"
         told.setdefault(one.verdict, []).append(text)
     return [
-        "Sentences: report/suites.md. Verdicts are at 5 % over all claims (Holm).",
+        "Sentences: report/suites.md. Verdicts: at 5 % over all claims (Holm).",
         *(meaning for verdict, meaning in MEANINGS.items() if verdict in told),
         *_whole(judged),
         "",

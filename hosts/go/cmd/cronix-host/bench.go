@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -44,6 +45,7 @@ type cpus []int
 func (c *cpus) String() string { return "" }
 
 func (c *cpus) Set(word string) error {
+	*c = nil
 	for part := range strings.SplitSeq(word, ",") {
 		cpu, err := strconv.Atoi(part)
 		if err != nil || cpu < 0 || cpu >= maxCPUs {
@@ -70,6 +72,10 @@ func (c cpus) enter() (leave func(), err error) {
 	if err = unix.SchedGetaffinity(0, &own); err == nil {
 		err = unix.SchedSetaffinity(0, &wanted)
 	}
+	var now unix.CPUSet // the kernel leaves out what is not there
+	if err == nil && (unix.SchedGetaffinity(0, &now) != nil || now != wanted) {
+		err = errors.Join(unix.SchedSetaffinity(0, &own), unix.EINVAL)
+	}
 	if err != nil {
 		runtime.UnlockOSThread()
 		return nil, usage("bench: --plugin-cpus %v: %s", []int(c), err)
@@ -81,14 +87,22 @@ func (c cpus) enter() (leave func(), err error) {
 	}), nil
 }
 
-// cpusOf is the CPUs that a process may run on; nil if that cannot be told.
+// cpusOf is the CPUs that any thread of a process may run on; nil if that cannot be told.
 func cpusOf(pid int) (found []int) {
-	var set unix.CPUSet
-	if pid == 0 || unix.SchedGetaffinity(pid, &set) != nil {
-		return nil
+	threads, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	var all [maxCPUs]bool
+	for _, thread := range threads {
+		var set unix.CPUSet
+		id, _ := strconv.Atoi(thread.Name())
+		if unix.SchedGetaffinity(id, &set) != nil {
+			continue // it has ended
+		}
+		for cpu := range all {
+			all[cpu] = all[cpu] || set.IsSet(cpu)
+		}
 	}
-	for cpu := range maxCPUs {
-		if set.IsSet(cpu) {
+	for cpu, may := range all {
+		if may {
 			found = append(found, cpu)
 		}
 	}
@@ -108,6 +122,9 @@ func bench(ctx context.Context, name string, words []string) (int, error) {
 	}
 	if *runs < 1 || *calls < 0 {
 		return 0, usage("bench: expected --runs of at least 1 and --calls of at least 0, got %d and %d", *runs, *calls)
+	}
+	if len(place) > 0 && i.transport == "ffi" {
+		return 0, usage("bench: --plugin-cpus: a library runs in the host's own process")
 	}
 	if err := i.load(ctx); err != nil {
 		return 0, err
