@@ -94,6 +94,37 @@ def test_sigterm_ends_a_plugin_cleanly_and_takes_its_socket_along(
     assert not folder.exists()
 
 
+POOL = """
+import atexit
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from transportlab.backends.echo import PLUGIN
+from transportlab.sdk import run
+
+if __name__ == "__main__":
+    pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+    assert pool.submit(abs, -1).result() == 1
+    atexit.register(pool.shutdown, cancel_futures=True)
+    run(PLUGIN)
+"""
+
+
+def test_a_plugin_with_a_pool_of_processes_ends_as_the_guide_says(tmp_path: Path) -> None:
+    program = tmp_path / "pool.py"
+    program.write_text(POOL)
+    done = subprocess.run(
+        [sys.executable, program],
+        env={**os.environ, "CRONIX_PLUGIN_TRANSPORT": "jsonrpc"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("CRONIX-PLUGIN-V1 stdio ")
+
+
 def wait_in(program: str) -> None:
     """Run a program that waits by ProcessLife, called `life`, in its main thread, and ends."""
     head = """
