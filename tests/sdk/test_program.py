@@ -115,7 +115,7 @@ def test_a_plugin_with_a_pool_of_processes_ends_as_the_guide_says(tmp_path: Path
     done = subprocess.run(
         [sys.executable, program],
         env={**os.environ, "CRONIX_PLUGIN_TRANSPORT": "jsonrpc"},
-        stdin=subprocess.DEVNULL,
+        input="",
         capture_output=True,
         text=True,
         timeout=60,
