@@ -12,10 +12,10 @@ from transportlab.evidence.report.summary import found, shown_cost, titled
 
 def others(views: Sequence[View]) -> list[View]:
     """The views of other machines than the first one's, or of its own with other libraries."""
-    return [view for view in views[1:] if not _is_before(views[0], view)]
+    return [view for view in views[1:] if not _is_this_machine(views[0], view)]
 
 
-def _is_before(here: View, there: View) -> bool:
+def _is_this_machine(here: View, there: View) -> bool:
     """Whether runs are of the same machine, and of other code."""
     same = hardware(here.measured.runs[0]) == hardware(there.measured.runs[0])
     return same and bool(_code(here, there))
@@ -25,7 +25,7 @@ def elsewhere(views: Sequence[View], judged: Sequence[Sequence[Judged]]) -> list
     """What a start takes on other machines, and which verdicts differ there."""
     lines = []
     for there, judged_there in zip(views[1:], judged[1:], strict=True):
-        if not _is_before(views[0], there):
+        if not _is_this_machine(views[0], there):
             lines += _beside(views[0], there, judged[0], judged_there, "On another machine")
         elif differing := _differing(judged[0], judged_there, "With other code here"):
             lines += [*differing, ""]
@@ -97,7 +97,7 @@ def in_full(views: Sequence[View], judged: Sequence[Sequence[Judged]]) -> list[s
     lines = [
         line
         for view, own in zip(views, judged, strict=True)
-        if _is_before(first, view)
+        if _is_this_machine(first, view)
         for line in _beside(first, view, judged[0], own, "On this machine")
     ]
     lines += table(["claim", *names], rows)
